@@ -1,0 +1,2 @@
+from .tape import Tape, name, scope, Variable
+from .transforms.derivatives import *

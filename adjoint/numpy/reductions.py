@@ -1,0 +1,233 @@
+"""Sums, means, extrema, norms, scans and order, with NumPy's signatures."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingRuleError
+from ..ops import reduce as rd
+from ..ops.broadcast import astype, reshape, sum_
+from ..ops.elementwise import absolute, indicator, square
+from ..ops.index import argmax as argmax_op
+from ..ops.index import argmin as argmin_op
+from ..ops.index import argsort as argsort_op
+from ..ops.index import take_along_axis
+from ..ops.linalg import svd
+from ..ops.primitive import dtype_of, normalize_axis, shape_of
+from .dispatch import METHODS, implements
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    return x if dtype is None else astype(x, dtype=np.dtype(dtype))
+
+
+def _floating(x: Any) -> Any:
+    """Booleans and integers as float64, as NumPy's means do."""
+    return x if dtype_of(x).kind in "fc" else astype(x, dtype=np.dtype(np.float64))
+
+
+@implements(np.sum)
+def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.sum."""
+    return sum_(_cast(a, dtype), axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+
+
+@implements(np.mean)
+def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.mean."""
+    return rd.mean(_floating(_cast(a, dtype)), axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+
+
+@implements(np.var)
+def var(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
+    *, correction: float | None = None,
+) -> Any:  # fmt: skip
+    """As np.var."""
+    a = _floating(_cast(a, dtype))
+    axes = normalize_axis(axis, len(shape_of(a)))
+    count = math.prod(shape_of(a)[k] for k in axes)
+    centred = a - rd.mean(a, axis=axes, keepdims=True)
+    total = sum_(square(centred), axis=axes, keepdims=bool(keepdims))
+    return total / max(count - (ddof if correction is None else correction), 0)
+
+
+@implements(np.std)
+def std(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
+    *, correction: float | None = None,
+) -> Any:  # fmt: skip
+    """As np.std: the norm of the centred values over √n, so that its derivative at zero spread is 0, not NaN."""
+    a = _floating(_cast(a, dtype))
+    axes = normalize_axis(axis, len(shape_of(a)))
+    count = math.prod(shape_of(a)[k] for k in axes)
+    centred = a - rd.mean(a, axis=axes, keepdims=True)
+    root = math.sqrt(max(count - (ddof if correction is None else correction), 0))
+    return rd.norm(centred, axis=axes, keepdims=bool(keepdims)) / root
+
+
+@implements(np.max, np.amax)
+def max_(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.max; ties share the derivative."""
+    return rd.max_(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+
+
+@implements(np.min, np.amin)
+def min_(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.min; ties share the derivative."""
+    return rd.min_(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+
+
+@implements(np.prod)
+def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.prod, as a balanced tree of products: exact derivatives of every order also where factors are zero."""
+    a = _cast(a, dtype)
+    shape = shape_of(a)
+    axes = normalize_axis(axis, len(shape))
+    kept = tuple(k for k in range(len(shape)) if k not in axes)
+    a = reshape(np.transpose(a, (*axes, *kept)), shape=(math.prod(shape[k] for k in axes), *(shape[k] for k in kept)))
+    if shape_of(a)[0] == 0:
+        return np.prod(np.zeros(shape, dtype_of(a)), axis=axes, keepdims=keepdims)
+    while (n := shape_of(a)[0]) > 1:
+        product = a[: n // 2] * a[n // 2 : 2 * (n // 2)]
+        a = np.concatenate([product, a[-1:]]) if n % 2 else product
+    return reshape(a, shape=tuple(1 if k in axes else m for k, m in enumerate(shape) if keepdims or k not in axes))
+
+
+def _scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
+    return (reshape(a, shape=(math.prod(shape_of(a)),)), 0) if axis is None else (a, normalize_axis(axis, len(shape_of(a)))[0])
+
+
+@implements(np.cumsum)
+def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
+    """As np.cumsum."""
+    a, k = _scan_axis(_cast(a, dtype), axis)
+    return rd.cumsum(a, axis=k)
+
+
+@implements(np.cumprod)
+def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
+    """As np.cumprod, by products over doubling distances: exact derivatives also where factors are zero."""
+    a, k = _scan_axis(_cast(a, dtype), axis)
+    before, n, distance = (slice(None),) * k, shape_of(a)[k], 1
+    while distance < n:
+        head, tail = a[(*before, slice(distance))], a[(*before, slice(distance, None))]
+        a = np.concatenate([head, tail * a[(*before, slice(n - distance))]], axis=k)
+        distance *= 2
+    return a
+
+
+@implements(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.ptp."""
+    return max_(a, axis, keepdims=keepdims) - min_(a, axis, keepdims=keepdims)
+
+
+@implements(np.average)
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+    """As np.average."""
+    if weights is None:
+        result = mean(a, axis, keepdims=keepdims)
+        total = np.full(shape_of(result), math.prod(shape_of(a)) / max(1, math.prod(shape_of(result))))
+    else:
+        if shape_of(weights) != shape_of(a):
+            k = normalize_axis(axis, len(shape_of(a)))[0]
+            weights = reshape(weights, shape=tuple(n if j == k else 1 for j, n in enumerate(shape_of(a))))
+        weights = weights + np.zeros(shape_of(a), dtype_of(weights))
+        total = sum(weights, axis, keepdims=keepdims)
+        result = sum(a * weights, axis, keepdims=keepdims) / total
+    return (result, total) if returned else result
+
+
+@implements(np.sort)
+def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    """As np.sort; each sorted element belongs to the element it came from (ties in the order of argsort)."""
+    a, k = _scan_axis(a, axis)
+    return take_along_axis(a, argsort_op(a, axis=k, kind=kind, stable=stable), k)
+
+
+@implements(np.argsort)
+def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+    """As np.argsort: integers, recorded so that a replay follows the values."""
+    return argsort_op(a, axis=axis, kind=kind, stable=stable)
+
+
+@implements(np.argmax)
+def argmax(a: Any, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
+    """As np.argmax."""
+    return argmax_op(a, axis=axis, keepdims=keepdims)
+
+
+@implements(np.argmin)
+def argmin(a: Any, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
+    """As np.argmin."""
+    return argmin_op(a, axis=axis, keepdims=keepdims)
+
+
+@implements(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """As np.linalg.norm. Where the norm has a kink its derivative is the least subgradient: 0 at x = 0."""
+    ndim = len(shape_of(x))
+    if ord is None and axis is None:
+        z = rd.norm(x, axis=tuple(range(ndim)))
+        return reshape(z, shape=(1,) * ndim) if keepdims else z
+    axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    axes = tuple(int(k) % ndim for k in axes)
+    if len(axes) == 1:
+        return _vector_norm(x, ord, axes, keepdims)
+    if len(axes) == 2:
+        return _matrix_norm(x, ord, axes, keepdims)
+    raise MissingRuleError(f"np.linalg.norm with ord={ord!r} needs one or two axes, not {len(axes)}")
+
+
+def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    if ord is None or ord == 2:
+        return rd.norm(x, axis=axes, keepdims=keepdims)
+    size = absolute(x)
+    if ord == np.inf:
+        return rd.max_(size, axis=axes, keepdims=keepdims)
+    if ord == -np.inf:
+        return rd.min_(size, axis=axes, keepdims=keepdims)
+    if ord == 0:
+        return sum_(indicator(x != 0, x), axis=axes, keepdims=keepdims)
+    if ord == 1:
+        return sum_(size, axis=axes, keepdims=keepdims)
+    # scaled by the maximum, so that powers neither overflow nor divide 0 by 0 at x = 0
+    top = rd.max_(size, axis=axes, keepdims=True)
+    top = np.where(top == 0, 1, top)
+    total = sum_((size / top) ** ord, axis=axes, keepdims=True)
+    safe = np.where(total == 0, 1, total)
+    z = np.where(total == 0, 0, top * safe ** (1 / ord))
+    return z if keepdims else reshape(z, shape=tuple(n for k, n in enumerate(shape_of(x)) if k not in axes))
+
+
+def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
+    rows, columns = axes
+    if ord in (None, "fro"):
+        return rd.norm(x, axis=tuple(sorted(axes)), keepdims=keepdims)
+    if ord in (1, -1, np.inf, -np.inf):
+        first, last = (rows, columns) if abs(ord) == 1 else (columns, rows)
+        sums = sum_(absolute(x), axis=(first,), keepdims=True)
+        z = (rd.max_ if ord > 0 else rd.min_)(sums, axis=(last,), keepdims=True)
+    elif ord in (2, -2, "nuc"):
+        s = svd(np.moveaxis(x, axes, (-2, -1)))[1]
+        z = sum_(s, axis=(len(shape_of(s)) - 1,)) if ord == "nuc" else s[..., 0 if ord == 2 else -1]
+    else:
+        raise ValueError(f"Invalid norm order {ord!r} for matrices")
+    shape = tuple(1 if k in axes else n for k, n in enumerate(shape_of(x)) if keepdims or k not in axes)
+    return reshape(z, shape=shape)
+
+
+def _reducer(rule: Any) -> Any:
+    """`np.add.reduce(x)` and its like: NumPy reduces the first axis unless told otherwise."""
+    return lambda a, axis=0, dtype=None, keepdims=False: rule(_cast(a, dtype), axis=axis, keepdims=keepdims)
+
+
+for _ufunc, _rule in ((np.add, sum), (np.multiply, prod), (np.maximum, max_), (np.minimum, min_)):
+    METHODS[_ufunc, "reduce"] = _reducer(_rule)
+METHODS[np.add, "accumulate"] = lambda a, axis=0, dtype=None: cumsum(a, axis, dtype)
+METHODS[np.multiply, "accumulate"] = lambda a, axis=0, dtype=None: cumprod(a, axis, dtype)
+

@@ -1,0 +1,121 @@
+"""Broadcasting and promotion, and the one function that undoes both: `fit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .primitive import Linear, dtype_of, register, shape_of
+
+
+class Sum(Linear):
+    """z = Σ x over `axis` (a sorted tuple of non-negative ints)."""
+
+    name = "sum"
+
+    def value(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
+        return np.sum(x, axis=axis, keepdims=keepdims, dtype=dtype_of(x) if dtype_of(x).kind in "fc" else None)
+
+    def transpose(self, lam: Any, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
+        return broadcast_to(expand(lam, shape_of(x), axis, keepdims), shape=shape_of(x))
+
+    def latex(self, symbols: Any, params: Any) -> str:
+        return rf"\sum {symbols[0]}"
+
+
+sum_ = register(Sum())
+
+
+class BroadcastTo(Linear):
+    """z = x repeated to `shape`: a read-only view."""
+
+    name = "broadcast_to"
+
+    def value(self, x: Any, shape: tuple[int, ...]) -> Any:
+        return np.broadcast_to(x, shape)
+
+    def transpose(self, lam: Any, x: Any, shape: tuple[int, ...]) -> Any:
+        return fit(lam, x)
+
+    def latex(self, symbols: Any, params: Any) -> str:
+        return str(symbols[0])
+
+
+broadcast_to = register(BroadcastTo())
+
+
+class Reshape(Linear):
+    """z = x in another shape, in C order."""
+
+    name = "reshape"
+
+    def value(self, x: Any, shape: tuple[int, ...]) -> Any:
+        return np.reshape(x, shape)
+
+    def transpose(self, lam: Any, x: Any, shape: tuple[int, ...]) -> Any:
+        return reshape(lam, shape=shape_of(x))
+
+
+reshape = register(Reshape())
+
+
+class AsType(Linear):
+    """z = x in another dtype. Integers and booleans have no derivative."""
+
+    name = "astype"
+
+    def value(self, x: Any, dtype: np.dtype[Any]) -> Any:
+        return np.asarray(x).astype(dtype)[()]
+
+    def tangent(self, args: Any, z: Any, dots: Any, dtype: np.dtype[Any]) -> Any:
+        return astype(dots[0], dtype=dtype) if dtype.kind in "fc" else None
+
+    def transpose(self, lam: Any, x: Any, dtype: np.dtype[Any]) -> Any:
+        return astype(lam, dtype=dtype_of(x)) if dtype.kind in "fc" and dtype_of(x).kind in "fc" else None
+
+    def latex(self, symbols: Any, params: Any) -> str:
+        return str(symbols[0])
+
+
+astype = register(AsType())
+
+
+def expand(z: Any, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Give a reduced z its reduced axes back, with length one."""
+    if keepdims or not axis:
+        return z
+    return reshape(z, shape=tuple(1 if k in axis else n for k, n in enumerate(shape)))
+
+
+def fit(contribution: Any, x: Any) -> Any:
+    """A contribution to λ of x, with broadcasting summed away and promotion undone: exactly x's shape and dtype.
+
+    Integers and booleans carry no multiplier: None.
+    """
+    if dtype_of(x).kind not in "fc":
+        return None
+    shape, target = shape_of(contribution), shape_of(x)
+    if shape != target:
+        lead = len(shape) - len(target)
+        summed = tuple(range(lead)) + tuple(
+            k + lead for k, n in enumerate(target) if n == 1 and shape[k + lead] != 1
+        )
+        if lead >= 0 and summed:
+            contribution = sum_(contribution, axis=summed, keepdims=False)
+        if shape_of(contribution) != target:
+            same_size = np.prod(shape_of(contribution), dtype=int) == np.prod(target, dtype=int)
+            contribution = (reshape if same_size else broadcast_to)(contribution, shape=target)
+    if dtype_of(contribution) != dtype_of(x):
+        contribution = astype(contribution, dtype=dtype_of(x))
+    return contribution
+
+
+def broadcast_tangent(t: Any, z: Any) -> Any:
+    """A tangent that lacks axes or precision (an operand was broadcast) with exactly z's shape and dtype."""
+    if t is None:
+        return None
+    if shape_of(t) != shape_of(z):
+        t = broadcast_to(t, shape=shape_of(z))
+    return t if dtype_of(t) == dtype_of(z) else astype(t, dtype=dtype_of(z))
+

@@ -1,0 +1,326 @@
+"""Elementwise primitives: the machinery once, then THE TABLE, one row per primitive.
+
+A row is `elementwise(name, value, *partials, domain=…, kink=…)`. `m` is the *reading*: with NumPy arrays the row computes,
+with Variables it records, with symbols it prints LaTeX (and, in the engines, kernel source). `z` is the row's own value,
+so that partials can reuse it. From a row follow, here and nowhere else,
+
+    tangent   ż = Σ_k partial_k · ẋ_k               adjoint   λ_k += partial_k · λ, broadcasting undone by `fit`
+
+A partial is a function, a number (1 and −1 cost nothing), or None for "zero everywhere". Names are those of NumPy and
+scipy.special, which is how ufuncs find their rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+from .broadcast import broadcast_tangent, fit
+from .primitive import NUMPY, RECORD, Primitive, Recorded, add_all, register, shape_of
+
+Partial = Callable[..., Any] | float | None
+Interval = tuple[float, float]
+
+
+class Elementwise(Primitive):
+    """A primitive given by one row: its value and one partial derivative per operand."""
+
+    def __init__(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        partials: Sequence[Partial],
+        domain: Sequence[Interval],
+        kink: str = "",
+        foreign: bool = False,
+    ) -> None:
+        self.name, self.function, self.partials = name, function, tuple(partials)
+        self.domain, self.kink, self.foreign = domain, kink, foreign
+
+    def value(self, *args: Any) -> Any:
+        """The row read as NumPy."""
+        return self.function(NUMPY, *args)
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        """ż = Σ partial · ẋ."""
+        terms = [
+            self._times(partial, args, z, dot)
+            for partial, dot in zip(self.partials, dots, strict=True)
+            if partial is not None and dot is not None
+        ]
+        return broadcast_tangent(add_all(terms), z)
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        """partial · λ for every operand, fitted to it."""
+        return [
+            fit(self._times(partial, args, z, lam), x) if partial is not None and want else None
+            for partial, x, want in zip(self.partials, args, wanted, strict=False)
+        ]
+
+    def _times(self, partial: Any, args: Sequence[Any], z: Any, factor: Any) -> Any:
+        if not callable(partial):
+            return factor if partial == 1 else -factor if partial == -1 else partial * factor
+        try:
+            return partial(RECORD if isinstance(z, Recorded) else NUMPY, *args, z) * factor
+        except (ZeroDivisionError, OverflowError):
+            # Python scalars raise where NumPy says inf or nan; a derivative says what NumPy says.
+            args = [np.float64(x) if type(x) is float else x for x in args]
+            return partial(NUMPY, *args, np.float64(z)) * factor
+
+    def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
+        """Say which shapes do not broadcast."""
+        shapes = [shape_of(x) for x in args]
+        try:
+            np.broadcast_shapes(*shapes)
+        except ValueError:
+            listed = " and ".join(str(s) for s in shapes)
+            remedy = "Compared from the right, sizes must be equal or 1; x[:, None] inserts an axis."
+            return f"{self.name} needs shapes that broadcast: {listed}", remedy
+        return super().diagnose(args, params, error)
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        """The row read as LaTeX."""
+        from .latex import LATEX, Symbol
+
+        try:
+            return str(self.function(LATEX, *(Symbol(s) for s in symbols)))
+        except (AttributeError, TypeError):  # a row from outside that calls NumPy by name
+            return super().latex(symbols, params)
+
+
+REAL, POSITIVE, NONZERO, UNIT = (-3.0, 3.0), (0.2, 3.0), (0.3, 3.0), (-0.95, 0.95)
+BOOLEAN = (0, 1)  # ints: True or False
+
+
+def elementwise(
+    name: str,
+    value: Callable[..., Any],
+    *partials: Partial,
+    domain: Sequence[Interval] = (),
+    kink: str = "",
+    foreign: bool = False,
+) -> Elementwise:
+    """Register an elementwise primitive.
+
+    Args:
+        name: the primitive's name; a ufunc of the same name finds it.
+        value: `value(m, *x)`.
+        *partials: per operand `partial(m, *x, z)`, or a number, or None for zero everywhere.
+        domain: per operand the interval that `check.rule` samples; one interval serves all operands.
+        kink: where the derivative does not exist, and the convention taken there.
+        foreign: the row comes from outside the library.
+
+    Returns:
+        The primitive, callable on arrays and Variables.
+
+    Raises:
+        RuleError: the name is taken.
+    """
+    intervals = tuple(domain) or (REAL,)
+    if len(intervals) < len(partials):
+        intervals = intervals * len(partials)
+    return register(Elementwise(name, value, partials, intervals, kink, foreign))
+
+
+# ---------------------------------------------------------------------------------------------- arithmetic
+add = elementwise("add", lambda m, x, y: x + y, 1, 1)
+subtract = elementwise("subtract", lambda m, x, y: x - y, 1, -1)
+multiply = elementwise("multiply", lambda m, x, y: x * y, lambda m, x, y, z: y, lambda m, x, y, z: x)
+divide = elementwise(
+    "divide", lambda m, x, y: x / y, lambda m, x, y, z: 1 / y, lambda m, x, y, z: -z / y, domain=(REAL, NONZERO)
+)
+negative = elementwise("negative", lambda m, x: -x, -1)
+positive = elementwise("positive", lambda m, x: +x, 1)
+reciprocal = elementwise("reciprocal", lambda m, x: 1 / x, lambda m, x, z: -z * z, domain=(NONZERO,))
+square = elementwise("square", lambda m, x: x * x, lambda m, x, z: 2 * x)
+power = elementwise(
+    "power",
+    lambda m, x, y: x**y,
+    # y = 0: the derivative of x⁰ is 0 also at x = 0, where x⁻¹ is not finite
+    lambda m, x, y, z: y * x ** m.where(y == 0, 1, y - 1),
+    # x = 0: the derivative of 0ʸ is 0, and log 0 is not finite
+    lambda m, x, y, z: z * m.log(m.where(x == 0, 1, x)),
+    domain=(POSITIVE, REAL),
+)
+floor_divide = elementwise("floor_divide", lambda m, x, y: x // y, None, None, domain=(REAL, NONZERO))
+remainder = elementwise(
+    "remainder", lambda m, x, y: x % y, 1, lambda m, x, y, z: -(x // y), domain=((0.1, 0.9), (1.0, 2.0)),
+    kink="x a multiple of y: the derivative from the right",
+)  # fmt: skip
+fmod = elementwise(
+    "fmod", lambda m, x, y: m.fmod(x, y), 1, lambda m, x, y, z: -m.trunc(x / y), domain=((2.1, 2.9), (1.0, 2.0)),
+    kink="x a multiple of y: the derivative from the right",
+)  # fmt: skip
+
+# ---------------------------------------------------------------------------------------------- magnitude and choice
+absolute = elementwise(
+    "absolute", lambda m, x: m.absolute(x), lambda m, x, z: m.sign(x), domain=(NONZERO,), kink="x = 0: derivative 0"
+)
+sign = elementwise("sign", lambda m, x: m.sign(x), None, domain=(NONZERO,), kink="x = 0: derivative 0")
+copysign = elementwise(
+    "copysign",
+    lambda m, x, y: m.copysign(x, y),
+    lambda m, x, y, z: m.sign(x) * m.copysign(1, y),
+    None,
+    domain=(NONZERO, NONZERO),
+    kink="x = 0: derivative 0",
+)
+indicator = elementwise("indicator", lambda m, c, like: m.indicator(c, like), None, None, domain=(BOOLEAN, REAL))
+
+
+def _half_at_ties(m: Any, above: Any, reached: Any, z: Any) -> Any:
+    return 0.5 * (m.indicator(above, z) + m.indicator(reached, z))
+
+
+TIE = "x = y: half to each"
+maximum = elementwise(
+    "maximum",
+    lambda m, x, y: m.maximum(x, y),
+    lambda m, x, y, z: _half_at_ties(m, x > y, x >= y, z),
+    lambda m, x, y, z: _half_at_ties(m, y > x, y >= x, z),
+    kink=TIE,
+)
+minimum = elementwise(
+    "minimum",
+    lambda m, x, y: m.minimum(x, y),
+    lambda m, x, y, z: _half_at_ties(m, x < y, x <= y, z),
+    lambda m, x, y, z: _half_at_ties(m, y < x, y <= x, z),
+    kink=TIE,
+)
+# fmax and fmin ignore a NaN: the operand that is a number takes all of λ
+fmax = elementwise(
+    "fmax",
+    lambda m, x, y: m.fmax(x, y),
+    lambda m, x, y, z: _half_at_ties(m, (x > y) | m.isnan(y), (x >= y) | m.isnan(y), z),
+    lambda m, x, y, z: _half_at_ties(m, (y > x) | m.isnan(x), (y >= x) | m.isnan(x), z),
+    kink=TIE,
+)
+fmin = elementwise(
+    "fmin",
+    lambda m, x, y: m.fmin(x, y),
+    lambda m, x, y, z: _half_at_ties(m, (x < y) | m.isnan(y), (x <= y) | m.isnan(y), z),
+    lambda m, x, y, z: _half_at_ties(m, (y < x) | m.isnan(x), (y <= x) | m.isnan(x), z),
+    kink=TIE,
+)
+where = elementwise(
+    "where",
+    lambda m, c, x, y: m.where(c, x, y),
+    None,
+    lambda m, c, x, y, z: c,
+    lambda m, c, x, y, z: m.logical_not(c),
+    domain=(BOOLEAN, REAL, REAL),
+)
+hypot = elementwise(
+    "hypot",
+    lambda m, x, y: m.hypot(x, y),
+    lambda m, x, y, z: x / m.where(z == 0, 1, z),
+    lambda m, x, y, z: y / m.where(z == 0, 1, z),
+    kink="x = y = 0: derivative 0",
+)
+
+# ---------------------------------------------------------------------------------------------- powers, exp, log
+LOG2, LOG10 = math.log(2), math.log(10)
+sqrt = elementwise("sqrt", lambda m, x: m.sqrt(x), lambda m, x, z: 0.5 / z, domain=(POSITIVE,))
+cbrt = elementwise("cbrt", lambda m, x: m.cbrt(x), lambda m, x, z: 1 / (3 * z * z), domain=(NONZERO,))
+exp = elementwise("exp", lambda m, x: m.exp(x), lambda m, x, z: z)
+exp2 = elementwise("exp2", lambda m, x: m.exp2(x), lambda m, x, z: LOG2 * z)
+expm1 = elementwise("expm1", lambda m, x: m.expm1(x), lambda m, x, z: m.exp(x))
+log = elementwise("log", lambda m, x: m.log(x), lambda m, x, z: 1 / x, domain=(POSITIVE,))
+log2 = elementwise("log2", lambda m, x: m.log2(x), lambda m, x, z: 1 / (LOG2 * x), domain=(POSITIVE,))
+log10 = elementwise("log10", lambda m, x: m.log10(x), lambda m, x, z: 1 / (LOG10 * x), domain=(POSITIVE,))
+log1p = elementwise("log1p", lambda m, x: m.log1p(x), lambda m, x, z: 1 / (1 + x), domain=((-0.7, 3.0),))
+# ∂/∂x log(eˣ + eʸ) = σ(x − y): finite also where both exponentials overflow
+logaddexp = elementwise(
+    "logaddexp",
+    lambda m, x, y: m.logaddexp(x, y),
+    lambda m, x, y, z: m.expit(x - y),
+    lambda m, x, y, z: m.expit(y - x),
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    lambda m, x, y: m.logaddexp2(x, y),
+    lambda m, x, y, z: m.expit(LOG2 * (x - y)),
+    lambda m, x, y, z: m.expit(LOG2 * (y - x)),
+)
+
+# ---------------------------------------------------------------------------------------------- trigonometric, hyperbolic
+sin = elementwise("sin", lambda m, x: m.sin(x), lambda m, x, z: m.cos(x))
+cos = elementwise("cos", lambda m, x: m.cos(x), lambda m, x, z: -m.sin(x))
+tan = elementwise("tan", lambda m, x: m.tan(x), lambda m, x, z: 1 + z * z, domain=((-1.2, 1.2),))
+arcsin = elementwise("arcsin", lambda m, x: m.arcsin(x), lambda m, x, z: 1 / m.sqrt((1 - x) * (1 + x)), domain=(UNIT,))
+arccos = elementwise("arccos", lambda m, x: m.arccos(x), lambda m, x, z: -1 / m.sqrt((1 - x) * (1 + x)), domain=(UNIT,))
+arctan = elementwise("arctan", lambda m, x: m.arctan(x), lambda m, x, z: 1 / (1 + x * x))
+arctan2 = elementwise(
+    "arctan2",
+    lambda m, y, x: m.arctan2(y, x),
+    lambda m, y, x, z: x / (x * x + y * y),
+    lambda m, y, x, z: -y / (x * x + y * y),
+    domain=(NONZERO, NONZERO),
+)
+sinh = elementwise("sinh", lambda m, x: m.sinh(x), lambda m, x, z: m.cosh(x))
+cosh = elementwise("cosh", lambda m, x: m.cosh(x), lambda m, x, z: m.sinh(x))
+tanh = elementwise("tanh", lambda m, x: m.tanh(x), lambda m, x, z: 1 - z * z)
+arcsinh = elementwise("arcsinh", lambda m, x: m.arcsinh(x), lambda m, x, z: 1 / m.hypot(x, 1))
+arccosh = elementwise(
+    "arccosh", lambda m, x: m.arccosh(x), lambda m, x, z: 1 / m.sqrt((x - 1) * (x + 1)), domain=((1.2, 4.0),)
+)
+arctanh = elementwise("arctanh", lambda m, x: m.arctanh(x), lambda m, x, z: 1 / ((1 - x) * (1 + x)), domain=(UNIT,))
+radians = elementwise("radians", lambda m, x: m.radians(x), math.pi / 180)
+degrees = elementwise("degrees", lambda m, x: m.degrees(x), 180 / math.pi)
+
+# ---------------------------------------------------------------------------------------------- special functions
+# σ(x) σ(−x) keeps its digits where 1 − σ(x) has none left
+expit = elementwise("expit", lambda m, x: m.expit(x), lambda m, x, z: z * m.expit(-x))
+log_expit = elementwise("log_expit", lambda m, x: m.log_expit(x), lambda m, x, z: m.expit(-x))
+erf = elementwise("erf", lambda m, x: m.erf(x), lambda m, x, z: (2 / math.sqrt(math.pi)) * m.exp(-x * x))
+erfc = elementwise("erfc", lambda m, x: m.erfc(x), lambda m, x, z: (-2 / math.sqrt(math.pi)) * m.exp(-x * x))
+gammaln = elementwise("gammaln", lambda m, x: m.gammaln(x), lambda m, x, z: m.digamma(x), domain=(POSITIVE,))
+digamma = elementwise("digamma", lambda m, x: m.digamma(x), lambda m, x, z: m.polygamma(1, x), domain=(POSITIVE,))
+
+
+def _refuse_order(m: Any, n: Any, x: Any, z: Any) -> Any:
+    raise DTypeError("polygamma cannot be differentiated with respect to its order n; pass n as a plain integer")
+
+
+polygamma = elementwise(
+    "polygamma",
+    lambda m, n, x: m.polygamma(n, x),
+    _refuse_order,
+    lambda m, n, x, z: m.polygamma(n + 1, x),
+    domain=((2.0, 2.0), POSITIVE),
+)
+
+# ---------------------------------------------------------------------------------------------- rounding: zero derivative
+STEP = "at the steps: derivative 0, as everywhere"
+floor = elementwise("floor", lambda m, x: m.floor(x), None, kink=STEP)
+ceil = elementwise("ceil", lambda m, x: m.ceil(x), None, kink=STEP)
+trunc = elementwise("trunc", lambda m, x: m.trunc(x), None, kink=STEP)
+rint = elementwise("rint", lambda m, x: m.rint(x), None, kink=STEP)
+heaviside = elementwise("heaviside", lambda m, x, y: m.heaviside(x, y), None, None, kink="x = 0: derivative 0")
+
+# ---------------------------------------------------------------------------------------------- comparisons and logic
+greater = elementwise("greater", lambda m, x, y: x > y, None, None)
+greater_equal = elementwise("greater_equal", lambda m, x, y: x >= y, None, None)
+less = elementwise("less", lambda m, x, y: x < y, None, None)
+less_equal = elementwise("less_equal", lambda m, x, y: x <= y, None, None)
+equal = elementwise("equal", lambda m, x, y: x == y, None, None)
+not_equal = elementwise("not_equal", lambda m, x, y: x != y, None, None)
+logical_and = elementwise("logical_and", lambda m, x, y: m.logical_and(x, y), None, None)
+logical_or = elementwise("logical_or", lambda m, x, y: m.logical_or(x, y), None, None)
+logical_xor = elementwise("logical_xor", lambda m, x, y: m.logical_xor(x, y), None, None)
+logical_not = elementwise("logical_not", lambda m, x: m.logical_not(x), None)
+bitwise_and = elementwise("bitwise_and", lambda m, x, y: x & y, None, None)
+bitwise_or = elementwise("bitwise_or", lambda m, x, y: x | y, None, None)
+bitwise_xor = elementwise("bitwise_xor", lambda m, x, y: x ^ y, None, None)
+invert = elementwise("invert", lambda m, x: m.invert(x), None)
+isnan = elementwise("isnan", lambda m, x: m.isnan(x), None)
+isinf = elementwise("isinf", lambda m, x: m.isinf(x), None)
+isfinite = elementwise("isfinite", lambda m, x: m.isfinite(x), None)
+signbit = elementwise("signbit", lambda m, x: m.signbit(x), None)
+
+# ufuncs whose name is not their row's
+ALIASES = {"psi": "digamma", "fabs": "absolute", "float_power": "power", "deg2rad": "radians", "rad2deg": "degrees"}

@@ -1,0 +1,178 @@
+"""Indexing: reading `x[i]`, its transpose `scatter_add`, and the functional writes behind `x.at[i]`.
+
+An index is split into a hashable template (integers, slices, None, Ellipsis, and the mark ARRAY) and the index arrays
+that replace the marks. The arrays are operands, not parameters: they may be recorded themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import IndexingError
+from .broadcast import fit
+from .primitive import Linear, Primitive, Recorded, add_all, dtype_of, innermost, register, shape_of
+
+ARRAY = "array"  # the place of an index array in a template
+Template = tuple[Any, ...]
+
+
+def split_index(index: Any) -> tuple[Template, list[Any]]:
+    """Take an index apart into its template and its index arrays.
+
+    Raises:
+        IndexingError: a part is neither integer, slice, None, Ellipsis nor an array of integers or booleans.
+    """
+    template: list[Any] = []
+    arrays: list[Any] = []
+    for part in index if isinstance(index, tuple) else (index,):
+        if isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool) or part is None or part is Ellipsis:
+            template.append(part)
+            continue
+        array = part if isinstance(part, Recorded) else np.asarray(part)
+        if array.size == 0 and not isinstance(part, (Recorded, np.ndarray)):
+            array = array.astype(np.intp)  # an empty list indexes nothing
+        if array.dtype.kind not in "iub":
+            remedy = "Use integers, booleans, slices, None or ...; convert with .astype(int)."
+            raise IndexingError(f"an index must be made of integers or booleans, not {array.dtype}\n  {remedy}")
+        template.append(ARRAY)
+        arrays.append(array)
+    return tuple(template), arrays
+
+
+def join_index(template: Template, arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """Put the index arrays back in their places."""
+    feed: Iterator[Any] = iter(arrays)
+    return tuple(next(feed) if isinstance(part, str) else part for part in template)
+
+
+def _may_repeat(arrays: Sequence[Any]) -> bool:
+    return any(dtype_of(a).kind in "iu" for a in arrays)
+
+
+class GetItem(Linear):
+    """z = x[index]; a view where NumPy gives one."""
+
+    name = "getitem"
+
+    def value(self, x: Any, *arrays: Any, template: Template) -> Any:
+        return np.asarray(x)[join_index(template, arrays)]
+
+    def transpose(self, lam: Any, x: Any, *arrays: Any, template: Template) -> Any:
+        return scatter_add(lam, *arrays, template=template, shape=shape_of(x))
+
+    def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
+        return f"x[…] with x of shape {shape_of(args[0])}: {error}", "Indices count from 0 to size − 1, or back from −1."
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        feed = iter(symbols[1:])
+        parts = [next(feed) if isinstance(p, str) else _index_text(p) for p in params["template"]]
+        return f"{{{symbols[0]}}}_{{[{', '.join(parts)}]}}"
+
+
+def _index_text(part: Any) -> str:
+    if isinstance(part, slice):
+        text = ":".join("" if b is None else str(b) for b in (part.start, part.stop))
+        return text if part.step is None else f"{text}:{part.step}"
+    return r"\cdot" if part is Ellipsis else str(part)
+
+
+getitem = register(GetItem())
+
+
+class ScatterAdd(Linear):
+    """z = zeros(shape); z[index] += x, an index that occurs twice counting twice."""
+
+    name = "scatter_add"
+
+    def value(self, x: Any, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Any:
+        z = np.zeros(shape, dtype_of(x))
+        index = join_index(template, arrays)
+        if _may_repeat(arrays):
+            np.add.at(z, index, x)
+        else:
+            z[index] = x
+        return z
+
+    def transpose(self, lam: Any, x: Any, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Any:
+        return fit(getitem(lam, *arrays, template=template), x)
+
+
+scatter_add = register(ScatterAdd())
+
+
+class ScatterSet(Primitive):
+    """z = copy of x with z[index] = v; where an index occurs twice the last one stands, and only it has a derivative."""
+
+    name = "scatter_set"
+
+    def value(self, x: Any, v: Any, *arrays: Any, template: Template) -> Any:
+        z = np.array(x, copy=True)
+        z[join_index(template, arrays)] = v
+        return z
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], template: Template) -> Any:
+        x, v, *arrays = args
+        kept = None if dots[0] is None else scatter_set(dots[0], 0.0, *arrays, template=template)
+        if dots[1] is None:
+            return kept
+        base = np.zeros(shape_of(z), dtype_of(z))
+        return add_all((kept, scatter_set(base, dots[1], *arrays, template=template)))
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], template: Template) -> Sequence[Any]:
+        x, v, *arrays = args
+        lam_x = fit(scatter_set(lam, 0.0, *arrays, template=template), x) if wanted[0] else None
+        lam_v = None
+        if wanted[1]:
+            lam_v = getitem(lam, *arrays, template=template)
+            if _may_repeat(arrays):
+                lam_v = lam_v * last_writer(*arrays, like=lam_v, template=template, shape=shape_of(x))
+            lam_v = fit(lam_v, v)
+        return (lam_x, lam_v, *(None,) * len(arrays))
+
+    def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
+        return f"x.at[…].set(v) with x {shape_of(args[0])}, v {shape_of(args[1])}: {error}", ""
+
+
+scatter_set = register(ScatterSet())
+
+
+def last_writer(*arrays: Any, like: Any, template: Template, shape: tuple[int, ...]) -> Any:
+    """1 for every written element whose value stands, 0 where a later one overwrote it; dtype of `like`."""
+    index = join_index(template, [innermost(a) for a in arrays])
+    order = np.arange(np.prod(shape_of(like), dtype=int)).reshape(shape_of(like))
+    board = np.full(shape, -1)
+    board[index] = order
+    return (board[index] == order).astype(dtype_of(like))
+
+
+def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
+    """`np.take_along_axis` by one `getitem`: open grids on the other axes."""
+    ndim = len(shape_of(x))
+    grid = np.ix_(*(np.arange(n) for n in shape_of(x)))
+    arrays = [indices if k == axis else grid[k] for k in range(ndim)]
+    return getitem(x, *arrays, template=(ARRAY,) * ndim)
+
+
+class Positions(Primitive):
+    """Positions that depend on values (argmax, argsort …): integers, recorded so that a replay follows the values."""
+
+    def __init__(self, name: str, function: Any) -> None:
+        self.name, self.function = name, function
+
+    def value(self, x: Any, **params: Any) -> Any:
+        return self.function(x, **params)
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
+        return None
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any) -> Sequence[Any]:
+        return (None,)
+
+
+argmax = register(Positions("argmax", np.argmax))
+argmin = register(Positions("argmin", np.argmin))
+argsort = register(Positions("argsort", np.argsort))
+

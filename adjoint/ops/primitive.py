@@ -1,0 +1,246 @@
+"""What a constraint can be: a primitive `z = f(x_0, …, x_k; params)` with its value, its tangent and its adjoint.
+
+A primitive is called like a function. On plain arrays it computes; as soon as one operand is *recorded* (a handle on
+some tape) the youngest tape among the operands records the call and its value is the same primitive applied to the
+operands' values, which may themselves be recorded on an older tape. That one rule gives derivatives of any order.
+
+Two kinds exist. An elementwise primitive is one row of the table in `elementwise.py`. A structured primitive is one
+small class like those in `shape.py`, with adjacent
+
+    value(*args, **params)                      z, from plain NumPy arrays and Python scalars
+    tangent(args, z, dots, **params)            ż = Σ_k (∂f/∂x_k) ẋ_k        (a dot that is None is zero)
+    adjoint(args, z, lam, wanted, **params)     (∂f/∂x_k)ᵀ λ for every k     (None is zero; wanted[k] False: skip)
+
+Rules are written with primitives and Python operators only, so they can be recorded in turn. λ has exactly the shape and
+dtype of z, and (∂f/∂x_k)ᵀ λ those of x_k. A primitive with several results returns a tuple; its λ is a tuple too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from ..errors import RuleError, ShapeError
+
+FLOAT64 = np.dtype(np.float64)
+NO_PARAMS: dict[str, Any] = {}  # shared by every node without parameters
+
+
+class Recorder(Protocol):
+    """What a primitive asks of a tape."""
+
+    level: int
+
+    def apply(self, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Record `op` on `args` and return the handle of its result."""
+
+
+class Recorded:
+    """An operand that some tape records: a handle made of a tape and an index. Its only subclass is `Variable`."""
+
+    __slots__ = ("index", "tape")
+    tape: Any
+    index: int
+
+
+class Primitive:
+    """A differentiable function that one node of a tape can hold."""
+
+    name: str
+    results = 1  # more than one: value returns a tuple of that many arrays
+    foreign = False  # the rules come from outside the library: check what they return, let their exceptions pass
+    domain: Any = None  # per operand, where `check.rule` samples: an interval or a function of rng
+    kink = ""  # where the derivative does not exist, and the convention taken there
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        """Compute on plain operands; record when one of them is recorded."""
+        tape: Recorder | None = None
+        for a in args:
+            if isinstance(a, Recorded) and (tape is None or a.tape.level > tape.level):
+                tape = a.tape
+        if tape is None:
+            return self.value(*args, **params)
+        return tape.apply(self, args, params)
+
+    def value(self, *args: Any, **params: Any) -> Any:
+        """The result, from plain operands."""
+        raise NotImplementedError
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
+        """The pushforward ż of the operands' tangents; None entries of `dots` are zero."""
+        raise NotImplementedError
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any) -> Sequence[Any]:
+        """The pullback of λ: one contribution per operand, None where it is zero or not wanted."""
+        raise NotImplementedError
+
+    def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
+        """What to say, and what to advise, when `value` raised `error`."""
+        return f"{self.name}: {error}", ""
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        """The right-hand side of `z = f(…)` as LaTeX."""
+        return rf"\operatorname{{{self.name}}}\left({', '.join(symbols)}\right)".replace("_", r"\_")
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}>"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        return (_named, (self.name,)) if PRIMITIVES.get(self.name) is self else super().__reduce__()
+
+
+class Linear(Primitive):
+    """A primitive linear in its first operand: it gives `value` and `transpose`, the tangent is the primitive itself."""
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
+        """ż = f(ẋ)."""
+        return self(dots[0], *args[1:], **params)
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any) -> Sequence[Any]:
+        """Fᵀλ."""
+        return (self.transpose(lam, *args, **params), *(None,) * (len(args) - 1))
+
+    def transpose(self, lam: Any, *args: Any, **params: Any) -> Any:
+        """Fᵀλ, with the shape and dtype of the first operand."""
+        raise NotImplementedError
+
+
+class Item(Linear):
+    """One result of a primitive that has several: z = x[k]."""
+
+    name = "item"
+
+    def value(self, x: Any, k: int, results: int) -> Any:
+        return x[k]
+
+    def transpose(self, lam: Any, x: Any, k: int, results: int) -> Any:
+        return tuple(lam if j == k else None for j in range(results))
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], k: int, results: int) -> Any:
+        return dots[0][k]
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        return f"{{{symbols[0]}}}_{{[{params['k']}]}}"
+
+
+PRIMITIVES: dict[str, Primitive] = {}  # name → primitive, in the order of definition
+
+
+P = TypeVar("P", bound=Primitive)
+
+
+def register(op: P) -> P:
+    """Enter a primitive in the registry under its name.
+
+    Raises:
+        RuleError: the name is taken, or a rule lacks its twin (a tangent without an adjoint, or the reverse).
+    """
+    if op.name in PRIMITIVES:
+        raise RuleError(f"a primitive named {op.name!r} is registered already; choose another name")
+    kind = type(op)
+    rules = ("value", "transpose") if isinstance(op, Linear) else ("value", "tangent", "adjoint")
+    for rule in rules:
+        if getattr(kind, rule) is getattr(Linear if rule == "transpose" else Primitive, rule):
+            raise RuleError(f"primitive {op.name!r} has no {rule} rule; a rule without its twin cannot be registered")
+    PRIMITIVES[op.name] = op
+    return op
+
+
+def _named(name: str) -> Primitive:
+    return PRIMITIVES[name]
+
+
+item = register(Item())
+
+
+class NumpyReading:
+    """Rows read as NumPy: `m.tanh` is `np.tanh`, `m.erf` is `scipy.special.erf`, imported when first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(np, name, None)
+        if function is None:
+            from scipy import special
+
+            function = getattr(special, name)
+        setattr(self, name, function)
+        return function
+
+    @staticmethod
+    def where(condition: Any, x: Any, y: Any) -> Any:
+        """A Python bool chooses, so that Python scalars stay Python scalars."""
+        return (x if condition else y) if type(condition) is bool else np.where(condition, x, y)[()]
+
+    @staticmethod
+    def polygamma(n: Any, x: Any) -> Any:
+        """SciPy computes in float64 only; keep the dtype of x."""
+        from scipy import special
+
+        return np.asarray(special.polygamma(n, x)).astype(dtype_of(x))[()]
+
+    @staticmethod
+    def indicator(condition: Any, like: Any) -> Any:
+        """1 where the condition holds, else 0, in the dtype of `like`."""
+        return np.asarray(condition).astype(dtype_of(like))[()]
+
+
+class RecordReading:
+    """Rows read as recordings: `m.tanh` is the primitive of that name."""
+
+    def __getattr__(self, name: str) -> Primitive:
+        return PRIMITIVES[name]
+
+
+NUMPY: Any = NumpyReading()
+RECORD: Any = RecordReading()
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """Shape of an array, a Variable or a scalar."""
+    try:
+        return x.shape  # type: ignore[no-any-return]
+    except AttributeError:
+        return np.shape(x)
+
+
+def dtype_of(x: Any) -> np.dtype[Any]:
+    """Dtype of an array, a Variable or a scalar; a Python float counts as float64."""
+    try:
+        return x.dtype  # type: ignore[no-any-return]
+    except AttributeError:
+        return FLOAT64 if type(x) is float else np.asarray(x).dtype
+
+
+def innermost(x: Any) -> Any:
+    """The plain value below every level of recording."""
+    while isinstance(x, Recorded):
+        x = x.tape.values[x.index]
+    return x
+
+
+def normalize_axis(axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes as a sorted tuple of non-negative ints; None means all of them.
+
+    Raises:
+        ShapeError: an axis out of range or repeated.
+    """
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    for a in axes:
+        if not -ndim <= a < ndim:
+            raise ShapeError(f"axis {a} is out of range for an array of {ndim} dimensions")
+    result = tuple(sorted(int(a) % ndim for a in axes))
+    if len(set(result)) != len(result):
+        raise ShapeError(f"axis {axis} names a dimension twice")
+    return result
+
+
+def add_all(terms: Sequence[Any]) -> Any:
+    """The sum of the terms that are not None; None when all are (a structural zero)."""
+    total = None
+    for term in terms:
+        if term is not None:
+            total = term if total is None else total + term
+    return total

@@ -1,0 +1,151 @@
+"""Reductions and scans along axes. `axis` is always a sorted tuple of non-negative ints (one int for a scan)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .broadcast import broadcast_to, expand, sum_
+from .elementwise import exp, isfinite, where
+from .elementwise import indicator as indicator_of
+from .primitive import Linear, Primitive, register, shape_of
+from .shape import flip
+
+Axis = tuple[int, ...]
+
+
+class Mean(Linear):
+    """z = (1/n) Σ x over `axis`."""
+
+    name = "mean"
+
+    def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+        return np.mean(x, axis=axis, keepdims=keepdims)
+
+    def transpose(self, lam: Any, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+        shape = shape_of(x)
+        count = math.prod(shape[k] for k in axis)
+        return broadcast_to(expand(lam, shape, axis, keepdims) / count, shape=shape)
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        return rf"\tfrac{{1}}{{n}} \sum {symbols[0]}"
+
+
+mean = register(Mean())
+
+
+class Extremum(Primitive):
+    """z = max x or min x over `axis`. Ties share λ in equal parts; the tangent is the mean over the ties."""
+
+    kink = "ties: equal parts to each"
+
+    def __init__(self, name: str, function: Any) -> None:
+        self.name, self.function = name, function
+
+    def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+        return self.function(x, axis=axis, keepdims=keepdims)
+
+    def _weights(self, x: Any, z: Any, axis: Axis, keepdims: bool) -> Any:
+        attained = indicator_of(x == expand(z, shape_of(x), axis, keepdims), x)
+        return attained / sum_(attained, axis=axis, keepdims=True)
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False) -> Any:
+        return sum_(self._weights(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
+
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: Axis, keepdims: bool = False
+    ) -> Sequence[Any]:
+        x = args[0]
+        return (self._weights(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
+
+    def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
+        return f"{self.name} over axes {params['axis']} of {shape_of(args[0])}: {error}", "It has no value over nothing."
+
+
+max_ = register(Extremum("max", np.max))
+min_ = register(Extremum("min", np.min))
+
+
+class LogSumExp(Primitive):
+    """z = log Σ eˣ over `axis`, shifted by the maximum so that nothing overflows; −inf over nothing."""
+
+    name = "logsumexp"
+
+    def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+        x = np.asarray(x)
+        top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+        shift = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+        with np.errstate(divide="ignore"):
+            z = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
+        return z if keepdims else np.squeeze(z, axis=axis)[()]
+
+    def _softmax(self, x: Any, z: Any, axis: Axis, keepdims: bool) -> Any:
+        z = expand(z, shape_of(x), axis, keepdims)
+        return exp(x - where(isfinite(z), z, 0))  # all x = −inf: weights 0, not NaN
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False) -> Any:
+        return sum_(self._softmax(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
+
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: Axis, keepdims: bool = False
+    ) -> Sequence[Any]:
+        x = args[0]
+        return (self._softmax(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        return rf"\log \sum e^{{{symbols[0]}}}"
+
+
+logsumexp = register(LogSumExp())
+
+
+class Norm(Primitive):
+    """z = √Σ x² over `axis`. At x = 0 the derivative is taken as 0 (the least subgradient)."""
+
+    name = "norm"
+    kink = "x = 0: derivative 0"
+
+    def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+        x = np.asarray(x)
+        # scaled, so that squares neither overflow nor vanish
+        top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+        scale = np.where((top > 0) & np.isfinite(top), top, 1).astype(x.dtype)
+        z = scale * np.sqrt(np.sum(np.square(x / scale), axis=axis, keepdims=True))
+        return z if keepdims else np.squeeze(z, axis=axis)[()]
+
+    def _direction(self, x: Any, z: Any, axis: Axis, keepdims: bool) -> Any:
+        z = expand(z, shape_of(x), axis, keepdims)
+        return x / where(z == 0, 1, z)
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False) -> Any:
+        return sum_(self._direction(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
+
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: Axis, keepdims: bool = False
+    ) -> Sequence[Any]:
+        x = args[0]
+        return (self._direction(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        return rf"\left\| {symbols[0]} \right\|"
+
+
+norm = register(Norm())
+
+
+class CumSum(Linear):
+    """z_k = x_0 + … + x_k along one axis."""
+
+    name = "cumsum"
+
+    def value(self, x: Any, axis: int) -> Any:
+        return np.cumsum(x, axis=axis, dtype=np.asarray(x).dtype if np.asarray(x).dtype.kind in "fc" else None)
+
+    def transpose(self, lam: Any, x: Any, axis: int) -> Any:
+        return flip(cumsum(flip(lam, axis=(axis,)), axis=axis), axis=(axis,))
+
+
+cumsum = register(CumSum())

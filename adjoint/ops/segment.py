@@ -1,0 +1,117 @@
+"""Reductions over ragged rows: segment k is x[offsets[k] : offsets[k + 1]] along the first axis.
+
+`offsets` are n + 1 non-decreasing integers from 0 to len(x), as in a CSR matrix; a segment may be empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError
+from .elementwise import exp, indicator, isfinite, where
+from .index import ARRAY, getitem
+from .primitive import Linear, Primitive, register, shape_of
+
+
+def check_offsets(x: Any, offsets: Any) -> np.ndarray:
+    """Offsets as an integer array.
+
+    Raises:
+        ShapeError: they do not start at 0, end at len(x), or they decrease.
+    """
+    offsets = np.asarray(offsets)
+    rows = shape_of(x)[0] if shape_of(x) else -1
+    if (
+        offsets.ndim != 1 or offsets.size < 1 or offsets.dtype.kind not in "iu" or offsets[0] != 0 or offsets[-1] != rows
+        or (np.diff(offsets) < 0).any()
+    ):  # fmt: skip
+        what = f"offsets must be integers that rise from 0 to len(x) = {rows}: got {offsets.dtype} {offsets.shape}"
+        raise ShapeError(f"{what}\n  Build them as np.concatenate([[0], np.cumsum(lengths)]).")
+    return offsets
+
+
+def _reduce(ufunc: Any, x: np.ndarray, offsets: np.ndarray, empty: float) -> np.ndarray:
+    """`ufunc.reduceat` that knows empty segments."""
+    counts = np.diff(offsets)
+    z = np.full((len(counts), *x.shape[1:]), empty, x.dtype)
+    full = counts > 0
+    if full.any():
+        z[full] = ufunc.reduceat(x, offsets[:-1][full], axis=0)
+    return z
+
+
+def _spread(z: Any, offsets: Any) -> Any:
+    """Every segment's value repeated over its rows."""
+    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return getitem(z, rows, template=(ARRAY,))
+
+
+class SegmentSum(Linear):
+    """z_k = Σ of segment k; 0 when it is empty."""
+
+    name = "segment_sum"
+
+    def value(self, x: Any, offsets: Any) -> Any:
+        return _reduce(np.add, np.asarray(x), offsets, 0)
+
+    def transpose(self, lam: Any, x: Any, offsets: Any) -> Any:
+        return _spread(lam, offsets)
+
+
+segment_sum = register(SegmentSum())
+
+
+class SegmentMax(Primitive):
+    """z_k = max of segment k; −inf when it is empty. Ties share λ in equal parts."""
+
+    name = "segment_max"
+    kink = "ties: equal parts to each"
+
+    def value(self, x: Any, offsets: Any) -> Any:
+        return _reduce(np.maximum, np.asarray(x), offsets, -np.inf)
+
+    def _weights(self, x: Any, z: Any, offsets: Any) -> Any:
+        attained = indicator(x == _spread(z, offsets), x)
+        return attained / _spread(segment_sum(attained, offsets), offsets)
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        x, offsets = args
+        return segment_sum(self._weights(x, z, offsets) * dots[0], offsets)
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        x, offsets = args
+        return (self._weights(x, z, offsets) * _spread(lam, offsets), None)
+
+
+segment_max = register(SegmentMax())
+
+
+class SegmentLogSumExp(Primitive):
+    """z_k = log Σ eˣ over segment k; −inf when it is empty."""
+
+    name = "segment_logsumexp"
+
+    def value(self, x: Any, offsets: Any) -> Any:
+        x = np.asarray(x)
+        top = _reduce(np.maximum, x, offsets, -np.inf)
+        shift = np.where(np.isfinite(top), top, 0).astype(x.dtype)
+        rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        with np.errstate(divide="ignore"):
+            return np.log(_reduce(np.add, np.exp(x - shift[rows]), offsets, 0)) + shift
+
+    def _softmax(self, x: Any, z: Any, offsets: Any) -> Any:
+        return exp(x - _spread(where(isfinite(z), z, 0), offsets))
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        x, offsets = args
+        return segment_sum(self._softmax(x, z, offsets) * dots[0], offsets)
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        x, offsets = args
+        return (self._softmax(x, z, offsets) * _spread(lam, offsets), None)
+
+
+segment_logsumexp = register(SegmentLogSumExp())

@@ -1,0 +1,114 @@
+"""Primitives that move elements without changing them; all linear, so each gives its value and its transpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .broadcast import fit
+from .index import getitem
+from .primitive import Linear, Primitive, dtype_of, register, shape_of
+
+
+class Transpose(Linear):
+    """z = x with its axes permuted: axis k of z is axis `axes[k]` of x."""
+
+    name = "transpose"
+
+    def value(self, x: Any, axes: tuple[int, ...]) -> Any:
+        return np.transpose(x, axes)
+
+    def transpose(self, lam: Any, x: Any, axes: tuple[int, ...]) -> Any:
+        return transpose(lam, axes=tuple(int(k) for k in np.argsort(axes)))
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        return f"{{{symbols[0]}}}^{{\\top}}"
+
+
+transpose = register(Transpose())
+
+
+class Concatenate(Primitive):
+    """z = the operands one after the other along `axis`; linear in all of them at once."""
+
+    name = "concatenate"
+
+    def value(self, *arrays: Any, axis: int) -> Any:
+        return np.concatenate(arrays, axis=axis)
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: int) -> Any:
+        kind = dtype_of(z)
+        parts = [np.zeros(shape_of(x), kind) if d is None else d for x, d in zip(args, dots, strict=True)]
+        return concatenate(*parts, axis=axis)
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: int) -> Sequence[Any]:
+        """Each operand takes its own stretch of λ."""
+        contributions, start = [], 0
+        for x, want in zip(args, wanted, strict=False):
+            stop = start + shape_of(x)[axis]
+            index = (*(slice(None),) * axis, slice(start, stop))
+            contributions.append(fit(getitem(lam, template=index), x) if want else None)
+            start = stop
+        return contributions
+
+    def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
+        shapes = ", ".join(str(shape_of(x)) for x in args)
+        what = f"concatenate along axis {params['axis']} needs equal sizes on every other axis: {shapes}"
+        return what, "np.stack joins equal shapes along a new axis."
+
+
+concatenate = register(Concatenate())
+
+
+class Pad(Linear):
+    """z = x with zeros around it; `widths` holds (before, after) for every axis."""
+
+    name = "pad"
+
+    def value(self, x: Any, widths: tuple[tuple[int, int], ...]) -> Any:
+        return np.pad(x, widths)
+
+    def transpose(self, lam: Any, x: Any, widths: tuple[tuple[int, int], ...]) -> Any:
+        inside = tuple(slice(before, before + n) for (before, _), n in zip(widths, shape_of(x), strict=True))
+        return getitem(lam, template=inside)
+
+
+pad = register(Pad())
+
+
+class Flip(Linear):
+    """z = x reversed along `axis`; its own transpose."""
+
+    name = "flip"
+
+    def value(self, x: Any, axis: tuple[int, ...]) -> Any:
+        return np.flip(x, axis)
+
+    def transpose(self, lam: Any, x: Any, axis: tuple[int, ...]) -> Any:
+        return flip(lam, axis=axis)
+
+
+flip = register(Flip())
+
+
+class Roll(Linear):
+    """z = x shifted cyclically by `shift` along `axis`."""
+
+    name = "roll"
+
+    def value(self, x: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
+        return np.roll(x, shift, axis)
+
+    def transpose(self, lam: Any, x: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
+        return roll(lam, shift=tuple(-s for s in shift), axis=axis)
+
+
+roll = register(Roll())
+
+
+def swap_last(x: Any) -> Any:
+    """The last two axes exchanged."""
+    ndim = len(shape_of(x))
+    return transpose(x, axes=(*range(ndim - 2), ndim - 1, ndim - 2))

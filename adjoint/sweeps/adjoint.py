@@ -1,0 +1,77 @@
+"""The adjoint sweep: (I − J)ᵀ λ = ∇ℓ by back substitution, children first.
+
+    λ_j = ∂ℓ/∂z_j + Σ_{i uses j} (∂f_i/∂z_j)ᵀ λ_i
+
+λ_i = dℓ/dε when constraint i is relaxed to z_i = f_i + ε. When the tape's values are Variables of an older tape, the
+sweep is recorded there: that is all there is to higher derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ..tape import Tape, open_tapes
+
+
+def adjoint_sweep(tape: Tape, seeds: Mapping[int, Any], *, keep: bool = True) -> list[Any]:
+    """Solve for the multipliers of a tape.
+
+    Args:
+        tape: the recorded program.
+        seeds: node → ∂ℓ/∂z of that node, with the node's shape and dtype.
+        keep: keep every λ_i; otherwise those of inner nodes are dropped as soon as they are used.
+
+    Returns:
+        λ, one entry per node up to the last seed; None is a structural zero.
+    """
+    operations, parents, values, params = tape.operations, tape.parents, tape.values, tape.params
+    last = max(seeds, default=-1)
+    lam: list[Any] = [None] * (last + 1)
+    for i, seed in seeds.items():
+        lam[i] = seed
+    with attributed(tape) as attribute:
+        for i in range(last, -1, -1):
+            lam_i, op = lam[i], operations[i]
+            if lam_i is None or op is None:
+                continue
+            attribute(i)
+            contributions = op.adjoint(tape.operands(i), values[i], lam_i, tape.wanted(i), **params[i])
+            for p, c in zip(parents[i], contributions, strict=True):
+                if c is not None and p >= 0:
+                    known = lam[p]
+                    lam[p] = c if known is None else accumulate(known, c)
+            if not keep:
+                lam[i] = None
+    return lam
+
+
+def accumulate(a: Any, b: Any) -> Any:
+    """a + b; tuples (the λ of a primitive with several results) entry by entry."""
+    if type(a) is tuple:
+        return tuple(y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True))
+    return a + b
+
+
+@contextmanager
+def attributed(tape: Tape) -> Iterator[Any]:
+    """What a sweep records on older tapes belongs to the user's line and scope of the node it works on."""
+    outer = [t for t in open_tapes() if t is not tape and t.attribution is None]
+    if not outer:
+        yield lambda i: None
+        return
+    scopes = [t.scopes[-1][1] for t in outer]
+
+    def attribute(i: int) -> None:
+        where, path = (tape.codes[i], tape.offsets[i]), tape.scope(i)
+        for t in outer:
+            t.attribution = where
+            t.mark_scope(path)
+
+    try:
+        yield attribute
+    finally:
+        for t, path in zip(outer, scopes, strict=True):
+            t.attribution = None
+            t.mark_scope(path)

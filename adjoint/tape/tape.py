@@ -1,0 +1,406 @@
+"""THE RECORD: a program as a list of constraints z_i = f_i(z_<i, W), in append-only columns.
+
+Node i is an input (operation None) or the primitive `operations[i]` applied to operands; operand k is node
+`parents[i][k]`, or the constant `constants[i][k]` where the parent is −1. Parents have smaller indices, so the list is
+its own topological order and every sweep is a loop.
+
+A tape records while it is open (`with tape:`), in the thread that opened it. Tapes nest: an operation goes to the one
+opened last among its operands' tapes (`level`), and what that tape stores as a value may be a Variable of an older one.
+A tape never holds its own Variables, so dropping the last one frees the arrays.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from _thread import get_ident
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from .. import tree as trees
+from ..errors import (
+    AdjointError,
+    DomainError,
+    DTypeError,
+    IndexingError,
+    LeakError,
+    Origin,
+    ShapeError,
+    describe,
+    format_error,
+    user_instruction,
+)
+from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
+from .variable import Variable
+
+Attribution = tuple[CodeType | None, int]
+
+ALL_WANTED = (True,) * 64  # long enough for every primitive but a wide concatenate
+
+_levels = itertools.count(1)
+_open_tapes: ContextVar[tuple[Tape, ...]] = ContextVar("open tapes of this context, oldest first", default=())
+_scope: ContextVar[str] = ContextVar("path of the current scope", default="")
+
+
+class Tape:
+    """A program recorded as constraints; the explicit way in, for those who want the multipliers.
+
+    >>> import numpy as np
+    >>> import adjoint as ad
+    >>> with ad.Tape() as tape:
+    ...     w = tape.parameter(np.array([1.0, 2.0]), name="w")
+    ...     loss = np.sum(w * w)
+    >>> ad.Lagrangian(tape, loss).gradient("w")
+    array([2., 4.])
+    """
+
+    __slots__ = (
+        "__weakref__", "_named", "_snapshots", "_token", "attribution", "codes", "constants", "level", "names", "offsets",
+        "operations", "owner", "params", "parents", "roles", "scopes", "values",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.operations: list[Primitive | None] = []
+        self.parents: list[tuple[int, ...]] = []
+        self.constants: list[tuple[Any, ...] | None] = []
+        self.params: list[dict[str, Any]] = []
+        self.values: list[Any] = []
+        self.codes: list[CodeType | None] = []  # with `offsets`: the user's instruction behind each node
+        self.offsets: list[int] = []
+        self.names: dict[int, str] = {}
+        self._named: dict[str, list[int]] = {}
+        self.roles: dict[int, str] = {}  # of inputs: "input" or "parameter"
+        self.scopes: list[tuple[int, str]] = [(0, "")]  # (first node, path), wherever the scope changes
+        self.attribution: Attribution | None = None  # set while a sweep over a younger tape records here
+        self.level = 0
+        self.owner: int | None = None  # the thread that records; None when closed
+        self._snapshots: dict[int, tuple[Any, np.ndarray]] = {}
+        self._token: Any = None
+
+    # ------------------------------------------------------------------------------------------ opening and closing
+    def __enter__(self) -> Tape:
+        if self.owner is not None:
+            raise LeakError("this tape is open already; one `with` block per tape at a time")
+        self.level, self.owner = next(_levels), get_ident()
+        self._token = _open_tapes.set((*_open_tapes.get(), self))
+        self.mark_scope(_scope.get())
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.owner = None
+        _open_tapes.reset(self._token)
+        self._token = None
+        self._snapshots.clear()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        state = "open" if self.owner is not None else "closed"
+        return f"<Tape of {len(self)} nodes, {len(self.roles)} of them inputs, {state}>"
+
+    # ------------------------------------------------------------------------------------------ recording
+    def input(self, value: Any, name: str = "") -> Any:
+        """Record data as inputs of the program.
+
+        Args:
+            value: a float array or scalar, a Variable of an older tape, or a nested container of these. Arrays are
+                copied: changing the original later does not change the record.
+            name: name of the node; leaves of a container are called `name/path`.
+
+        Returns:
+            A Variable, or the same container of Variables.
+
+        Raises:
+            DTypeError: a leaf is not floating point.
+            LeakError: the tape is not open.
+        """
+        return self._inputs(value, name, "input")
+
+    def parameter(self, value: Any, name: str = "") -> Any:
+        """Record W, what the program is to be optimised over; otherwise like `input`."""
+        return self._inputs(value, name, "parameter")
+
+    def _inputs(self, value: Any, name: str, role: str) -> Any:
+        if self.owner != get_ident():
+            raise LeakError("inputs can be recorded only while the tape is open: use `with tape:`")
+        leaves, structure = trees.flatten(value)
+        names = trees.paths(structure, name)
+        leaves = [entry_value(leaf, label) for leaf, label in zip(leaves, names, strict=True)]
+        code, offset = user_instruction()
+        handles = []
+        for leaf, label in zip(leaves, names, strict=True):
+            i = self._append(None, (), None, NO_PARAMS, leaf, code, offset)
+            self.roles[i] = role
+            if label:
+                self.set_name(i, label)
+            handles.append(Variable(self, i))
+        return trees.unflatten(structure, handles)
+
+    def apply(self, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Record one primitive on operands of which this tape is the youngest; returns the Variable of its result."""
+        thread = get_ident()
+        if self.owner != thread:
+            raise self.refusal(op)
+        values = self.values
+        parents: list[int] = []
+        inner: list[Any] = []
+        constant = nested = False
+        for a in args:
+            if isinstance(a, Recorded):
+                if a.tape is self:
+                    a_value = values[a.index]
+                    parents.append(a.index)
+                    inner.append(a_value)
+                    nested = nested or isinstance(a_value, Recorded)
+                    continue
+                if a.tape.owner != thread:
+                    raise a.tape.refusal(op)
+                nested = True
+            elif type(a) is np.ndarray:
+                a = self.snapshot(a)
+            elif type(a) is list:
+                a = np.array(a)
+            parents.append(-1)
+            inner.append(a)
+            constant = True
+        try:
+            z = op(*inner, **params) if nested else op.value(*inner, **params)
+        except AdjointError:
+            raise
+        except (ValueError, TypeError, IndexError) as error:
+            if op.foreign:
+                raise
+            raise self._failure(op, parents, inner, params, error) from error
+        constants = tuple(None if p >= 0 else a for p, a in zip(parents, inner, strict=True)) if constant else None
+        code, offset = self.attribution or user_instruction()
+        i = self._append(op, tuple(parents), constants, params or NO_PARAMS, z, code, offset)
+        if op.results == 1:
+            return Variable(self, i)
+        item, whole = PRIMITIVES["item"], Variable(self, i)
+        return tuple(self.apply(item, (whole,), {"k": k, "results": op.results}) for k in range(op.results))
+
+    def _append(
+        self, op: Primitive | None, parents: tuple[int, ...], constants: tuple[Any, ...] | None, params: dict[str, Any],
+        value: Any, code: CodeType | None, offset: int,
+    ) -> int:  # fmt: skip
+        """The one place where a node comes to be (`Variable`'s operators repeat these lines inline, for speed)."""
+        i = len(self.values)
+        self.operations.append(op)
+        self.parents.append(parents)
+        self.constants.append(constants)
+        self.params.append(params)
+        self.values.append(value)
+        self.codes.append(code)
+        self.offsets.append(offset)
+        return i
+
+    def snapshot(self, array: np.ndarray) -> np.ndarray:
+        """A constant as it is now: a copy, or the array itself if it is large and nobody can write to it.
+
+        A large array met again is compared, not copied again: a mask used in every step of a loop costs one copy.
+        """
+        large = array.nbytes > 4096
+        if large:
+            if not array.flags.writeable and array.base is None:
+                return array
+            known, copy = self._snapshots.get(id(array), (None, array))
+            if known is not None and known() is array and np.array_equal(copy, array, equal_nan=True):
+                return copy
+        if array.dtype.hasobject:
+            raise DTypeError(
+                "an object array cannot be recorded: it hides numbers (or Variables) from differentiation\n"
+                "  Stack the elements with np.stack, or convert with .astype(float)."
+            )
+        copy = array.copy()
+        if large:
+            copy.setflags(write=False)
+            self._snapshots[id(array)] = (weakref.ref(array), copy)
+        return copy
+
+    # ------------------------------------------------------------------------------------------ reading
+    def operands(self, i: int) -> list[Any]:
+        """The operands' values of node i."""
+        values, constants = self.values, self.constants[i]
+        if constants is None:
+            return [values[p] for p in self.parents[i]]
+        return [values[p] if p >= 0 else c for p, c in zip(self.parents[i], constants, strict=True)]
+
+    def wanted(self, i: int) -> Sequence[bool]:
+        """Which operands of node i are nodes."""
+        parents = self.parents[i]
+        return ALL_WANTED if self.constants[i] is None and len(parents) <= 64 else [p >= 0 for p in parents]
+
+    def origin(self, i: int) -> Origin:
+        """The user's instruction that recorded node i."""
+        return Origin(self.codes[i], self.offsets[i])
+
+    def scope(self, i: int) -> str:
+        """The path of the scope in which node i was recorded, `"encoder/layer2"`."""
+        return self.scopes[bisect_right(self.scopes, i, key=lambda mark: mark[0]) - 1][1]
+
+    def label(self, i: int) -> str:
+        """A node in few words: its name, or its operation and number."""
+        op = self.operations[i]
+        return self.names.get(i) or f"{op.name if op is not None else self.roles[i]}#{i}"
+
+    def find(self, name: str) -> list[int]:
+        """The nodes of that name, in order: all of a repeated name, or the one called `name#2`; none if unknown."""
+        if name in self._named:
+            return self._named[name]
+        base, _, number = name.rpartition("#")
+        nodes = self._named.get(base, [])
+        return [nodes[int(number) - 1]] if number.isdigit() and 0 < int(number) <= len(nodes) else []
+
+    def set_name(self, i: int, name: str) -> str:
+        """Name node i; a name that is taken becomes `name#2`, `name#3`, …"""
+        if not name or "#" in name:
+            raise ValueError(f"a name must be non-empty and free of '#', got {name!r}")
+        if i in self.names:
+            raise ValueError(f"this node is named {self.names[i]!r} already")
+        nodes = self._named.setdefault(name, [])
+        nodes.append(i)
+        self.names[i] = name if len(nodes) == 1 else f"{name}#{len(nodes)}"
+        return self.names[i]
+
+    def mark_scope(self, path: str) -> None:
+        """Nodes recorded from now on belong to this scope."""
+        if self.scopes[-1][1] != path:
+            if self.scopes[-1][0] == len(self):
+                self.scopes.pop()
+            if not self.scopes or self.scopes[-1][1] != path:
+                self.scopes.append((len(self), path))
+
+    def replay(self, changes: dict[int, Any]) -> Tape:
+        """The same constraints solved again, with residuals: z_i = f_i(z_<i) + changes[i].
+
+        Args:
+            changes: node → residual, added to the node's value (an input's too).
+
+        Returns:
+            A closed tape that shares everything but the values.
+        """
+        other = Tape()
+        for column in ("operations", "parents", "constants", "params", "codes", "offsets"):
+            setattr(other, column, getattr(self, column))
+        other.names, other._named, other.roles, other.scopes = self.names, self._named, self.roles, self.scopes
+        for i, op in enumerate(self.operations):
+            z = self.values[i] if op is None else op(*other.operands(i), **self.params[i])
+            if i in changes:
+                z = np.asarray(z + changes[i], np.asarray(innermost(z)).dtype)[()]
+            other.values.append(z)
+        return other
+
+    # ------------------------------------------------------------------------------------------ refusing
+    def describe(self, i: int, label: str) -> str:
+        """An operand in words, for an error message."""
+        name = f' "{self.names[i]}"' if i in self.names else ""
+        return describe(innermost(self.values[i]), label, self.roles.get(i, "") + name)
+
+    def where(self, i: int) -> str:
+        """Where node i was recorded, for an error message: `train.py:41`."""
+        return self.origin(i).place
+
+    def refusal(self, op: Primitive) -> LeakError:
+        """The error for a use of this tape while it does not record."""
+        code, offset = user_instruction()
+        if self.owner is None:
+            what = f"{op.name} got a Variable of a tape that is closed: the computation it belonged to has finished"
+            remedy = "Return the value from the function, read it with .value, or compute inside the `with tape:` block."
+        else:
+            what = f"{op.name} got a Variable that another thread is recording"
+            remedy = "Give each thread its own tape (call ad.grad inside the thread), and pass plain arrays between threads."
+        return LeakError(format_error(what, origin=Origin(code, offset), scope=_scope.get(), remedy=remedy))
+
+    def _failure(
+        self, op: Primitive, parents: Sequence[int], inner: Sequence[Any], params: dict[str, Any], error: Exception
+    ) -> AdjointError:
+        """The error for a primitive whose value could not be computed; the tape stays as it was."""
+        kind: type[AdjointError] = ShapeError
+        if isinstance(error, np.linalg.LinAlgError):
+            kind = DomainError
+        elif isinstance(error, IndexError):
+            kind = IndexingError
+        elif isinstance(error, TypeError):
+            kind = DTypeError
+        plain = [innermost(a) for a in inner]
+        what, remedy = op.diagnose(plain, params, error)
+        operands = [
+            self.describe(p, f"x{k}") if p >= 0 else describe(a, f"x{k}", "constant")
+            for k, (p, a) in enumerate(zip(parents, plain, strict=True))
+        ]
+        code, offset = self.attribution or user_instruction()
+        scope = _scope.get()
+        return kind(format_error(what, origin=Origin(code, offset), scope=scope, operands=operands, remedy=remedy))
+
+
+def entry_value(leaf: Any, name: str = "") -> Any:
+    """What a tape stores for an input: a read-only copy of a float array; Variables and Python floats as they are.
+
+    Raises:
+        DTypeError: the leaf is not a real floating-point number or array.
+    """
+    if isinstance(leaf, Recorded):
+        if innermost(leaf).dtype.kind == "f" if hasattr(innermost(leaf), "dtype") else True:
+            return leaf
+    elif type(leaf) is float:
+        return leaf
+    try:
+        array = np.array(innermost(leaf))
+    except (ValueError, AdjointError) as error:
+        raise DTypeError(f"an input must be a float, a float array, or a container of these: {error}") from None
+    kind = array.dtype.kind
+    if kind != "f":
+        label = f' "{name}"' if name else ""
+        what = f"cannot differentiate with respect to {describe(leaf)} input{label}: its dtype is {array.dtype}"
+        raise DTypeError(format_error(what, remedy=_dtype_remedy(kind, leaf)))
+    array.flags.writeable = False
+    return array if isinstance(leaf, np.ndarray) else array[()]
+
+
+def _dtype_remedy(kind: str, leaf: Any) -> str:
+    if kind in "iub":
+        suggestion = f"{float(leaf)}" if isinstance(leaf, (int, np.integer)) else "x.astype(float)"
+        return f"Pass {suggestion}, or leave the argument out of argnum."
+    if kind == "c":
+        return "Complex inputs have no rule yet; pass real and imaginary parts as two real arrays."
+    return "Pass floats; leave strings, objects and options out of argnum, or bind them with functools.partial."
+
+
+def open_tapes() -> tuple[Tape, ...]:
+    """The tapes that record in this context, oldest first."""
+    return _open_tapes.get()
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Group what is recorded inside under a name; scopes nest to paths: `with ad.scope("encoder"): …`."""
+    outer = _scope.get()
+    path = f"{outer}/{name}" if outer else name
+    token = _scope.set(path)
+    tapes = _open_tapes.get()
+    for tape in tapes:
+        tape.mark_scope(path)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+        for tape in tapes:
+            tape.mark_scope(outer)
+
+
+def name(x: Any, label: str) -> Any:
+    """Name a recorded value, so that its multiplier can be asked for: `h = ad.name(np.tanh(x @ W), "h")`.
+
+    The name is prefixed with the current scope's path; a repeated name becomes `name#2`. Plain values pass through.
+    """
+    if isinstance(x, Recorded):
+        path = _scope.get()
+        x.tape.set_name(x.index, f"{path}/{label}" if path else label)
+    return x

@@ -1,0 +1,220 @@
+"""Functions in, derivative functions out. Names and argument conventions are those of HIPS/autograd where it has them.
+
+`argnum` is a position or a tuple of positions; arguments may be floats, arrays, or nested lists, tuples and dicts of
+these, and derivatives come back in the same containers. Transforms compose: each is a sweep, and sweeps are recorded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .. import tree as trees
+from ..errors import TreeError
+from ..ops.primitive import dtype_of, shape_of
+from .recording import Argnum, Recording, own
+
+Function = Callable[..., Any]
+
+
+def _one(x: Any) -> Any:
+    return np.ones(shape_of(x), dtype_of(x))[()]
+
+
+def value_and_grad(f: Function, argnum: Argnum = 0) -> Function:
+    """A function that returns `(f(x), ∇f(x))` from one forward and one adjoint sweep.
+
+    Args:
+        f: returns a real scalar.
+        argnum: which argument(s) to differentiate.
+
+    Returns:
+        A function of f's arguments. The gradient has the containers, shapes and dtypes of the argument; an argument that
+        f does not use has a zero gradient.
+
+    Raises:
+        ShapeError: f's output is not a scalar.
+        DTypeError: the argument, or the output, is not floating point.
+
+    >>> value_and_grad(lambda x: x**2)(3.0)
+    (9.0, np.float64(6.0))
+    """
+
+    @wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        run = Recording(f, args, kwargs, argnum)
+        x = run.scalar_output("grad")
+        gradient = run.pull([_one(x)])
+        return own([run.plain(x)])[0], trees.unflatten(run.structure, gradient)
+
+    return derivative
+
+
+def grad(f: Function, argnum: Argnum = 0) -> Function:
+    """The gradient of a scalar function; see `value_and_grad`.
+
+    >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    """
+    both = value_and_grad(f, argnum)
+
+    @wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return derivative
+
+
+def grad_and_aux(f: Function, argnum: Argnum = 0) -> Function:
+    """For f that returns `(loss, aux)`: a function that returns `(gradient of the loss, aux)`."""
+
+    @wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        aux: list[Any] = []
+
+        def loss(*inner: Any, **options: Any) -> Any:
+            result = f(*inner, **options)
+            if not (isinstance(result, tuple) and len(result) == 2):
+                raise TreeError(f"grad_and_aux needs a function that returns (loss, aux), not {type(result).__name__}")
+            aux.append(result[1])
+            return result[0]
+
+        run = Recording(loss, args, kwargs, argnum)
+        x = run.scalar_output("grad_and_aux")
+        gradient = trees.unflatten(run.structure, run.pull([_one(x)]))
+        leaves, structure = trees.flatten(aux[0])
+        return gradient, trees.unflatten(structure, own([run.plain(leaf) for leaf in leaves]))
+
+    return derivative
+
+
+def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
+    """The derivative of each output element with respect to its input element, for f that works element by element.
+
+    (For other f: the gradient of the sum of its outputs.)
+    """
+
+    @wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        run = Recording(f, args, kwargs, argnum)
+        return trees.unflatten(run.structure, run.pull([_one(x) for x in run.results]))
+
+    return derivative
+
+
+def make_vjp(f: Function, argnum: Argnum = 0) -> Function:
+    """`make_vjp(f)(x)` returns `(vjp, f(x))`; `vjp(λ)` is λᵀ ∂f/∂x and can be called again and again."""
+
+    def prepare(*args: Any, **kwargs: Any) -> tuple[Function, Any]:
+        run = Recording(f, args, kwargs, argnum)
+
+        def pullback(cotangent: Any) -> Any:
+            return trees.unflatten(run.structure, run.pull(run.check_like_output(cotangent)))
+
+        return pullback, run.value()
+
+    return prepare
+
+
+def make_jvp(f: Function, argnum: Argnum = 0) -> Function:
+    """`make_jvp(f)(x)` returns `jvp`; `jvp(v)` returns `(f(x), (∂f/∂x) v)`. f runs once for all v."""
+
+    def prepare(*args: Any, **kwargs: Any) -> Function:
+        run = Recording(f, args, kwargs, argnum)
+
+        def pushforward(tangent: Any) -> tuple[Any, Any]:
+            dots = run.push(run.check_like_input(tangent))
+            return run.value(), trees.unflatten(run.output_structure, dots)
+
+        return pushforward
+
+    return prepare
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """`(f(*primals), pullback)`; `pullback(λ)` is a tuple with λᵀ ∂f/∂x for every primal."""
+    pullback, value = make_vjp(f, tuple(range(len(primals))))(*primals)
+    return value, pullback
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """`(f(*primals), Σ (∂f/∂x) ẋ)` from one forward and one tangent sweep."""
+    result: tuple[Any, Any] = make_jvp(f, tuple(range(len(primals))))(*primals)(tuple(tangents))
+    return result
+
+
+def hessian_vector_product(f: Function, argnum: Argnum = 0) -> Function:
+    """`hessian_vector_product(f)(*args, v)` is (∇²f) v, the tangent of the gradient: about four times the cost of f."""
+
+    @wraps(f)
+    def product(*args: Any, **kwargs: Any) -> Any:
+        *inner, v = args
+        return make_jvp(grad(f, argnum), argnum)(*inner, **kwargs)(v)[1]
+
+    return product
+
+
+def hvp(f: Function, x: Any, v: Any) -> Any:
+    """(∇²f(x)) v for a scalar function of one argument (which may be a container)."""
+    return hessian_vector_product(f)(x, v)
+
+
+def jacobian(f: Function, argnum: Argnum = 0) -> Function:
+    """All partial derivatives: an array of shape `f(x).shape + x.shape`.
+
+    f runs once; then come as many adjoint sweeps as f has outputs, or tangent sweeps as x has elements, whichever are
+    fewer. For several arguments, or a container, a container of such arrays.
+
+    Raises:
+        TreeError: f does not return one array.
+    """
+
+    @wraps(f)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        run = Recording(f, args, kwargs, argnum)
+        if run.output_structure != trees.LEAF:
+            raise TreeError("jacobian needs a function that returns one array; return np.concatenate of its parts")
+        z = run.results[0]
+        rows, columns = math.prod(shape_of(z)), sum(x.size for x in run.inputs)
+        blocks = _by_rows(run, z, rows) if rows <= columns else _by_columns(run, z)
+        return trees.unflatten(run.structure, own(blocks))
+
+    return derivative
+
+
+def _basis(x: Any) -> list[Any]:
+    shape, n = shape_of(x), math.prod(shape_of(x))
+    kind = dtype_of(x) if dtype_of(x).kind == "f" else np.dtype(np.float64)
+    return [row.reshape(shape)[()] for row in np.eye(n, dtype=kind)]
+
+
+def _by_rows(run: Recording, z: Any, rows: int) -> list[Any]:
+    if rows == 0:
+        return [np.zeros(shape_of(z) + x.shape, x.dtype) for x in run.inputs]
+    pulled = [run.pull([e]) for e in _basis(z)]
+    return [
+        np.reshape(np.stack(column), shape_of(z) + x.shape)
+        for x, column in zip(run.inputs, zip(*pulled, strict=True), strict=True)
+    ]
+
+
+def _by_columns(run: Recording, z: Any) -> list[Any]:
+    blocks = []
+    for k, x in enumerate(run.inputs):
+        pushed = [run.push([e if j == k else None for j in range(len(run.inputs))])[0] for e in _basis(x)]
+        if pushed:
+            blocks.append(np.reshape(np.stack(pushed, axis=-1), shape_of(z) + x.shape))
+        else:
+            blocks.append(np.zeros(shape_of(z) + x.shape, x.dtype))
+    return blocks
+
+
+def hessian(f: Function, argnum: Argnum = 0) -> Function:
+    """All second partial derivatives: an array of shape `f(x).shape + x.shape + x.shape`."""
+    return jacobian(jacobian(f, argnum), argnum)
+
+

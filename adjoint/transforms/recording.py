@@ -1,0 +1,161 @@
+"""Running a plain function on a fresh tape: what every transform starts with, and what its results end with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import tree as trees
+from ..errors import DTypeError, ShapeError, TreeError, describe, format_error
+from ..ops.primitive import Recorded, dtype_of, shape_of
+from ..sweeps.adjoint import adjoint_sweep
+from ..sweeps.tangent import tangent_sweep
+from ..tape import Tape, Variable
+
+Argnum = int | Sequence[int]
+
+
+class Recording:
+    """One run of `f` with the arguments `argnum` recorded as parameters of a tape of its own."""
+
+    def __init__(self, f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnum: Argnum) -> None:
+        chosen = pick(args, argnum)
+        leaves, self.structure = trees.flatten(chosen)
+        with Tape() as tape:
+            handles = tape.parameter(chosen)
+            inputs = trees.flatten(handles)[0]
+            self.output = f(*replace(args, argnum, handles), **kwargs)
+        self.tape = tape
+        self.inputs: list[Variable] = inputs
+        self.results, self.output_structure = trees.flatten(self.output)
+        self._given = leaves
+
+    def is_ours(self, x: Any) -> bool:
+        """Whether x is recorded on this tape (anything else is a constant to it)."""
+        return isinstance(x, Recorded) and x.tape is self.tape
+
+    def plain(self, x: Any) -> Any:
+        """A result as the level above sees it, one level of recording removed."""
+        return self.tape.values[x.index] if self.is_ours(x) else x
+
+    def value(self) -> Any:
+        """The output, one level of recording removed, in arrays of its own."""
+        return trees.unflatten(self.output_structure, own([self.plain(x) for x in self.results]))
+
+    def pull(self, cotangents: Sequence[Any], *, keep: bool = False) -> list[Any]:
+        """λ of every input, for one cotangent per output leaf (None is zero); zeros where nothing arrives."""
+        seeds: dict[int, Any] = {}
+        for x, lam in zip(self.results, cotangents, strict=True):
+            if lam is not None and self.is_ours(x):
+                seeds[x.index] = lam if x.index not in seeds else seeds[x.index] + lam
+        lam = adjoint_sweep(self.tape, seeds, keep=keep)
+        found = [lam[x.index] if x.index < len(lam) else None for x in self.inputs]
+        return own([zeros_like(x) if g is None else g for x, g in zip(self.inputs, found, strict=True)], cotangents)
+
+    def push(self, dots: Sequence[Any]) -> list[Any]:
+        """The tangent of every output leaf, for one tangent per input leaf (None is zero)."""
+        given = {x.index: d for x, d in zip(self.inputs, dots, strict=True) if d is not None}
+        z_dot = tangent_sweep(self.tape, given)
+        found = [z_dot[x.index] if self.is_ours(x) else None for x in self.results]
+        return own([zeros_like(x) if t is None else t for x, t in zip(self.results, found, strict=True)], dots)
+
+    def scalar_output(self, transform: str) -> Any:
+        """The one output, checked to be a real scalar.
+
+        Raises:
+            ShapeError: it has more than one element.
+            DTypeError: it is no number, or not floating point.
+        """
+        if len(self.results) != 1 or self.output_structure != trees.LEAF:
+            what = f"{transform} needs a function that returns one scalar, not {describe(self.output)}"
+            remedy = "Return the loss alone; grad_and_aux takes (loss, aux). Is a `return` missing?"
+            raise DTypeError(format_error(what, remedy=remedy))
+        x = self.results[0]
+        if np.prod(shape_of(x), dtype=int) != 1:
+            remedy = "Reduce it (np.sum, np.mean), or use jacobian, elementwise_grad or make_vjp."
+            raise ShapeError(self._complaint(x, f"{transform} needs a scalar output, got shape {shape_of(x)}", remedy))
+        if dtype_of(x).kind != "f":
+            remedy = "Integers, booleans and rounded values have no derivative; return a float."
+            raise DTypeError(self._complaint(x, f"{transform} needs a float output, got {dtype_of(x)}", remedy))
+        return x
+
+    def _complaint(self, x: Any, what: str, remedy: str) -> str:
+        if not self.is_ours(x):
+            return format_error(what, remedy=remedy)
+        origin, scope = self.tape.origin(x.index), self.tape.scope(x.index)
+        return format_error(what, origin=origin, scope=scope, remedy=remedy)
+
+    def check_like_output(self, cotangent: Any) -> list[Any]:
+        """Leaves of a cotangent, checked against the output."""
+        return check_leaves(cotangent, self.output_structure, self.results, "cotangent", "output")
+
+    def check_like_input(self, tangent: Any) -> list[Any]:
+        """Leaves of a tangent, checked against the recorded arguments."""
+        return check_leaves(tangent, self.structure, self.inputs, "tangent", "argument")
+
+
+def pick(args: Sequence[Any], argnum: Argnum) -> Any:
+    """The arguments to differentiate: one, or a tuple of several.
+
+    Raises:
+        TreeError: there is no such argument.
+    """
+    try:
+        return args[argnum] if isinstance(argnum, int) else tuple(args[k] for k in argnum)
+    except IndexError:
+        what = f"argnum={argnum!r}, but the function was called with {len(args)} positional arguments"
+        raise TreeError(f"{what}\n  Arguments to differentiate must be passed by position.") from None
+
+
+def replace(args: Sequence[Any], argnum: Argnum, values: Any) -> list[Any]:
+    """The arguments with those of `argnum` replaced."""
+    result = list(args)
+    if isinstance(argnum, int):
+        result[argnum] = values
+    else:
+        for k, value in zip(argnum, values, strict=True):
+            result[k] = value
+    return result
+
+
+def check_leaves(
+    given: Any, structure: trees.Structure, references: Sequence[Any], what: str, whose: str
+) -> list[Any]:
+    """Leaves of `given` in the shape and dtype of the references.
+
+    Raises:
+        TreeError: the containers differ.
+        ShapeError: a leaf has another shape.
+    """
+    leaves, found = trees.flatten(given)
+    if found != structure and len(leaves) != len(references):
+        raise TreeError(f"the {what} must have the structure of the {whose}: {structure}, got {found}")
+    checked = []
+    for leaf, reference in zip(leaves, references, strict=True):
+        if shape_of(leaf) != shape_of(reference):
+            raise ShapeError(f"the {what} must have the shape of the {whose}: {shape_of(reference)}, got {shape_of(leaf)}")
+        kind = dtype_of(reference)
+        if not isinstance(leaf, Recorded) and kind.kind == "f":
+            leaf = np.asarray(leaf, kind)[()]
+        checked.append(leaf)
+    return checked
+
+
+def zeros_like(x: Any) -> Any:
+    """Plain zeros of x's shape and dtype (float64 for what has no float dtype)."""
+    kind = dtype_of(x)
+    return np.zeros(shape_of(x), kind if kind.kind == "f" else np.float64)[()]
+
+
+def own(results: list[Any], others: Sequence[Any] = ()) -> list[Any]:
+    """Results that the caller may write to: no views, nothing read-only, no array twice, none that was passed in."""
+    seen = {id(x) for x in others}
+    owned = []
+    for x in results:
+        if isinstance(x, np.ndarray) and (id(x) in seen or x.base is not None or not x.flags.writeable):
+            x = x.copy()
+        seen.add(id(x))
+        owned.append(x)
+    return owned
