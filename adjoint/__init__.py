@@ -1,2 +1,3 @@
 from .tape import Tape, name, scope, Variable
 from .transforms.derivatives import *
+from .sweeps import *

@@ -1,0 +1,13 @@
+"""Sweeps over a tape: the adjoint sweep and its multipliers, the tangent sweep, and the certificate that they agree."""
+
+from .adjoint import adjoint_sweep
+from .certificate import Certificate, NonFinite
+from .lagrangian import Lagrangian
+from .multipliers import Multiplier, Multipliers
+from .perturbation import Perturbation
+from .tangent import tangent_sweep
+
+__all__ = [
+    "Certificate", "Lagrangian", "Multiplier", "Multipliers", "NonFinite", "Perturbation", "adjoint_sweep",
+    "tangent_sweep",
+]  # fmt: skip

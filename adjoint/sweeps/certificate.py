@@ -1,0 +1,222 @@
+"""Proof that a tape and its multipliers satisfy the KKT conditions, by a route the adjoint sweep did not take.
+
+Primal feasibility ‖f_i − z_i‖ comes from evaluating every constraint again. Stationarity
+
+    ⟨∂L/∂z_j, v⟩ = ⟨∂ℓ/∂z_j, v⟩ − ⟨λ_j, v⟩ + Σ_{i uses j} ⟨λ_i, (∂f_i/∂z_j) v⟩
+
+comes from the *tangent* rules in a random direction v per node: an adjoint rule that contradicts its tangent twin, or a
+sweep that loses a contribution, shows at the node where it happens.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ops.primitive import dtype_of, innermost, shape_of
+from ..tape import Tape
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """The KKT residuals of a program; `repr` is the report.
+
+    Attributes:
+        primal: max_i ‖f_i − z_i‖∞ / (1 + ‖z_i‖∞).
+        stationarity: max_j |⟨∂L/∂z_j, v⟩| over the size of its terms.
+        gradient_norm: ‖∂L/∂W‖ over the parameters; zero only where W is optimal, so it is reported, not required.
+        worst_primal, worst_stationarity: the constraints with the largest residuals, and their lines.
+        disconnected: inputs on which the loss does not depend: their gradient is exactly zero.
+        nodes: number of constraints checked.
+        tolerance: what primal and stationarity residuals are held against, from the coarsest dtype of the tape.
+    """
+
+    primal: float
+    stationarity: float
+    gradient_norm: float
+    worst_primal: str
+    worst_stationarity: str
+    disconnected: tuple[str, ...]
+    nodes: int
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether every constraint and every stationarity condition holds to the tolerance."""
+        return self.primal <= self.tolerance and self.stationarity <= self.tolerance
+
+    def __repr__(self) -> str:
+        def line(what: str, size: float, worst: str) -> str:
+            verdict = "holds" if size <= self.tolerance else "VIOLATED"
+            return f"  {what:<24}{size:9.2e}  {verdict:<9}{'largest at ' + worst if size > 0 else ''}".rstrip()
+
+        lines = [
+            f"KKT certificate of {self.nodes} constraints (tolerance {self.tolerance:.0e})",
+            line("primal ‖f − z‖", self.primal, self.worst_primal),
+            line("stationarity ‖∂L/∂z‖", self.stationarity, self.worst_stationarity),
+            f"  {'gradient ‖∂L/∂W‖':<24}{self.gradient_norm:9.2e}  {'(zero only at an optimum)'}",
+        ]
+        if self.disconnected:
+            lines.append(f"  zero gradient: the loss does not depend on {', '.join(self.disconnected)}")
+        return "\n".join(lines)
+
+
+def certify(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> Certificate:
+    """Check every constraint and every stationarity condition of a tape with plain values."""
+    lam = lam + [None] * (len(tape) - len(lam))
+    primal, worst_primal = _primal(tape)
+    stationarity, worst_stationarity = _stationarity(tape, loss, lam, rng)
+    roles = [role for role in tape.roles.values()]
+    chosen = "parameter" if "parameter" in roles else "input"
+    squares = [float(np.sum(np.square(lam[i]))) for i, r in tape.roles.items() if r == chosen and lam[i] is not None]
+    float32 = any(dtype_of(z) == np.float32 for z in tape.values if not isinstance(z, tuple))
+    return Certificate(
+        primal, stationarity, float(np.sqrt(sum(squares))), worst_primal, worst_stationarity,
+        tuple(tape.label(i) for i in tape.roles if lam[i] is None), len(tape), 1e-4 if float32 else 1e-10,
+    )  # fmt: skip
+
+
+def _parts(x: Any) -> tuple[Any, ...]:
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _where(tape: Tape, i: int) -> str:
+    return f"{tape.label(i)} ({tape.where(i)})"
+
+
+def _primal(tape: Tape) -> tuple[float, str]:
+    worst, label = 0.0, ""
+    for i, op in enumerate(tape.operations):
+        if op is None:
+            continue
+        with np.errstate(all="ignore"):
+            again = op(*tape.operands(i), **tape.params[i])
+            for f, z in zip(_parts(again), _parts(tape.values[i]), strict=True):
+                f, z = np.asarray(innermost(f)), np.asarray(innermost(z))
+                if not f.size or np.array_equal(f, z, equal_nan=f.dtype.kind == "f"):
+                    continue
+                size = float(np.max(np.abs(f - z.astype(float)) / (1 + np.max(np.abs(z.astype(float))))))
+                if not size <= worst:
+                    worst, label = size, _where(tape, i)
+    return worst, label
+
+
+def _direction(z: Any, rng: np.random.Generator) -> Any:
+    """A random direction in z's shape and dtype; None for integers and booleans."""
+    if isinstance(z, tuple):
+        return tuple(_direction(part, rng) for part in z)
+    kind = dtype_of(z)
+    return rng.standard_normal(shape_of(z)).astype(kind)[()] if kind.kind == "f" and shape_of(z) != () else (
+        kind.type(rng.standard_normal()) if kind.kind == "f" else None
+    )  # fmt: skip
+
+
+def _inner(a: Any, b: Any) -> float:
+    """⟨a, b⟩ in float64; None is zero."""
+    return sum(
+        float(np.sum(np.multiply(x, y, dtype=np.float64)))
+        for x, y in zip(_parts(a), _parts(b), strict=False)
+        if x is not None and y is not None
+    )
+
+
+def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> tuple[float, str]:
+    directions = [None if lam[i] is None else _direction(z, rng) for i, z in enumerate(tape.values)]
+    total, size = np.zeros(len(tape)), np.zeros(len(tape))
+
+    def add(j: int, term: float) -> None:
+        total[j] += term
+        size[j] += abs(term)
+
+    for j, v in enumerate(directions):
+        if v is not None:
+            add(j, -_inner(lam[j], v))
+            if j == loss:
+                add(j, float(np.sum(v)))
+    for i, op in enumerate(tape.operations):
+        if op is None or lam[i] is None:
+            continue
+        parents = tape.parents[i]
+        for j in dict.fromkeys(p for p in parents if p >= 0 and directions[p] is not None):
+            dots = [directions[j] if p == j else None for p in parents]
+            with np.errstate(all="ignore"):
+                add(j, _inner(lam[i], op.tangent(tape.operands(i), tape.values[i], dots, **tape.params[i])))
+    checked = [j for j, v in enumerate(directions) if v is not None]
+    if not checked:
+        return 0.0, ""
+    # ⟨λ, v⟩ may cancel for an unlucky v: the size of λ itself keeps the quotient honest
+    floor = np.array([np.sqrt(_inner(lam[j], lam[j])) for j in checked])
+    quotient = np.abs(total[checked]) / np.maximum(np.maximum(size[checked], floor), np.finfo(float).tiny)
+    worst = int(np.argmax(np.where(np.isnan(quotient), np.inf, quotient)))
+    return float(quotient[worst]), _where(tape, checked[worst])
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """Where a value or a multiplier first stopped being finite; `repr` is the report.
+
+    Attributes:
+        what: "value" or "multiplier".
+        node: number of the node.
+        label: the node's name, or operation and number.
+        place: the user's file and line.
+        source: the user's line of source.
+        scope: path of the scope.
+        count: how many elements are not finite.
+        operands: one description per operand, with its range.
+    """
+
+    what: str
+    node: int
+    label: str
+    place: str
+    source: str
+    scope: str
+    count: int
+    operands: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        scope = f'  in scope "{self.scope}"' if self.scope else ""
+        source = f":  {self.source}" if self.source else ""
+        head = f"first non-finite {self.what}: {self.label}, {self.count} element{'s' if self.count > 1 else ''}"
+        return "\n".join([head, f"  recorded at {self.place}{scope}{source}", *(f"  {o}" for o in self.operands)])
+
+
+def first_non_finite(tape: Tape, lam: list[Any] | None = None) -> NonFinite | None:
+    """The first node whose value is not finite; failing that, the node where the adjoint sweep first met such a λ."""
+    for i, z in enumerate(tape.values):
+        count = _count_non_finite(z)
+        if count:
+            return _report(tape, i, "value", count, [("x", k, a) for k, a in enumerate(tape.operands(i))] if tape.parents[i] else [])
+    for i in range(len(lam or ()) - 1, -1, -1):
+        assert lam is not None
+        count = _count_non_finite(lam[i])
+        if count:
+            users = [c for c, parents in enumerate(tape.parents) if i in parents and lam[c] is not None]
+            at = users[-1] if users else i  # the rule of a user of z_i produced it
+            return _report(tape, at, "multiplier", count, [("x", k, a) for k, a in enumerate(tape.operands(at))])
+    return None
+
+
+def _count_non_finite(x: Any) -> int:
+    return sum(
+        int(np.size(p) - np.count_nonzero(np.isfinite(innermost(p))))
+        for p in _parts(x)
+        if p is not None and dtype_of(p).kind in "fc"
+    )
+
+
+def _report(tape: Tape, i: int, what: str, count: int, operands: list[tuple[str, int, Any]]) -> NonFinite:
+    described = []
+    for letter, k, a in operands:
+        p = tape.parents[i][k]
+        text = tape.describe(p, f"{letter}{k}") if p >= 0 else f"{letter}{k}: constant {shape_of(a)}"
+        a = np.asarray(innermost(a)) if not isinstance(a, tuple) else np.asarray(innermost(a[0]))
+        finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
+        spread = f", from {finite.min():.4g} to {finite.max():.4g}" if finite.size else ""
+        odd = a.size - finite.size
+        described.append(f"{text}{spread}{f', {odd} not finite' if odd else ''}")
+    origin = tape.origin(i)
+    return NonFinite(what, i, tape.label(i), origin.place, origin.source, tape.scope(i), count, tuple(described))

@@ -1,0 +1,167 @@
+"""The Lagrangian of a recorded program, and what can be asked of it.
+
+    L(z, W, λ) = ℓ(z_N) + Σ_i λ_iᵀ ( f_i(z_<i, W) − z_i )
+
+    ∂L/∂λ_i = 0   the forward sweep: every constraint holds          ∂L/∂z_i = 0   the adjoint sweep gives λ_i
+    ∂L/∂W = Σ_i (∂f_i/∂W)ᵀ λ_i   is the gradient, zero only where W is optimal
+
+λ_i = dℓ/dε when constraint i is relaxed to z_i = f_i + ε. An input is the constraint z_W = W, so its λ is the gradient.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .. import tree as trees
+from ..errors import ShapeError, TreeError
+from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
+from ..tape import Tape, Variable
+from .adjoint import adjoint_sweep
+from .certificate import Certificate, NonFinite, certify, first_non_finite
+from .multipliers import Multipliers
+from .perturbation import Perturbation, perturb
+
+
+class Lagrangian:
+    """L = ℓ + Σ λᵀ(f − z) of a recorded program.
+
+    Args:
+        tape: the record; open or closed.
+        loss: ℓ, a scalar Variable of that tape.
+
+    Raises:
+        ShapeError: the loss is not a scalar.
+        TreeError: the loss is not recorded on this tape.
+    """
+
+    def __init__(self, tape: Tape, loss: Variable) -> None:
+        if not isinstance(loss, Recorded) or loss.tape is not tape:
+            raise TreeError("the loss is not recorded on this tape; compute it inside its `with` block")
+        if loss.size != 1:
+            raise ShapeError(f"the loss must be a scalar, got shape {loss.shape}\n  Reduce it with np.sum or np.mean.")
+        self.tape, self.loss = tape, loss
+
+    @cached_property
+    def lam(self) -> list[Any]:
+        """λ of every node; None is a structural zero."""
+        one = np.ones(self.loss.shape, self.loss.dtype)[()]
+        return adjoint_sweep(self.tape, {self.loss.index: one})
+
+    @cached_property
+    def multipliers(self) -> Multipliers:
+        """All multipliers, with names, scopes and lines."""
+        return Multipliers.from_sweep(self.tape, self.lam)
+
+    def multiplier(self, z: Any) -> Any:
+        """λ of a node, in its shape and dtype.
+
+        Args:
+            z: a Variable, a name (a repeated name gives a list), or a node number.
+        """
+        return self.multipliers[z]
+
+    def gradient(self, w: Any) -> Any:
+        """∂L/∂W: the multiplier of the constraint z_W = W.
+
+        Args:
+            w: an input's Variable or name, or a container of these.
+        """
+        return trees.tree_map(self._gradient_of, w)
+
+    def _gradient_of(self, w: Any) -> Any:
+        for entry in self.multipliers.entries(w):
+            if entry.operation not in ("input", "parameter"):
+                raise TreeError(f"{entry.label} is not an input; multiplier() gives λ of any constraint")
+        return self.multipliers[w]
+
+    def residuals(self, rng: np.random.Generator | None = None) -> Certificate:
+        """The KKT certificate: primal feasibility, stationarity by an independent route, and ‖∂L/∂W‖.
+
+        Args:
+            rng: source of the random directions of the stationarity test; a fixed one by default.
+        """
+        return certify(self.tape, self.loss.index, self.lam, rng or np.random.default_rng(0))
+
+    def perturb(self, residuals: Mapping[Any, Any]) -> Perturbation:
+        """Dual-weighted residuals: what happens to the loss when constraints are relaxed to z_i = f_i + r_i.
+
+        Args:
+            residuals: r by Variable, name or node number, in the node's shape. Rounding a weight W to W' is r = W' − W.
+
+        Returns:
+            Predicted change, first order Σ λᵀr and trapezoidal Σ ½(λ⁰ + λ¹)ᵀr, beside the measured one, with the share of
+            every constraint.
+        """
+        changes: dict[int, Any] = {}
+        for key, r in residuals.items():
+            entries = self.multipliers.entries(key)
+            if len(entries) > 1:
+                raise TreeError(f"{key!r} names {len(entries)} constraints; give a residual for each: {key}#2, …")
+            i = entries[0].node
+            if np.shape(r) != shape_of(self.tape.values[i]):
+                raise ShapeError(f"the residual of {key!r} must have shape {shape_of(self.tape.values[i])}, got {np.shape(r)}")
+            changes[i] = np.asarray(r, dtype_of(self.tape.values[i]))
+        return perturb(self.tape, self.loss.index, self.lam, changes)
+
+    def nan_origin(self) -> NonFinite | None:
+        """The first constraint whose value, or else whose multiplier, is not finite; None when all are."""
+        return first_non_finite(self.tape, self.lam)
+
+    def latex(self, limit: int = 40) -> str:
+        """The Lagrangian of this very program in LaTeX (an `aligned` environment).
+
+        Args:
+            limit: constraints at most; the rest is an ellipsis.
+        """
+        tape = self.tape
+        needed = [i for i, lam in enumerate(self.lam) if lam is not None and tape.operations[i] is not None]
+        terms = []
+        for i in needed[:limit]:
+            op = tape.operations[i]
+            if op is None:
+                continue
+            symbols = [
+                _symbol(tape, p) if p >= 0 else _constant(c)
+                for p, c in zip(tape.parents[i], tape.constants[i] or (None,) * len(tape.parents[i]), strict=True)
+            ]
+            right = op.latex(symbols, tape.params[i])
+            z = _symbol(tape, i)
+            terms.append(rf"&+ {_lambda(tape, i)} \left( {right} - {z} \right)")
+        if len(needed) > limit:
+            terms.append(rf"&+ \cdots \quad \text{{({len(needed) - limit} more)}}")
+        head = rf"\mathcal{{L}}(z, W, \lambda) ={{}} & {_symbol(tape, self.loss.index)}"
+        return "\\begin{aligned}\n" + " \\\\\n".join([head, *terms]) + "\n\\end{aligned}"
+
+    def __repr__(self) -> str:
+        loss = innermost(self.loss)
+        return f"<Lagrangian of {len(self.tape)} constraints, loss {float(np.reshape(loss, ())):.6g}>"
+
+
+def _symbol(tape: Tape, i: int) -> str:
+    name = tape.names.get(i)
+    if not name:
+        return f"{'x' if tape.operations[i] is None else 'z'}_{{{i}}}"
+    letter = re.fullmatch(r"([A-Za-z])_?(\d*)", name)
+    if letter:
+        return f"{letter[1]}_{{{letter[2]}}}" if letter[2] else letter[1]
+    return rf"\mathtt{{{re.sub(r'([_#%&$])', lambda m: chr(92) + m[1], name)}}}"
+
+
+def _lambda(tape: Tape, i: int) -> str:
+    name = tape.names.get(i)
+    index = _symbol(tape, i) if name else str(i)
+    transposed = r"^{\top}" if shape_of(tape.values[i]) else ""
+    return rf"\lambda_{{{index}}}{transposed}"
+
+
+def _constant(c: Any) -> str:
+    if np.shape(c) == ():
+        return f"{float(c):.4g}" if np.asarray(c).dtype.kind in "fiu" else str(c)
+    return r"c_{" + r" \times ".join(str(n) for n in np.shape(c)) + "}"
+
+

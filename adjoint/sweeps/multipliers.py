@@ -1,0 +1,170 @@
+"""The multipliers of one adjoint sweep as an object of their own: by node, by name, by scope, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
+from ..tape import Tape
+from ..text import number, table
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """λ of one constraint.
+
+    Attributes:
+        node: the node's number on the tape.
+        label: its name, or operation and number.
+        name: its name, empty if it has none.
+        operation: the primitive's name; "input" or "parameter" for an input.
+        scope: path of the scope it was recorded in.
+        place: the user's file and line.
+        value: λ, in the shape and dtype of z; zeros where the loss does not depend on z.
+        connected: whether the loss depends on z.
+    """
+
+    node: int
+    label: str
+    name: str
+    operation: str
+    scope: str
+    place: str
+    value: Any
+    connected: bool
+
+    @property
+    def norm(self) -> float:
+        """The Euclidean norm ‖λ‖."""
+        parts = self.value if isinstance(self.value, tuple) else (self.value,)
+        return float(np.sqrt(sum(float(np.sum(np.square(np.asarray(innermost(p), float)))) for p in parts)))
+
+
+class Multipliers:
+    """λ of the constraints of a program. Holds arrays and texts, no tape; it can be pickled.
+
+    `m["h"]` is the array of the node named h (a list when the name was given several times; `m["h#2"]` is the second),
+    `m[3]` that of node 3, `m[z]` that of a Variable.
+    """
+
+    def __init__(self, entries: list[Multiplier]) -> None:
+        self._entries = entries
+        self._by_node = {e.node: e for e in entries}
+
+    @classmethod
+    def from_sweep(cls, tape: Tape, lam: list[Any]) -> Multipliers:
+        """Label the result of an adjoint sweep."""
+        entries = []
+        for i, op in enumerate(tape.operations):
+            value = lam[i] if i < len(lam) else None
+            z = tape.values[i]
+            shown = _zeros(z) if value is None else _filled(value, z)
+            kind = op.name if op is not None else tape.roles[i]
+            place = tape.where(i) if tape.codes[i] is not None else ""
+            name = tape.names.get(i, "")
+            entries.append(Multiplier(i, tape.label(i), name, kind, tape.scope(i), place, shown, value is not None))
+        return cls(entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Multiplier]:
+        return iter(self._entries)
+
+    def entries(self, key: Any) -> list[Multiplier]:
+        """Everything known about the constraints behind a name, a node number or a Variable.
+
+        Raises:
+            KeyError: there is none; the message lists the names.
+        """
+        if isinstance(key, Recorded):
+            key = key.index
+        if isinstance(key, (int, np.integer)):
+            found = [self._by_node[int(key)]] if int(key) in self._by_node else []
+        else:
+            exact = [e for e in self._entries if e.name == key]
+            more = [e for e in self._entries if e.name.startswith(f"{key}#")] if "#" not in str(key) else []
+            found = exact + more
+        if not found:
+            names = ", ".join(self.names) or "none was given: h = ad.name(h, 'h') names a node"
+            raise KeyError(f"no multiplier {key!r}; names: {names}")
+        return found
+
+    def __getitem__(self, key: Any) -> Any:
+        found = self.entries(key)
+        return found[0].value if len(found) == 1 else [e.value for e in found]
+
+    def __contains__(self, key: Any) -> bool:
+        try:
+            return bool(self.entries(key))
+        except KeyError:
+            return False
+
+    @property
+    def names(self) -> list[str]:
+        """All names, in the order of the program."""
+        return [e.name for e in self._entries if e.name]
+
+    @property
+    def disconnected(self) -> list[str]:
+        """Inputs and parameters on which the loss does not depend: their multiplier is exactly zero."""
+        return [e.label for e in self._entries if e.operation in ("input", "parameter") and not e.connected]
+
+    def scope(self, path: str) -> Multipliers:
+        """Those recorded in a scope and the scopes below it."""
+        return Multipliers([e for e in self._entries if e.scope == path or e.scope.startswith(f"{path}/")])
+
+    def named(self) -> Multipliers:
+        """Those with a name."""
+        return Multipliers([e for e in self._entries if e.name])
+
+    def norms(self) -> dict[str, float]:
+        """‖λ‖ by label, in the order of the program."""
+        return {e.label: e.norm for e in self._entries}
+
+    def stationarity(self) -> float:
+        """‖∂L/∂W‖ over all parameters: zero only where W is optimal."""
+        return float(np.sqrt(sum(e.norm**2 for e in self._entries if e.operation == "parameter")))
+
+    def nan_origin(self) -> Multiplier | None:
+        """The constraint where the sweep, which goes from last to first, first met a λ that is not finite; or None."""
+        for e in reversed(self._entries):
+            parts = e.value if isinstance(e.value, tuple) else (e.value,)
+            if not all(np.all(np.isfinite(innermost(p))) for p in parts):
+                return e
+        return None
+
+    def table(self, limit: int = 40) -> str:
+        """A table of the named constraints (of all, when none has a name), largest program order first.
+
+        Args:
+            limit: rows at most; what is left out is said in the last line.
+        """
+        chosen = [e for e in self._entries if e.name] or self._entries
+        rows = []
+        for e in chosen[:limit]:
+            norm = number(e.norm) if e.connected else "0 (loss does not depend on it)"
+            rms = number(e.norm / max(1, np.size(e.value)) ** 0.5) if not isinstance(e.value, tuple) else ""
+            rows.append([e.label, e.operation, str(shape_of(e.value)).replace(" ", ""), norm, rms, e.place])
+        text = table(["constraint", "operation", "shape", "‖λ‖", "rms λ", "recorded at"], rows, right=(3, 4))
+        return text + (f"\n… and {len(chosen) - limit} more" if len(chosen) > limit else "")
+
+    def __repr__(self) -> str:
+        return self.table()
+
+
+def _zeros(z: Any) -> Any:
+    if isinstance(z, tuple):
+        return tuple(_zeros(part) for part in z)
+    kind = dtype_of(z)
+    return np.zeros(shape_of(z), kind if kind.kind == "f" else np.float64)[()]
+
+
+def _filled(value: Any, z: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_zeros(part) if lam is None else lam for lam, part in zip(value, z, strict=True))
+    return value
