@@ -1,3 +1,72 @@
-from .tape import Tape, name, scope, Variable
-from .transforms.derivatives import *
-from .sweeps import *
+"""Programs as tapes of constraints: derivatives that come with explicit, named, certified Lagrange multipliers.
+
+A program is a list of constraints z_i = f_i(z_<i, W). One adjoint sweep leaves the multiplier λ_i of each; the
+multipliers of the parameters are the gradient.
+
+>>> import numpy as np
+>>> import adjoint as ad
+>>> ad.grad(lambda w: np.sum(np.tanh(w) ** 2))(np.array([0.0, 1.0]))
+array([0.        , 0.63970001])
+"""
+
+from . import numpy
+from ._version import __version__
+from .errors import (
+    AdjointError,
+    ConvergenceError,
+    ConversionError,
+    DomainError,
+    DTypeError,
+    IndexingError,
+    LeakError,
+    MissingRuleError,
+    MutationError,
+    RuleError,
+    ShapeError,
+    TreeError,
+)
+from .storage import load, save
+from .sweeps import Certificate, Lagrangian, Multiplier, Multipliers, NonFinite, Perturbation
+from .tape import Tape, Variable, name, scope
+from .transforms import (
+    checkpoint,
+    elementwise,
+    elementwise_grad,
+    fixed_point,
+    grad,
+    grad_and_aux,
+    hessian,
+    hessian_vector_product,
+    hvp,
+    jacobian,
+    jvp,
+    make_jvp,
+    make_vjp,
+    nan_origin,
+    primitive,
+    root,
+    scan,
+    value_and_grad,
+    vjp,
+    with_multipliers,
+)
+from .tree import tree_map
+
+# fmt: off
+__all__ = [
+    # functions in, derivative functions out
+    "grad", "value_and_grad", "grad_and_aux", "elementwise_grad", "jacobian", "hessian",
+    "hessian_vector_product", "hvp", "make_vjp", "make_jvp", "vjp", "jvp",
+    # multipliers
+    "Tape", "Variable", "name", "scope", "with_multipliers", "Lagrangian", "Multiplier", "Multipliers",
+    "Certificate", "Perturbation", "NonFinite", "nan_origin",
+    # programs within programs
+    "primitive", "elementwise", "root", "fixed_point", "checkpoint", "scan",
+    # NumPy's namespace; containers; files
+    "numpy", "tree_map", "save", "load",
+    # errors
+    "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError", "LeakError",
+    "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TreeError",
+    "__version__",
+]
+# fmt: on

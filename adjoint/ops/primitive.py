@@ -82,7 +82,8 @@ class Primitive:
 
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         """The right-hand side of `z = f(…)` as LaTeX."""
-        return rf"\operatorname{{{self.name}}}\left({', '.join(symbols)}\right)".replace("_", r"\_")
+        name = self.name.replace("_", r"\_")
+        return rf"\operatorname{{{name}}}\left({', '.join(symbols)}\right)"
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"

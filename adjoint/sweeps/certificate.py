@@ -113,28 +113,29 @@ def _direction(z: Any, rng: np.random.Generator) -> Any:
     )  # fmt: skip
 
 
-def _inner(a: Any, b: Any) -> float:
-    """⟨a, b⟩ in float64; None is zero."""
-    return sum(
-        float(np.sum(np.multiply(x, y, dtype=np.float64)))
+def _inner(a: Any, b: Any) -> tuple[float, float]:
+    """⟨a, b⟩ in float64, and the size of its terms Σ|a_k b_k|; None is zero."""
+    products = [
+        np.multiply(x, y, dtype=np.float64)
         for x, y in zip(_parts(a), _parts(b), strict=False)
         if x is not None and y is not None
-    )
+    ]
+    return sum(float(np.sum(p)) for p in products), sum(float(np.sum(np.abs(p))) for p in products)
 
 
 def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> tuple[float, str]:
     directions = [None if lam[i] is None else _direction(z, rng) for i, z in enumerate(tape.values)]
     total, size = np.zeros(len(tape)), np.zeros(len(tape))
 
-    def add(j: int, term: float) -> None:
-        total[j] += term
-        size[j] += abs(term)
+    def add(j: int, sign: int, product: tuple[float, float]) -> None:
+        total[j] += sign * product[0]
+        size[j] += product[1]
 
     for j, v in enumerate(directions):
         if v is not None:
-            add(j, -_inner(lam[j], v))
+            add(j, -1, _inner(lam[j], v))
             if j == loss:
-                add(j, float(np.sum(v)))
+                add(j, 1, _inner(np.ones_like(v), v))
     for i, op in enumerate(tape.operations):
         if op is None or lam[i] is None:
             continue
@@ -142,13 +143,12 @@ def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generato
         for j in dict.fromkeys(p for p in parents if p >= 0 and directions[p] is not None):
             dots = [directions[j] if p == j else None for p in parents]
             with np.errstate(all="ignore"):
-                add(j, _inner(lam[i], op.tangent(tape.operands(i), tape.values[i], dots, **tape.params[i])))
+                pushed = op.tangent(tape.operands(i), tape.values[i], dots, **tape.params[i])
+            add(j, 1, _inner(lam[i], pushed))
     checked = [j for j, v in enumerate(directions) if v is not None]
     if not checked:
         return 0.0, ""
-    # ⟨λ, v⟩ may cancel for an unlucky v: the size of λ itself keeps the quotient honest
-    floor = np.array([np.sqrt(_inner(lam[j], lam[j])) for j in checked])
-    quotient = np.abs(total[checked]) / np.maximum(np.maximum(size[checked], floor), np.finfo(float).tiny)
+    quotient = np.abs(total[checked]) / np.maximum(size[checked], np.finfo(float).tiny)
     worst = int(np.argmax(np.where(np.isnan(quotient), np.inf, quotient)))
     return float(quotient[worst]), _where(tape, checked[worst])
 

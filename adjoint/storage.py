@@ -1,0 +1,75 @@
+"""Nested containers of arrays on disk: one .npz file, no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import TreeError
+
+_STRUCTURE = "structure"
+
+
+def save(path: str | os.PathLike[str], tree: Any) -> None:
+    """Write nested dicts (with string keys), lists and tuples of arrays and plain scalars to `path`, atomically.
+
+    Raises:
+        TreeError: something in the container cannot be written without pickle; the message names it.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    structure = json.dumps(_encode(tree, arrays, ""))
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".npz")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **{_STRUCTURE: np.array(structure)}, **arrays)
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """Read what `save` wrote: the same containers, arrays with their shapes and dtypes, Python scalars as such.
+
+    Raises:
+        TreeError: the file was not written by `save`.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        if _STRUCTURE not in archive:
+            raise TreeError(f"{os.fspath(path)} was not written by ad.save: it has no {_STRUCTURE!r} entry")
+        return _decode(json.loads(str(archive[_STRUCTURE])), archive)
+
+
+def _encode(tree: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
+    if tree is None or isinstance(tree, (bool, int, float, str)) and not isinstance(tree, np.generic):
+        return {"scalar": tree}
+    if isinstance(tree, dict):
+        if not all(isinstance(k, str) for k in tree):
+            raise TreeError(f"ad.save: keys must be strings, at {path or 'the top'}")
+        return {"dict": {k: _encode(v, arrays, f"{path}/{k}") for k, v in tree.items()}}
+    if type(tree) in (list, tuple):
+        return {type(tree).__name__: [_encode(v, arrays, f"{path}/{k}") for k, v in enumerate(tree)]}
+    if isinstance(tree, (np.ndarray, np.generic)) and not tree.dtype.hasobject:
+        key = f"array{len(arrays)}"
+        arrays[key] = np.asarray(tree)
+        return {"array": key, "generic": isinstance(tree, np.generic)}
+    raise TreeError(f"ad.save cannot write {type(tree).__name__} at {path or 'the top'}; arrays, scalars and containers only")
+
+
+def _decode(node: Any, archive: Any) -> Any:
+    ((kind, content),) = [(k, v) for k, v in node.items() if k != "generic"]
+    if kind == "scalar":
+        return content
+    if kind == "dict":
+        return {k: _decode(v, archive) for k, v in content.items()}
+    if kind in ("list", "tuple"):
+        parts = [_decode(v, archive) for v in content]
+        return parts if kind == "list" else tuple(parts)
+    array = archive[content]
+    return array[()] if node["generic"] else array

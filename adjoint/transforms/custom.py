@@ -1,0 +1,133 @@
+"""Primitives of the user's own: one registration for value, tangent and adjoint.
+
+    softplus = ad.elementwise("softplus", lambda m, x: m.logaddexp(x, 0), lambda m, x, z: m.expit(x))
+
+    cube = ad.primitive("cube", lambda x: x**3, adjoint=lambda args, z, lam: (3 * args[0]**2 * lam,))
+
+Both rules share one order of arguments. Where only one is given the other is derived by transposing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import RuleError
+from ..ops import elementwise as table
+from ..ops.broadcast import astype
+from ..ops.elementwise import Elementwise
+from ..ops.primitive import Primitive, dtype_of, register, shape_of
+from .derivatives import vjp
+from .recording import zeros_like
+
+Rule = Callable[..., Any]
+
+
+def elementwise(name: str, value: Rule, *partials: Any, domain: Sequence[tuple[float, float]] = ()) -> Elementwise:
+    """Register an elementwise primitive as one row: its value and one partial derivative per operand.
+
+    Args:
+        name: unique name.
+        value: `value(m, *x)`; `m` holds the functions (`m.tanh`, …) so that one text serves every engine.
+        *partials: per operand `partial(m, *x, z)`, z being the value; a number; or None for zero everywhere.
+        domain: per operand an interval that `check.rule` samples.
+
+    Returns:
+        The primitive: call it on arrays and on Variables.
+
+    Raises:
+        RuleError: the name is taken.
+    """
+    return table.elementwise(name, value, *partials, domain=domain, foreign=True)
+
+
+def primitive(name: str, value: Rule, *, tangent: Rule | None = None, adjoint: Rule | None = None) -> Primitive:
+    """Register a primitive with rules of the user's own.
+
+    Args:
+        name: unique name.
+        value: `value(*args, **params)`: z, one array, from plain arrays. It may call anything.
+        tangent: `tangent(args, z, dots, **params)`: ż. A dot that is None is zero.
+        adjoint: `adjoint(args, z, lam, **params)`: a sequence with (∂z/∂x_k)ᵀ λ for every operand, None where zero.
+            Rules are written with NumPy functions, so that they can be differentiated in turn. One of the two may be
+            missing: it is derived by transposing the other, which is linear in its last argument.
+
+    Returns:
+        The primitive: call it on arrays and on Variables; keyword arguments are parameters, passed on and not
+        differentiated.
+
+    Raises:
+        RuleError: the name is taken, or there is no rule at all. Later, when a rule returns a wrong shape or number of
+            results: the message names rule, operand and shapes.
+    """
+    if tangent is None and adjoint is None:
+        raise RuleError(f"primitive {name!r} needs a tangent or an adjoint rule")
+    return register(Custom(name, value, tangent, adjoint))
+
+
+class Custom(Primitive):
+    """A primitive made of functions; what they return is checked, since nobody else has."""
+
+    foreign = True
+
+    def __init__(self, name: str, value: Rule, tangent: Rule | None, adjoint: Rule | None) -> None:
+        self.name, self._value, self._tangent, self._adjoint = name, value, tangent, adjoint
+
+    def value(self, *args: Any, **params: Any) -> Any:
+        """What the user's function returns, as an array."""
+        z = self._value(*args, **params)
+        return z if isinstance(z, (float, np.generic)) else np.asarray(z)[()]
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
+        """The user's rule, or the transpose of the user's adjoint."""
+        if self._tangent is not None:
+            z_dot = self._tangent(args, z, dots, **params)
+        else:
+            assert self._adjoint is not None
+            given, adjoint = [k for k, d in enumerate(dots) if d is not None], self._adjoint
+
+            def pull(lam: Any) -> Any:
+                rule = adjoint(args, z, lam, **params)
+                return [np.zeros(shape_of(args[k])) if rule[k] is None else rule[k] for k in given]
+
+            z_dot = self._transposed(pull, zeros_like(z), [dots[k] for k in given], "adjoint")
+        return None if z_dot is None else self._checked("tangent", z_dot, z, "output")
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any) -> Sequence[Any]:
+        """The user's rule, or the transpose of the user's tangent."""
+        if self._adjoint is not None:
+            contributions = self._adjoint(args, z, lam, **params)
+            if not isinstance(contributions, (tuple, list)) or len(contributions) != len(args):
+                returned = f"{len(contributions)} results" if isinstance(contributions, (tuple, list)) else "one result"
+                raise RuleError(f"adjoint of {self.name}: returned {returned} for {len(args)} inputs; return a tuple")
+        else:
+            assert self._tangent is not None
+            contributions, rule = [], self._tangent
+            for k, x in enumerate(args):
+
+                def push(x_dot: Any, k: int = k) -> Any:
+                    return rule(args, z, [x_dot if j == k else None for j in range(len(args))], **params)
+
+                differentiable = wanted[k] and dtype_of(x).kind == "f"
+                contributions.append(self._transposed(push, zeros_like(x), lam, "tangent") if differentiable else None)
+        return [
+            None if c is None or not want else self._checked("adjoint", c, x, f"input {k}")
+            for k, (c, x, want) in enumerate(zip(contributions, args, wanted, strict=False))
+        ]
+
+    def _transposed(self, linear: Rule, at: Any, cotangent: Any, rule: str) -> Any:
+        try:
+            return vjp(linear, at)[1](cotangent)[0]
+        except Exception as error:
+            twin = "tangent" if rule == "adjoint" else "adjoint"
+            raise RuleError(
+                f"{twin} of {self.name}: cannot be derived from the {rule} rule, which is not written with "
+                f"differentiable functions: {error}\n  Give both rules to ad.primitive."
+            ) from error
+
+    def _checked(self, rule: str, result: Any, like: Any, whose: str) -> Any:
+        if shape_of(result) != shape_of(like):
+            raise RuleError(f"{rule} of {self.name}: returned {shape_of(result)}, {whose} is {shape_of(like)}")
+        return result if dtype_of(result) == dtype_of(like) else astype(result, dtype=dtype_of(like))

@@ -1,0 +1,230 @@
+"""Implicit constraints: z defined by an equation, solved by any means, differentiated through the equation alone.
+
+    g(z, W) = 0        (∂g/∂z)ᵀ w = λ,     λ_W = −(∂g/∂W)ᵀ w
+    z = f(z, W)        w = λ + (∂f/∂z)ᵀ w,  λ_W = (∂f/∂W)ᵀ w
+
+Neither the solver nor its iterations are recorded, so memory does not grow with them, and derivatives are those of the
+exact solution. The adjoint equations are written with differentiable pieces: derivatives of any order exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import tree as trees
+from ..errors import ConvergenceError, LeakError, ShapeError
+from ..ops.broadcast import reshape
+from ..ops.linalg import solve, swap_last
+from ..ops.primitive import Primitive, Recorded, shape_of
+from .derivatives import jacobian, jvp, make_vjp
+from .recording import zeros_like
+
+Function = Callable[..., Any]
+
+
+def root(
+    g: Function, z0: Any, *args: Any, solver: Function | None = None, tolerance: float = 1e-10, max_steps: int = 100
+) -> Any:
+    """Solve g(z, *args) = 0 for z, differentiably in args.
+
+    Args:
+        g: residual, of z's shape; written with NumPy functions.
+        z0: where the solver starts; float scalar or array. It has no influence on derivatives.
+        *args: what z depends on: arrays or nested containers. Values that g takes from its surroundings do not count.
+        solver: `solver(residual, z0)` returns z for a plain function `residual(z)`; by default Newton's method with the
+            exact Jacobian and step halving.
+        tolerance: largest ‖g‖∞ of the default solver's answer.
+        max_steps: Newton steps at most.
+
+    Returns:
+        z, with g's derivatives: dz = −(∂g/∂z)⁻¹ (∂g/∂W) dW.
+
+    Raises:
+        ConvergenceError: Newton's method did not meet the tolerance.
+        LeakError: g uses a recorded value that is not among args.
+        ShapeError: g does not have z's shape.
+    """
+
+    def newton(residual: Function, start: Any) -> Any:
+        return _newton(residual, start, tolerance, max_steps)
+
+    leaves, structure = trees.flatten(args)
+    return Root(g, structure, z0, solver or newton)(*leaves)
+
+
+def fixed_point(
+    f: Function, z0: Any, *args: Any, tolerance: float = 1e-12, max_steps: int = 10_000
+) -> Any:
+    """Iterate z ← f(z, *args) to its fixed point, differentiably in args.
+
+    The adjoint equation w = λ + (∂f/∂z)ᵀ w is iterated in the same way, without forming a Jacobian, and converges at the
+    same rate.
+
+    Args:
+        f: a contraction near the solution; written with NumPy functions.
+        z0: start, float scalar or array.
+        *args: what z depends on: arrays or nested containers.
+        tolerance: stop when ‖f(z) − z‖∞ ≤ tolerance · (1 + ‖z‖∞).
+        max_steps: iterations at most.
+
+    Returns:
+        z.
+
+    Raises:
+        ConvergenceError: the iteration did not settle; the message gives its last change.
+        LeakError: f uses a recorded value that is not among args.
+    """
+    leaves, structure = trees.flatten(args)
+    return FixedPoint(f, structure, z0, tolerance, max_steps)(*leaves)
+
+
+class Implicit(Primitive):
+    """A constraint given by a function of z and of operands that are the leaves of the user's arguments."""
+
+    foreign = True
+
+    def __init__(self, function: Function, structure: trees.Structure, z0: Any) -> None:
+        self.function, self.structure, self.z0 = function, structure, z0
+        self.name = f"{type(self).__name__.lower()}({getattr(function, '__name__', 'function')})"
+
+    def call(self, z: Any, leaves: Sequence[Any]) -> Any:
+        """The user's function on z and its own arguments."""
+        return self.function(z, *trees.unflatten(self.structure, list(leaves)))
+
+    def plain_call(self, z: Any, leaves: Sequence[Any]) -> Any:
+        """The same with plain values, refusing a result that is recorded: a value was taken from the surroundings."""
+        result = self.call(z, leaves)
+        if isinstance(result, Recorded):
+            raise LeakError(
+                f"{self.name} uses a recorded value ({result.tape.label(result.index)}) that is not among its arguments\n"
+                "  Pass it after z0; derivatives through values taken from the surroundings would be lost."
+            )
+        if shape_of(result) != shape_of(z):
+            raise ShapeError(f"{self.name} must return the shape of z: {shape_of(z)}, got {shape_of(result)}")
+        return result
+
+    def start(self) -> Any:
+        """z0 as a float array or scalar of plain numbers."""
+        z0 = self.z0
+        while isinstance(z0, Recorded):
+            z0 = z0.tape.values[z0.index]
+        z0 = np.asarray(z0)
+        return z0.astype(z0.dtype if z0.dtype.kind == "f" else np.float64)[()]
+
+    def push_args(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        """(∂function/∂W) Ẇ."""
+        tangents = [zeros_like(x) if d is None else d for x, d in zip(args, dots, strict=True)]
+        return jvp(lambda *leaves: self.call(z, leaves), args, tangents)[1]
+
+    def pull_args(self, args: Sequence[Any], z: Any, w: Any, wanted: Sequence[bool]) -> list[Any]:
+        """(∂function/∂W)ᵀ w for every operand that is wanted."""
+        chosen = [k for k, want in zip(range(len(args)), wanted, strict=False) if want]
+
+        def of_chosen(*leaves: Any) -> Any:
+            all_leaves = list(args)
+            for k, leaf in zip(chosen, leaves, strict=True):
+                all_leaves[k] = leaf
+            return self.call(z, all_leaves)
+
+        pulled = make_vjp(of_chosen, tuple(range(len(chosen))))(*(args[k] for k in chosen))[0](w)
+        contributions: list[Any] = [None] * len(args)
+        for k, c in zip(chosen, pulled, strict=True):
+            contributions[k] = c
+        return contributions
+
+
+class Root(Implicit):
+    """z with g(z, W) = 0; the adjoint equation is solved with the dense Jacobian ∂g/∂z."""
+
+    def __init__(self, function: Function, structure: trees.Structure, z0: Any, solver: Function) -> None:
+        super().__init__(function, structure, z0)
+        self.solver = solver
+
+    def value(self, *leaves: Any) -> Any:
+        z = self.solver(lambda z: self.plain_call(z, leaves), self.start())
+        return np.asarray(z, np.asarray(self.start()).dtype)[()]
+
+    def _solve(self, args: Sequence[Any], z: Any, right: Any, transposed: bool) -> Any:
+        n = int(np.prod(shape_of(z), dtype=int))
+        matrix = reshape(jacobian(lambda y: self.call(y, args))(z), shape=(n, n))
+        return reshape(solve(swap_last(matrix) if transposed else matrix, reshape(right, shape=(n, 1))), shape=shape_of(z))
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        return -self._solve(args, z, self.push_args(args, z, dots), transposed=False)
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        w = self._solve(args, z, lam, transposed=True)
+        return self.pull_args(args, z, -w, wanted)
+
+
+class FixedPoint(Implicit):
+    """z with z = f(z, W); the adjoint equation is a fixed point too."""
+
+    def __init__(
+        self, function: Function, structure: trees.Structure, z0: Any, tolerance: float, max_steps: int
+    ) -> None:
+        super().__init__(function, structure, z0)
+        self.tolerance, self.max_steps = tolerance, max_steps
+
+    def value(self, *leaves: Any) -> Any:
+        z, change = self.start(), np.inf
+        for _ in range(self.max_steps):
+            following = self.plain_call(z, leaves)
+            change, z = np.max(np.abs(following - z), initial=0.0), following
+            if change <= self.tolerance * (1 + np.max(np.abs(z), initial=0.0)):
+                return np.asarray(z)[()]
+        raise ConvergenceError(
+            f"{self.name} did not settle in {self.max_steps} steps: the last changed z by {change:.3g}\n"
+            "  Is f a contraction? Damp it (z ← ½ (z + f(z))), raise max_steps, or use ad.root."
+        )
+
+    def _linear(self, push: Function, right: Any, z: Any, args: Sequence[Any]) -> Any:
+        """w = right + push(w), where push depends on z and the arguments too."""
+        return fixed_point(push, zeros_like(z), right, z, list(args), tolerance=self.tolerance, max_steps=self.max_steps)
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        def push(v: Any, right: Any, z: Any, leaves: Sequence[Any]) -> Any:
+            return right + jvp(lambda y: self.call(y, leaves), (z,), (v,))[1]
+
+        return self._linear(push, self.push_args(args, z, dots), z, args)
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        def pull(w: Any, right: Any, z: Any, leaves: Sequence[Any]) -> Any:
+            return right + make_vjp(lambda y: self.call(y, leaves))(z)[0](w)
+
+        return self.pull_args(args, z, self._linear(pull, lam, z, args), wanted)
+
+
+def _newton(residual: Function, z: Any, tolerance: float, max_steps: int) -> Any:
+    """Newton's method, halving steps that do not reduce ‖g‖."""
+    n = int(np.prod(np.shape(z), dtype=int))
+    value = residual(z)
+    size = np.max(np.abs(value), initial=0.0)
+    for _ in range(max_steps):
+        if size <= tolerance:
+            return z
+        matrix = np.reshape(jacobian(residual)(z), (n, n))
+        try:
+            step = np.reshape(np.linalg.solve(matrix, np.reshape(value, n)), np.shape(z))
+        except np.linalg.LinAlgError:
+            break
+        length = 1.0
+        while length > 1e-8:
+            trial = z - length * step
+            trial_value = residual(trial)
+            trial_size = np.max(np.abs(trial_value), initial=0.0)
+            if trial_size < size:
+                break
+            length /= 2
+        else:
+            break
+        z, value, size = trial, trial_value, trial_size
+    if size <= tolerance:
+        return z
+    raise ConvergenceError(
+        f"root: Newton's method stopped at ‖g‖ = {size:.3g}, above the tolerance {tolerance:.0e}\n"
+        "  Start closer (z0), raise max_steps, or pass solver=."
+    )
