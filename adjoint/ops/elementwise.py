@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,28 +49,28 @@ class Elementwise(Primitive):
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         """ż = Σ partial · ẋ."""
         terms = [
-            self._times(partial, args, z, dot)
-            for partial, dot in zip(self.partials, dots, strict=True)
-            if partial is not None and dot is not None
+            self._times(derivative, args, z, dot)
+            for derivative, dot in zip(self.partials, dots, strict=True)
+            if derivative is not None and dot is not None
         ]
         return broadcast_tangent(add_all(terms), z)
 
     def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         """partial · λ for every operand, fitted to it."""
         return [
-            fit(self._times(partial, args, z, lam), x) if partial is not None and want else None
-            for partial, x, want in zip(self.partials, args, wanted, strict=False)
+            fit(self._times(derivative, args, z, lam), x) if derivative is not None and want else None
+            for derivative, x, want in zip(self.partials, args, wanted, strict=False)
         ]
 
-    def _times(self, partial: Any, args: Sequence[Any], z: Any, factor: Any) -> Any:
-        if not callable(partial):
-            return factor if partial == 1 else -factor if partial == -1 else partial * factor
+    def _times(self, derivative: Any, args: Sequence[Any], z: Any, factor: Any) -> Any:
+        if not callable(derivative):
+            return factor if derivative == 1 else -factor if derivative == -1 else derivative * factor
         try:
-            return partial(RECORD if isinstance(z, Recorded) else NUMPY, *args, z) * factor
+            return derivative(RECORD if isinstance(z, Recorded) else NUMPY, *args, z) * factor
         except (ZeroDivisionError, OverflowError):
             # Python scalars raise where NumPy says inf or nan; a derivative says what NumPy says.
             args = [np.float64(x) if type(x) is float else x for x in args]
-            return partial(NUMPY, *args, np.float64(z)) * factor
+            return derivative(NUMPY, *args, np.float64(z)) * factor
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         """Say which shapes do not broadcast."""
@@ -82,6 +83,16 @@ class Elementwise(Primitive):
             return f"{self.name} needs shapes that broadcast: {listed}", remedy
         return super().diagnose(args, params, error)
 
+    def samples(self, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """Every operand from its domain: equal shapes, broadcast, strided, 0-d and empty."""
+        arity = len(self.partials)
+        shapes: list[list[tuple[int, ...]]] = [[(2, 3)] * arity, [()] * arity, [(0, 3)] * arity]
+        if arity > 1:
+            shapes += [[(3, 1) if k % 2 else (2, 1, 4) for k in range(arity)], [() if k else (4,) for k in range(arity)]]
+        samples = [(tuple(map(partial(_draw, rng), self.domain, s)), {}) for s in shapes]
+        strided = tuple(_draw(rng, d, (6, 4))[::2, ::-1].T for d in self.domain)
+        return [*samples, (strided, {})]
+
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         """The row read as LaTeX."""
         from .latex import LATEX, Symbol
@@ -92,8 +103,20 @@ class Elementwise(Primitive):
             return super().latex(symbols, params)
 
 
+def _draw(rng: np.random.Generator, interval: Interval, shape: tuple[int, ...]) -> Any:
+    """Values from a domain: BOOLEAN gives booleans, COUNT integers, NONZERO numbers of both signs."""
+    low, high = interval
+    if interval is BOOLEAN:
+        return rng.random(shape) < 0.5
+    if interval is COUNT:
+        return rng.integers(low, high, shape, endpoint=True)
+    x = rng.uniform(low, high, shape)
+    return x * rng.choice([-1.0, 1.0], shape) if interval is NONZERO else x
+
+
 REAL, POSITIVE, NONZERO, UNIT = (-3.0, 3.0), (0.2, 3.0), (0.3, 3.0), (-0.95, 0.95)
-BOOLEAN = (0, 1)  # ints: True or False
+BOOLEAN = (0, 1)  # True or False
+COUNT = (1, 3)  # an integer
 
 
 def elementwise(
@@ -146,13 +169,13 @@ power = elementwise(
     lambda m, x, y, z: z * m.log(m.where(x == 0, 1, x)),
     domain=(POSITIVE, REAL),
 )
-floor_divide = elementwise("floor_divide", lambda m, x, y: x // y, None, None, domain=(REAL, NONZERO))
+floor_divide = elementwise("floor_divide", lambda m, x, y: x // y, None, None, domain=((2.2, 2.8), (1.0, 1.05)))
 remainder = elementwise(
-    "remainder", lambda m, x, y: x % y, 1, lambda m, x, y, z: -(x // y), domain=((0.1, 0.9), (1.0, 2.0)),
+    "remainder", lambda m, x, y: x % y, 1, lambda m, x, y, z: -(x // y), domain=((2.2, 2.8), (1.0, 1.05)),
     kink="x a multiple of y: the derivative from the right",
 )  # fmt: skip
 fmod = elementwise(
-    "fmod", lambda m, x, y: m.fmod(x, y), 1, lambda m, x, y, z: -m.trunc(x / y), domain=((2.1, 2.9), (1.0, 2.0)),
+    "fmod", lambda m, x, y: m.fmod(x, y), 1, lambda m, x, y, z: -m.trunc(x / y), domain=((2.2, 2.8), (1.0, 1.05)),
     kink="x a multiple of y: the derivative from the right",
 )  # fmt: skip
 
@@ -291,7 +314,7 @@ polygamma = elementwise(
     lambda m, n, x: m.polygamma(n, x),
     _refuse_order,
     lambda m, n, x, z: m.polygamma(n + 1, x),
-    domain=((2.0, 2.0), POSITIVE),
+    domain=(COUNT, POSITIVE),
 )
 
 # ---------------------------------------------------------------------------------------------- rounding: zero derivative
@@ -313,10 +336,10 @@ logical_and = elementwise("logical_and", lambda m, x, y: m.logical_and(x, y), No
 logical_or = elementwise("logical_or", lambda m, x, y: m.logical_or(x, y), None, None)
 logical_xor = elementwise("logical_xor", lambda m, x, y: m.logical_xor(x, y), None, None)
 logical_not = elementwise("logical_not", lambda m, x: m.logical_not(x), None)
-bitwise_and = elementwise("bitwise_and", lambda m, x, y: x & y, None, None)
-bitwise_or = elementwise("bitwise_or", lambda m, x, y: x | y, None, None)
-bitwise_xor = elementwise("bitwise_xor", lambda m, x, y: x ^ y, None, None)
-invert = elementwise("invert", lambda m, x: m.invert(x), None)
+bitwise_and = elementwise("bitwise_and", lambda m, x, y: x & y, None, None, domain=(BOOLEAN,))
+bitwise_or = elementwise("bitwise_or", lambda m, x, y: x | y, None, None, domain=(BOOLEAN,))
+bitwise_xor = elementwise("bitwise_xor", lambda m, x, y: x ^ y, None, None, domain=(BOOLEAN,))
+invert = elementwise("invert", lambda m, x: m.invert(x), None, domain=(BOOLEAN,))
 isnan = elementwise("isnan", lambda m, x: m.isnan(x), None)
 isinf = elementwise("isinf", lambda m, x: m.isinf(x), None)
 isfinite = elementwise("isfinite", lambda m, x: m.isfinite(x), None)

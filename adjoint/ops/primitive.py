@@ -51,7 +51,6 @@ class Primitive:
     name: str
     results = 1  # more than one: value returns a tuple of that many arrays
     foreign = False  # the rules come from outside the library: check what they return, let their exceptions pass
-    domain: Any = None  # per operand, where `check.rule` samples: an interval or a function of rng
     kink = ""  # where the derivative does not exist, and the convention taken there
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -79,6 +78,10 @@ class Primitive:
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         """What to say, and what to advise, when `value` raised `error`."""
         return f"{self.name}: {error}", ""
+
+    def samples(self, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """Operands and parameters on which `check.rule` tries the rules."""
+        return []
 
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         """The right-hand side of `z = f(…)` as LaTeX."""

@@ -97,7 +97,7 @@ class Implicit(Primitive):
     def plain_call(self, z: Any, leaves: Sequence[Any]) -> Any:
         """The same with plain values, refusing a result that is recorded: a value was taken from the surroundings."""
         result = self.call(z, leaves)
-        if isinstance(result, Recorded):
+        if isinstance(result, Recorded) and not isinstance(z, Recorded):
             raise LeakError(
                 f"{self.name} uses a recorded value ({result.tape.label(result.index)}) that is not among its arguments\n"
                 "  Pass it after z0; derivatives through values taken from the surroundings would be lost."

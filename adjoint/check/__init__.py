@@ -1,0 +1,8 @@
+"""Checks of derivatives, multipliers and rules. Each returns a `Report`: true or false, with the text as its repr."""
+
+from .gradients import gradients
+from .multipliers import multipliers
+from .report import CheckError, Finding, Report
+from .rules import all_rules, rule
+
+__all__ = ["CheckError", "Finding", "Report", "all_rules", "gradients", "multipliers", "rule"]

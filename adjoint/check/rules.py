@@ -1,0 +1,120 @@
+"""Checks of the rules of primitives: every one in the registry, on samples that it brings along itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import MissingRuleError
+from ..ops.primitive import PRIMITIVES, Primitive, dtype_of, shape_of
+from ..transforms import make_jvp, make_vjp
+from .gradients import Probe, differences, dot_product, second_order, taylor_rates
+from .report import Finding, Report
+
+
+def rule(op: Primitive | str, *args: Any, rng: np.random.Generator | None = None, **params: Any) -> Report:
+    """Check the rules of one primitive in both modes, to second order, in float64 and float32.
+
+    Args:
+        op: the primitive, or its name.
+        *args: operands to check it on; its own samples by default.
+        rng: source of samples and directions; a fixed one by default.
+        **params: parameters, with args.
+
+    Returns:
+        A report; on failure it names argument, index, received and expected.
+
+    Raises:
+        MissingRuleError: no args are given and the primitive has no samples.
+    """
+    op = PRIMITIVES[op] if isinstance(op, str) else op
+    rng = rng or np.random.default_rng(0)
+    samples = [(args, params)] if args else op.samples(rng)
+    if not samples:
+        raise MissingRuleError(f"{op.name} has no samples; give operands: check.rule({op.name}, x, …)")
+    findings: list[Finding] = []
+    for operands, options in samples:
+        label = f"{op.name}({', '.join(str(shape_of(a)).replace(' ', '') for a in operands)})"
+        found = _check_sample(op, operands, options, rng)
+        findings += [Finding(f"{label} {f.what}", f.error, f.limit, f.passed, f.detail) for f in found]
+    return Report(f"rule {op.name}", tuple(findings))
+
+
+def all_rules(rng: np.random.Generator | None = None) -> dict[str, Report]:
+    """Check every primitive in the registry; reports by name."""
+    return {name: rule(op, rng=rng) for name, op in list(PRIMITIVES.items()) if not op.foreign and name != "item"}
+
+
+def _check_sample(op: Primitive, operands: Sequence[Any], params: dict[str, Any], rng: np.random.Generator) -> list[Finding]:
+    positions = tuple(k for k, a in enumerate(operands) if dtype_of(a).kind == "f")
+    if not positions:
+        return [_no_derivative(op, operands, params)]
+
+    def f(*x: Any) -> Any:
+        inner = list(operands)
+        for k, value in zip(positions, x, strict=True):
+            inner[k] = value
+        return op(*inner, **params)
+
+    x = [operands[k] for k in positions]
+    f.__name__ = op.name
+    probe = Probe(f, x, tuple(range(len(x))), rng)
+    if not probe(*x):
+        return [_no_derivative(op, operands, params)]
+    findings = [_shapes(f, x, "shapes and dtypes")]
+    single = [np.asarray(a, np.float32)[()] for a in x]
+    findings.append(_shapes(f, single, "float32 is kept"))
+    findings.append(_agreement(f, x, single, rng))
+    if not all(np.size(a) for a in x):
+        return findings  # nothing to differ by: shapes are the whole statement
+    return [*findings, dot_product(probe), differences(probe), *taylor_rates(probe), *second_order(probe)]
+
+
+def _no_derivative(op: Primitive, operands: Sequence[Any], params: dict[str, Any]) -> Finding:
+    """An integer or boolean result: the primitive computes, and carries no derivative."""
+    z = op(*operands, **params)
+    return Finding("computes; no derivative", 0.0, 0.0, np.asarray(z).dtype.kind in "iub")
+
+
+def _shapes(f: Any, x: Sequence[Any], what: str) -> Finding:
+    """ż has the shape and dtype of z, λ_x those of x."""
+    everything = tuple(range(len(x)))
+    pulled, value = make_vjp(f, everything)(*x)
+    values = value if isinstance(value, tuple) else (value,)
+    lam = tuple(np.ones(shape_of(z), dtype_of(z))[()] for z in values)
+    back = pulled(lam if isinstance(value, tuple) else lam[0])
+    _, pushed = make_jvp(f, everything)(*x)(tuple(x))
+    pushed = pushed if isinstance(pushed, tuple) else (pushed,)
+    wrong = [
+        f"{name} is {shape_of(a)} {dtype_of(a)}, should be {shape_of(b)} {dtype_of(b)}"
+        for name, got, expected in (("tangent", pushed, values), ("adjoint", back, x))
+        for a, b in zip(got, expected, strict=True)
+        if (shape_of(a), dtype_of(a)) != (shape_of(b), dtype_of(b))
+    ]
+    if what.startswith("float32"):
+        wrong += [f"value is {dtype_of(z)}" for z in values if dtype_of(z) not in (np.float32, np.bool_, np.int64)]
+    return Finding(what, float(len(wrong)), 0.0, not wrong, "; ".join(wrong))
+
+
+def _agreement(f: Any, x: Sequence[Any], single: Sequence[Any], rng: np.random.Generator) -> Finding:
+    """float32 derivatives against float64 ones at the same (rounded) point."""
+    everything = tuple(range(len(x)))
+    double = [np.asarray(a, np.float64)[()] for a in single]
+    pull64, value = make_vjp(f, everything)(*double)
+    pull32, _ = make_vjp(f, everything)(*single)
+    values = value if isinstance(value, tuple) else (value,)
+    lam = [np.asarray(rng.standard_normal(shape_of(z))) for z in values]
+    as64 = tuple(np.asarray(a, np.float64)[()] for a in lam)
+    as32 = tuple(np.asarray(a, np.float32)[()] for a in lam)
+    exact = pull64(as64 if isinstance(value, tuple) else as64[0])
+    rough = pull32(as32 if isinstance(value, tuple) else as32[0])
+    error = max(
+        (
+            float(np.max(np.abs(a - b), initial=0) / max(1.0, float(np.max(np.abs(a), initial=0))))
+            for a, b in zip(exact, rough, strict=True)
+        ),
+        default=0.0,
+    )
+    return Finding("float32 against float64", error, 2e-3, error <= 2e-3)
