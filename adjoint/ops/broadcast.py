@@ -93,9 +93,18 @@ def fit(contribution: Any, x: Any) -> Any:
 
     Integers and booleans carry no multiplier: None.
     """
-    if dtype_of(x).kind not in "fc":
+    if type(x) is float:
+        if type(contribution) is np.float64:
+            return contribution
+    elif contribution.shape == getattr(x, "shape", None) and contribution.dtype == x.dtype:
+        return contribution
+    return _refit(contribution, shape_of(x), dtype_of(x))
+
+
+def _refit(contribution: Any, target: tuple[int, ...], kind: np.dtype[Any]) -> Any:
+    if kind.kind not in "fc":
         return None
-    shape, target = shape_of(contribution), shape_of(x)
+    shape = shape_of(contribution)
     if shape != target:
         lead = len(shape) - len(target)
         summed = tuple(range(lead)) + tuple(
@@ -106,9 +115,7 @@ def fit(contribution: Any, x: Any) -> Any:
         if shape_of(contribution) != target:
             same_size = np.prod(shape_of(contribution), dtype=int) == np.prod(target, dtype=int)
             contribution = (reshape if same_size else broadcast_to)(contribution, shape=target)
-    if dtype_of(contribution) != dtype_of(x):
-        contribution = astype(contribution, dtype=dtype_of(x))
-    return contribution
+    return contribution if dtype_of(contribution) == kind else astype(contribution, dtype=kind)
 
 
 def broadcast_tangent(t: Any, z: Any) -> Any:

@@ -57,13 +57,16 @@ class Elementwise(Primitive):
 
     def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         """partial · λ for every operand, fitted to it."""
-        return [
-            fit(self._times(derivative, args, z, lam), x) if derivative is not None and want else None
-            for derivative, x, want in zip(self.partials, args, wanted, strict=False)
-        ]
+        contributions = []
+        for derivative, x, want in zip(self.partials, args, wanted, strict=False):
+            if want and derivative is not None:
+                contributions.append(fit(self._times(derivative, args, z, lam), x))
+            else:
+                contributions.append(None)
+        return contributions
 
     def _times(self, derivative: Any, args: Sequence[Any], z: Any, factor: Any) -> Any:
-        if not callable(derivative):
+        if derivative.__class__ is int or derivative.__class__ is float:
             return factor if derivative == 1 else -factor if derivative == -1 else derivative * factor
         try:
             return derivative(RECORD if isinstance(z, Recorded) else NUMPY, *args, z) * factor
