@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
+from .. import tree
+from ..errors import AdjointError, MutationError, Origin, format_error, user_instruction
 from ..ops.elementwise import ALIASES
 from ..ops.primitive import PRIMITIVES, innermost
-from .. import tree
 
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}  # NumPy function → the rule that replaces it
 UFUNCS: dict[Any, Callable[..., Any] | None] = {}  # ufunc → primitive or function
 METHODS: dict[tuple[Any, str], Callable[..., Any]] = {}  # (ufunc, "reduce" …) → function
 
 F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound=AdjointError)
 
 
 def implements(*functions: Callable[..., Any]) -> Callable[[F], F]:
     """Enter a rule for NumPy functions; the rule takes NumPy's arguments."""
 
     def enter(rule: F) -> F:
+        names = list(inspect.signature(rule).parameters)
+        place = names.index("out") if "out" in names else None
         for function in functions:
-            FUNCTIONS[function] = rule
+            FUNCTIONS[function] = rule if place is None else _without_out(rule, place, function.__name__)
         return rule
 
     return enter
+
+
+def _without_out(rule: Callable[..., Any], place: int, name: str) -> Callable[..., Any]:
+    """The rule, refusing an `out` given by position (`Variable` refuses the keyword)."""
+
+    @functools.wraps(rule)
+    def checked(*args: Any, **options: Any) -> Any:
+        if len(args) > place and args[place] is not None:
+            what = f"np.{name} with out= would write a recorded value into an array and lose its derivative"
+            raise refusal(MutationError, what, "Use the result instead, and leave out= away.")
+        return rule(*args, **options)
+
+    return checked
+
+
+def refusal(kind: type[E], what: str, remedy: str = "") -> E:
+    """An error with the user's line in it, for what a rule refuses before it records anything."""
+    return kind(format_error(what, origin=Origin(*user_instruction()), remedy=remedy))
 
 
 def ufunc_rule(ufunc: Any) -> Callable[..., Any] | None:
@@ -41,11 +64,13 @@ def ufunc_rule(ufunc: Any) -> Callable[..., Any] | None:
 
 def unknown_options(rule: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> str:
     """The arguments that `rule` does not take, in words; empty when they fit."""
-    parameters = inspect.signature(rule).parameters
-    unknown = [f"{name}=" for name in kwargs if name not in parameters]
-    if len(args) > len(parameters):
-        unknown.append(f"{len(args)} positional arguments")
-    return ", ".join(unknown)
+    signature = inspect.signature(rule)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        unknown = [f"{name}=" for name in kwargs if name not in signature.parameters]
+        return ", ".join(unknown) or f"{len(args)} positional arguments"
+    return ""
 
 
 def plain(function: Callable[..., Any]) -> Callable[..., Any]:

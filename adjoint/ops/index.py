@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import IndexingError
-from .broadcast import fit
+from .broadcast import fit, reshape
 from .primitive import Linear, Primitive, Recorded, add_all, dtype_of, innermost, register, shape_of
 
 ARRAY = "array"  # the place of an index array in a template
@@ -129,7 +129,8 @@ class ScatterSet(Primitive):
             lam_v = getitem(lam, *arrays, template=template)
             if _may_repeat(arrays):
                 lam_v = lam_v * last_writer(*arrays, like=lam_v, template=template, shape=shape_of(x))
-            lam_v = fit(lam_v, v)
+            missing = len(shape_of(v)) - len(shape_of(lam_v))  # leading axes of length one that assignment drops
+            lam_v = fit(reshape(lam_v, shape=(1,) * missing + shape_of(lam_v)) if missing > 0 else lam_v, v)
         return (lam_x, lam_v, *(None,) * len(arrays))
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:

@@ -7,6 +7,7 @@ Walter, Lehmann and Lamour 2012. A factorisation that reads one triangle (choles
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from ..errors import DomainError
 from .broadcast import fit, reshape, sum_
 from .elementwise import reciprocal, where
 from .index import ARRAY, getitem
-from .primitive import Linear, Primitive, Recorded, add_all, register, shape_of
+from .primitive import Linear, Primitive, add_all, dtype_of, innermost, register, shape_of
 from .shape import swap_last
 
 Args = Sequence[Any]
@@ -264,7 +265,7 @@ class Cholesky(Primitive):
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
         if not isinstance(error, np.linalg.LinAlgError) or "ositive" not in str(error):
             return _diagnose_square("cholesky", args[0], error)
-        lowest = float(np.min(np.linalg.eigvalsh(args[0]))) if not isinstance(args[0], Recorded) else float("nan")
+        lowest = float(np.min(np.linalg.eigvalsh(args[0]))) if np.isfinite(args[0]).all() else math.nan
         what = f"cholesky needs a positive definite matrix: the smallest eigenvalue of {shape_of(args[0])} is {lowest:.3g}"
         return what, "Add a multiple of the identity larger than that, or check the matrix for symmetry."
 
@@ -322,7 +323,7 @@ slogdet = register(SlogDet())
 
 
 class Det(Primitive):
-    """z = det a. Its derivative is the cofactor matrix, which exists for singular a too (by the SVD)."""
+    """z = det a for a matrix that has an inverse; `det_of_singular` is the same polynomial for those that have none."""
 
     name = "det"
 
@@ -330,13 +331,7 @@ class Det(Primitive):
         return np.linalg.det(a)
 
     def _cofactors(self, a: Any, z: Any) -> Any:
-        if isinstance(z, Recorded) or np.all(z != 0):
-            return reshape_to(z, (*shape_of(z), 1, 1)) * swap_last(inv(a))
-        u, s, vt = np.linalg.svd(a)
-        n = s.shape[-1]
-        left_out = np.stack([np.prod(np.delete(s, k, axis=-1), axis=-1) for k in range(n)], axis=-1)
-        sign = np.linalg.det(u) * np.linalg.det(vt)
-        return sign[..., None, None] * np.matmul(u * left_out[..., None, :], vt)
+        return reshape_to(z, (*shape_of(z), 1, 1)) * swap_last(inv(a))
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         ndim = len(shape_of(args[0]))
@@ -350,6 +345,47 @@ class Det(Primitive):
 
 
 det = register(Det())
+
+
+def smallest_directions(a: Any) -> tuple[Any, Any] | None:
+    """Singular vectors u, v (…, n, k) of a plain matrix along which it is singular or nearly so; None if it is not.
+
+    det a · a⁻ᵀ loses digits in proportion to the condition number, and its derivative to the square; 1e5 is the limit.
+    """
+    try:
+        condition = np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(np.linalg.inv(a), axis=(-2, -1))
+        if (condition < 1e5).all():
+            return None
+    except np.linalg.LinAlgError:  # no inverse at all
+        pass
+    u, s, vt = np.linalg.svd(a)
+    k = max(1, int((s <= 1e-5 * s[..., :1]).sum(axis=-1).max()))
+    return u[..., -k:], np.swapaxes(vt, -1, -2)[..., -k:]
+
+
+def det_of_singular(a: Any, u: Any, v: Any) -> Any:
+    """det a by the matrix determinant lemma, filling up the directions u vᵀ in which a is singular.
+
+    With b = a + σ u vᵀ invertible, det a = det b · det(1 − σ vᵀ b⁻¹ u): a product of smooth factors, so that
+    derivatives of every order are exact where a⁻¹ does not exist.
+    """
+    size = np.linalg.norm(innermost(a), axis=(-2, -1), keepdims=True)
+    sigma = np.where(size == 0, 1, size)
+    b = a + sigma * np.matmul(u, np.swapaxes(v, -1, -2))
+    missing = np.eye(u.shape[-1], dtype=u.dtype) - sigma * matmul(np.swapaxes(v, -1, -2), solve(b, u))
+    return det(b) * _det_by_traces(missing)
+
+
+def _det_by_traces(a: Any) -> Any:
+    """det of a small matrix as a polynomial in its entries (Faddeev and Le Verrier)."""
+    n = shape_of(a)[-1]
+    power, coefficient = np.eye(n, dtype=dtype_of(a)), None
+    for k in range(1, n + 1):
+        if coefficient is not None:
+            power = product + reshape_to(coefficient, (*shape_of(coefficient), 1, 1)) * np.eye(n, dtype=dtype_of(a))
+        product = matmul(a, power)
+        coefficient = sum_(diagonal_part(product), axis=(len(shape_of(product)) - 2,)) / -k
+    return coefficient if n % 2 == 0 else -coefficient
 
 
 def _gaps(s: Any) -> Any:
@@ -366,7 +402,7 @@ def _scale_columns(x: Any, s: Any) -> Any:
 def _embed_diagonal(d: Any) -> Any:
     """diag(d) for stacks: (…, n) → (…, n, n)."""
     n = shape_of(d)[-1]
-    return reshape_to(d, (*shape_of(d), 1)) * np.eye(n)
+    return reshape_to(d, (*shape_of(d), 1)) * np.eye(n, dtype=dtype_of(d))
 
 
 class Eigh(Primitive):
@@ -380,15 +416,16 @@ class Eigh(Primitive):
     results = 2
     kink = "equal eigenvalues: eigenvectors have no derivative among themselves"
 
-    def value(self, a: Any) -> Any:
-        return tuple(np.linalg.eigh(a))
+    def value(self, a: Any, lower: bool) -> Any:
+        # both triangles are the same; which one LAPACK reads decides the signs of the vectors
+        return tuple(np.linalg.eigh(a, "L" if lower else "U"))
 
-    def tangent(self, args: Args, z: Any, dots: Args) -> Any:
+    def tangent(self, args: Args, z: Any, dots: Args, lower: bool) -> Any:
         w, v = z
         inside = matmul(swap_last(v), matmul(symmetric_part(dots[0]), v))
         return diagonal_part(inside), matmul(v, _gaps(w) * inside)
 
-    def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+    def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool], lower: bool) -> Sequence[Any]:
         w, v = z
         inside = add_all((
             None if lam[0] is None else _embed_diagonal(lam[0]),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .broadcast import broadcast_to, expand, sum_
-from .elementwise import exp, isfinite, where
+from .elementwise import exp, reciprocal, where
 from .elementwise import indicator as indicator_of
 from .primitive import Linear, Primitive, register, shape_of
 from .shape import flip
@@ -84,7 +84,7 @@ class LogSumExp(Primitive):
 
     def _softmax(self, x: Any, z: Any, axis: Axis, keepdims: bool) -> Any:
         z = expand(z, shape_of(x), axis, keepdims)
-        return exp(x - where(isfinite(z), z, 0))  # all x = −inf: weights 0, not NaN
+        return exp(x - where(z == -np.inf, 0, z))  # all x = −inf: weights 0, not NaN
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False) -> Any:
         return sum_(self._softmax(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
@@ -118,7 +118,7 @@ class Norm(Primitive):
 
     def _direction(self, x: Any, z: Any, axis: Axis, keepdims: bool) -> Any:
         z = expand(z, shape_of(x), axis, keepdims)
-        return x / where(z == 0, 1, z)
+        return x * where(z == 0, 0, reciprocal(where(z == 0, 1, z)))  # 0 at the kink, to every order
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False) -> Any:
         return sum_(self._direction(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)

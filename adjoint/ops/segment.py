@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError
-from .elementwise import exp, indicator, isfinite, where
+from .elementwise import exp, indicator, where
 from .index import ARRAY, getitem
 from .primitive import Linear, Primitive, register, shape_of
 
@@ -55,7 +55,7 @@ class SegmentSum(Linear):
     name = "segment_sum"
 
     def value(self, x: Any, offsets: Any) -> Any:
-        return _reduce(np.add, np.asarray(x), offsets, 0)
+        return _reduce(np.add, np.asarray(x), check_offsets(x, offsets), 0)
 
     def transpose(self, lam: Any, x: Any, offsets: Any) -> Any:
         return _spread(lam, offsets)
@@ -71,7 +71,7 @@ class SegmentMax(Primitive):
     kink = "ties: equal parts to each"
 
     def value(self, x: Any, offsets: Any) -> Any:
-        return _reduce(np.maximum, np.asarray(x), offsets, -np.inf)
+        return _reduce(np.maximum, np.asarray(x), check_offsets(x, offsets), -np.inf)
 
     def _weights(self, x: Any, z: Any, offsets: Any) -> Any:
         attained = indicator(x == _spread(z, offsets), x)
@@ -95,7 +95,7 @@ class SegmentLogSumExp(Primitive):
     name = "segment_logsumexp"
 
     def value(self, x: Any, offsets: Any) -> Any:
-        x = np.asarray(x)
+        x, offsets = np.asarray(x), check_offsets(x, offsets)
         top = _reduce(np.maximum, x, offsets, -np.inf)
         shift = np.where(np.isfinite(top), top, 0).astype(x.dtype)
         rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
@@ -103,7 +103,7 @@ class SegmentLogSumExp(Primitive):
             return np.log(_reduce(np.add, np.exp(x - shift[rows]), offsets, 0)) + shift
 
     def _softmax(self, x: Any, z: Any, offsets: Any) -> Any:
-        return exp(x - _spread(where(isfinite(z), z, 0), offsets))
+        return exp(x - _spread(where(z == -np.inf, 0, z), offsets))
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         x, offsets = args

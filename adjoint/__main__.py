@@ -1,0 +1,104 @@
+"""The command line: `python -m adjoint demo`, `check`, `doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Sequence
+
+from ._version import __version__
+from .demos import DEMOS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m adjoint", description="Programs as tapes of constraints, with their multipliers.")
+    parser.add_argument("--version", action="version", version=f"adjoint {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    demo = commands.add_parser("demo", help="train on real digits, then read multipliers, certificate and Lagrangian")
+    demo.add_argument("name", nargs="?", default="all", choices=[*DEMOS, "all"], help="which demonstration (default: all)")
+    demo.add_argument("--seed", type=int, default=0, help="seed of every random number (default: 0)")
+    check = commands.add_parser("check", help="check the rules of every primitive on this machine")
+    check.add_argument("name", nargs="*", help="names of primitives (default: all)")
+    commands.add_parser("doctor", help="versions, what is installed, which engines can run and why not")
+    options = parser.parse_args(arguments)
+    if options.command == "demo":
+        return run_demos(DEMOS if options.name == "all" else (options.name,), options.seed)
+    return run_checks(options.name) if options.command == "check" else run_doctor()
+
+
+def run_demos(names: Sequence[str], seed: int) -> int:
+    """Run demonstrations; 0 when each one's check holds."""
+    from rich.console import Console
+
+    console = Console()
+    results = []
+    for name in names:
+        console.rule(name)
+        results.append(importlib.import_module(f".demos.{name}", __package__).run(console, seed))
+    return 0 if all(results) else 1
+
+
+def run_checks(names: Sequence[str]) -> int:
+    """Check the rules of primitives; 0 when all pass."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from .check import rule
+    from .ops import PRIMITIVES
+
+    console = Console()
+    unknown = [n for n in names if n not in PRIMITIVES]
+    if unknown:
+        console.print(f"no primitive {', '.join(unknown)}; there are {', '.join(PRIMITIVES)}", highlight=False)
+        return 2
+    chosen = list(names) or [n for n in PRIMITIVES if n != "item"]
+    reports = [rule(n) for n in track(chosen, "checking rules", console=console)]
+    failed = [r for r in reports if not r]
+    for report in failed:
+        console.print(repr(report), highlight=False, markup=False)
+    findings = sum(len(r.findings) for r in reports)
+    console.print(f"{len(reports) - len(failed)} of {len(reports)} primitives pass, {findings} findings", highlight=False)
+    return 1 if failed else 0
+
+
+PACKAGES = (
+    ("numpy", "arrays"), ("scipy", "special functions, triangular solves"), ("rich", "this command line"),
+    ("numba", "kernels of the CPU engine"), ("graphviz", "drawings"), ("graphviz_pure", "layout without a system `dot`"),
+    ("cupy", "the GPU engine"),
+)  # fmt: skip
+
+
+def run_doctor() -> int:
+    """Print versions and engines; 0 when what the library needs is there."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from importlib.metadata import PackageNotFoundError, version
+
+    console = Console()
+    table = Table("package", "version", "for", title=f"adjoint {__version__} on Python {platform.python_version()}, {sys.platform}")
+    missing = []
+    for name, purpose in PACKAGES:
+        try:
+            found = version(name.replace("_", "-"))
+        except PackageNotFoundError:
+            found = "not installed"
+            if name in ("numpy", "scipy", "rich"):
+                missing.append(name)
+        table.add_row(name, found, purpose)
+    console.print(table)
+    engines = Table("engine", "state")
+    engines.add_row("numpy", f"ready, {os.cpu_count()} processors" if not missing else f"needs {', '.join(missing)}")
+    engines.add_row("numba", "not part of this version: programs run eagerly on NumPy")
+    engines.add_row("cupy", "not part of this version")
+    console.print(engines)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
