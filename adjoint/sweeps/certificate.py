@@ -50,7 +50,7 @@ class Certificate:
     def __repr__(self) -> str:
         def line(what: str, size: float, worst: str) -> str:
             verdict = "holds" if size <= self.tolerance else "VIOLATED"
-            return f"  {what:<24}{size:9.2e}  {verdict:<9}{'largest at ' + worst if size > 0 else ''}".rstrip()
+            return f"  {what:<24}{size:9.2e}  {verdict:<9}{'at ' + worst if size > 0 else ''}".rstrip()
 
         lines = [
             f"KKT certificate of {self.nodes} constraints (tolerance {self.tolerance:.0e})",

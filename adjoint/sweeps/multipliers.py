@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -139,7 +140,7 @@ class Multipliers:
         return None
 
     def table(self, limit: int = 40) -> str:
-        """A table of the named constraints (of all, when none has a name), largest program order first.
+        """A table of the named constraints (of all, when none has a name), in the order of the program.
 
         Args:
             limit: rows at most; what is left out is said in the last line.
@@ -147,9 +148,10 @@ class Multipliers:
         chosen = [e for e in self._entries if e.name] or self._entries
         rows = []
         for e in chosen[:limit]:
-            norm = number(e.norm) if e.connected else "0 (loss does not depend on it)"
+            norm = number(e.norm) if e.connected else "0 (disconnected)"
             rms = number(e.norm / max(1, np.size(e.value)) ** 0.5) if not isinstance(e.value, tuple) else ""
-            rows.append([e.label, e.operation, str(shape_of(e.value)).replace(" ", ""), norm, rms, e.place])
+            shape = str(shape_of(e.value)).replace(" ", "")
+            rows.append([e.label, e.operation, shape, norm, rms, os.path.basename(e.place)])
         text = table(["constraint", "operation", "shape", "‖λ‖", "rms λ", "recorded at"], rows, right=(3, 4))
         return text + (f"\n… and {len(chosen) - limit} more" if len(chosen) > limit else "")
 
