@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingRuleError
+from ..errors import MissingRuleError, ShapeError
 from ..ops import reduce as rd
 from ..ops.broadcast import astype, reshape, sum_
 from ..ops.elementwise import absolute, indicator, square
@@ -16,8 +16,8 @@ from ..ops.index import argmin as argmin_op
 from ..ops.index import argsort as argsort_op
 from ..ops.index import take_along_axis
 from ..ops.linalg import svd
-from ..ops.primitive import dtype_of, normalize_axis, shape_of
-from .dispatch import METHODS, implements
+from ..ops.primitive import dtype_of, innermost, normalize_axis, shape_of
+from .dispatch import METHODS, implements, refusal
 
 
 def _cast(x: Any, dtype: Any) -> Any:
@@ -84,13 +84,13 @@ def min_(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> A
 @implements(np.prod)
 def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """As np.prod, as a balanced tree of products: exact derivatives of every order also where factors are zero."""
-    a = _cast(a, dtype)
+    a = _cast(a, dtype if dtype is not None or dtype_of(a).kind in "fc" else np.prod(np.ones(1, dtype_of(a))).dtype)
     shape = shape_of(a)
     axes = normalize_axis(axis, len(shape))
     kept = tuple(k for k in range(len(shape)) if k not in axes)
     a = reshape(np.transpose(a, (*axes, *kept)), shape=(math.prod(shape[k] for k in axes), *(shape[k] for k in kept)))
     if shape_of(a)[0] == 0:
-        return np.prod(np.zeros(shape, dtype_of(a)), axis=axes, keepdims=keepdims)
+        return np.prod(np.empty(shape, dtype_of(a)), axis=axes, keepdims=keepdims)
     while (n := shape_of(a)[0]) > 1:
         product = a[: n // 2] * a[n // 2 : 2 * (n // 2)]
         a = np.concatenate([product, a[-1:]]) if n % 2 else product
@@ -133,13 +133,25 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         result = mean(a, axis, keepdims=keepdims)
         total = np.full(shape_of(result), math.prod(shape_of(a)) / max(1, math.prod(shape_of(result))))
     else:
-        if shape_of(weights) != shape_of(a):
-            k = normalize_axis(axis, len(shape_of(a)))[0]
-            weights = reshape(weights, shape=tuple(n if j == k else 1 for j, n in enumerate(shape_of(a))))
-        weights = weights + np.zeros(shape_of(a), dtype_of(weights))
+        weights = _spread_weights(weights, shape_of(a), axis)
         total = sum(weights, axis, keepdims=keepdims)
+        if np.any(innermost(total) == 0):
+            raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         result = sum(a * weights, axis, keepdims=keepdims) / total
     return (result, total) if returned else result
+
+
+def _spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
+    """Weights of the averaged axes, in the order in which `axis` names them, in the shape of the whole array."""
+    given = shape_of(weights)
+    if given != shape:
+        axes = [normalize_axis(k, len(shape))[0] for k in (axis if isinstance(axis, tuple) else (axis,)) if k is not None]
+        if given != tuple(shape[k] for k in axes):
+            what = f"average needs weights in the shape of the array {shape} or of its averaged axes {axes}, not {given}"
+            raise refusal(ShapeError, what)
+        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.reshape(weights, tuple(n if k in axes else 1 for k, n in enumerate(shape)))
+    return weights + np.zeros(shape, dtype_of(weights))
 
 
 @implements(np.sort)
@@ -174,13 +186,25 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if ord is None and axis is None:
         z = rd.norm(x, axis=tuple(range(ndim)))
         return reshape(z, shape=(1,) * ndim) if keepdims else z
-    axes = tuple(range(ndim)) if axis is None else (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    axes = tuple(int(k) % ndim for k in axes)
+    axes = normalize_axis(axis, ndim)
     if len(axes) == 1:
         return _vector_norm(x, ord, axes, keepdims)
-    if len(axes) == 2:
-        return _matrix_norm(x, ord, axes, keepdims)
-    raise MissingRuleError(f"np.linalg.norm with ord={ord!r} needs one or two axes, not {len(axes)}")
+    if len(axes) == 2:  # rows and columns: their order counts
+        return _matrix_norm(x, ord, axes if axis is None else tuple(int(k) % ndim for k in axis), keepdims)
+    what = f"np.linalg.norm with ord={ord!r} needs one or two axes, not the {len(axes)} of {shape_of(x)}"
+    raise refusal(ShapeError, what, "Name them with axis=, or flatten with np.ravel.")
+
+
+@implements(np.linalg.vector_norm)
+def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """As np.linalg.vector_norm: over any number of axes."""
+    return _vector_norm(x, ord, normalize_axis(axis, len(shape_of(x))), keepdims)
+
+
+@implements(np.linalg.matrix_norm)
+def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """As np.linalg.matrix_norm, of the last two axes."""
+    return norm(x, ord, (-2, -1), keepdims)
 
 
 def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -195,6 +219,8 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         return sum_(indicator(x != 0, x), axis=axes, keepdims=keepdims)
     if ord == 1:
         return sum_(size, axis=axes, keepdims=keepdims)
+    if isinstance(ord, str):
+        raise ValueError(f"Invalid norm order {ord!r} for vectors")
     # scaled by the maximum, so that powers neither overflow nor divide 0 by 0 at x = 0
     top = rd.max_(size, axis=axes, keepdims=True)
     top = np.where(top == 0, 1, top)
@@ -221,13 +247,29 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     return reshape(z, shape=shape)
 
 
-def _reducer(rule: Any) -> Any:
+def logaddexp_reduce(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log Σ eˣ over `axis`."""
+    return rd.logsumexp(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+
+
+def _reducer(ufunc: Any, rule: Any) -> Any:
     """`np.add.reduce(x)` and its like: NumPy reduces the first axis unless told otherwise."""
-    return lambda a, axis=0, dtype=None, keepdims=False: rule(_cast(a, dtype), axis=axis, keepdims=keepdims)
+
+    def reduce(a: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any) -> Any:
+        if options:
+            what = f"np.{ufunc.__name__}.reduce with {', '.join(f'{name}=' for name in options)} has no rule"
+            raise refusal(MissingRuleError, what, "Select with np.where or by indexing before reducing.")
+        return rule(_cast(a, dtype), axis=axis, keepdims=keepdims)
+
+    return reduce
 
 
-for _ufunc, _rule in ((np.add, sum), (np.multiply, prod), (np.maximum, max_), (np.minimum, min_)):
-    METHODS[_ufunc, "reduce"] = _reducer(_rule)
-METHODS[np.add, "accumulate"] = lambda a, axis=0, dtype=None: cumsum(a, axis, dtype)
-METHODS[np.multiply, "accumulate"] = lambda a, axis=0, dtype=None: cumprod(a, axis, dtype)
+def _scanner(rule: Any) -> Any:
+    return lambda a, axis=0, dtype=None, out=None: rule(a, axis, dtype)
+
+
+METHODS.update({(u, "reduce"): _reducer(u, rule) for u, rule in (
+    (np.add, sum), (np.multiply, prod), (np.maximum, max_), (np.minimum, min_), (np.logaddexp, logaddexp_reduce),
+)})  # fmt: skip
+METHODS.update({(u, "accumulate"): _scanner(rule) for u, rule in ((np.add, cumsum), (np.multiply, cumprod))})
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingRuleError, ShapeError
+from ..errors import MissingRuleError, MutationError, ShapeError
 from ..ops import shape as sh
 from ..ops.broadcast import astype, broadcast_to, reshape
-from ..ops.elementwise import add, floor_divide, maximum, minimum, remainder, rint, trunc
+from ..ops.elementwise import floor, floor_divide, maximum, minimum, remainder, rint, trunc
 from ..ops.elementwise import power as power_op
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem, scatter_add, take_along_axis
-from ..ops.primitive import Recorded, dtype_of, normalize_axis, shape_of
-from .dispatch import METHODS, UFUNCS, enter_plain, implements
+from ..ops.primitive import PRIMITIVES, Recorded, dtype_of, normalize_axis, shape_of
+from .dispatch import METHODS, UFUNCS, enter_plain, implements, refusal, ufunc_rule
 
 enter_plain(
     "shape", "ndim", "size", "zeros_like", "ones_like", "empty_like", "full_like", "allclose", "isclose", "array_equal", "array_equiv",
@@ -30,6 +30,11 @@ def _ndim(x: Any) -> int:
     return len(shape_of(x))
 
 
+def _axis(axis: Any, x: Any) -> int:
+    """One axis of x, counted from the front."""
+    return normalize_axis(axis, _ndim(x))[0]
+
+
 # ---------------------------------------------------------------------------------------------- shape
 @implements(np.reshape)
 def reshape_(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None) -> Any:
@@ -37,8 +42,8 @@ def reshape_(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None
     if order == "F":
         target = tuple(reversed(shape)) if isinstance(shape, (tuple, list)) else shape
         return np.transpose(reshape_(np.transpose(a), target))
-    if order not in "CA":
-        raise MissingRuleError(f"np.reshape with order={order!r} has no rule; use 'C' or 'F'")
+    if order != "C":
+        raise refusal(MissingRuleError, f"np.reshape with order={order!r} has no rule", "Pass order='C' or 'F'.")
     sizes = tuple(int(n) for n in shape) if isinstance(shape, (tuple, list)) else (int(shape),)
     if -1 in sizes:
         known = -math.prod(sizes)
@@ -55,11 +60,11 @@ def ravel(a: Any, order: str = "C") -> Any:
 @implements(np.transpose)
 def transpose(a: Any, axes: Any = None) -> Any:
     """As np.transpose."""
-    order = tuple(reversed(range(_ndim(a)))) if axes is None else tuple(int(k) % _ndim(a) for k in axes)
+    order = tuple(reversed(range(_ndim(a)))) if axes is None else tuple(_axis(k, a) for k in axes)
     return sh.transpose(a, axes=order)
 
 
-@implements(np.matrix_transpose)
+@implements(np.matrix_transpose, np.linalg.matrix_transpose)
 def matrix_transpose(x: Any, /) -> Any:
     """As np.matrix_transpose."""
     return sh.swap_last(x)
@@ -68,7 +73,7 @@ def matrix_transpose(x: Any, /) -> Any:
 @implements(np.swapaxes)
 def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
     """As np.swapaxes."""
-    order = list(range(_ndim(a)))
+    order, axis1, axis2 = list(range(_ndim(a))), _axis(axis1, a), _axis(axis2, a)
     order[axis1], order[axis2] = order[axis2], order[axis1]
     return sh.transpose(a, axes=tuple(order))
 
@@ -76,14 +81,21 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 @implements(np.moveaxis)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """As np.moveaxis."""
-    order = np.moveaxis(np.empty((0,) * 0 + tuple(range(1, _ndim(a) + 1))), source, destination).shape
-    return sh.transpose(a, axes=tuple(n - 1 for n in order))
+    sources, targets = (s if isinstance(s, (tuple, list)) else (s,) for s in (source, destination))
+    if len(sources) != len(targets):
+        raise ShapeError(f"moveaxis: {source} and {destination} must have the same number of axes")
+    normalize_axis(sources, _ndim(a)), normalize_axis(targets, _ndim(a))  # no axis twice
+    moves = {_axis(to, a): _axis(k, a) for k, to in zip(sources, targets, strict=True)}
+    others = iter(k for k in range(_ndim(a)) if k not in moves.values())
+    return sh.transpose(a, axes=tuple(moves[k] if k in moves else next(others) for k in range(_ndim(a))))
 
 
 @implements(np.rollaxis)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """As np.rollaxis."""
-    axis, start = axis % _ndim(a), start if start >= 0 else start + _ndim(a)
+    axis, start = _axis(axis, a), start if start >= 0 else start + _ndim(a)
+    if not 0 <= start <= _ndim(a):
+        raise ShapeError(f"rollaxis: start={start} is out of range for an array of {_ndim(a)} dimensions")
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
@@ -107,7 +119,7 @@ def squeeze(a: Any, axis: Any = None) -> Any:
     axes = tuple(k for k, n in enumerate(shape) if n == 1) if axis is None else normalize_axis(axis, len(shape))
     for k in axes:
         if shape[k] != 1:
-            raise ShapeError(f"squeeze: axis {k} of {shape} has {shape[k]} elements, not one")
+            raise refusal(ShapeError, f"squeeze: axis {k} of {shape} has {shape[k]} elements, not one")
     return reshape(a, shape=tuple(n for k, n in enumerate(shape) if k not in axes))
 
 
@@ -149,35 +161,35 @@ def atleast_3d(*arys: Any) -> Any:
 
 # ---------------------------------------------------------------------------------------------- joining and splitting
 @implements(np.concatenate)
-def concatenate(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
+def concatenate(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None, *, dtype: Any = None) -> Any:
     """As np.concatenate."""
     arrays = [a if isinstance(a, Recorded) else np.asarray(a) for a in arrays]
     if axis is None:
         arrays, axis = [ravel(a) for a in arrays], 0
     if not shape_of(arrays[0]):
-        raise ShapeError("concatenate needs arrays of at least one dimension\n  np.stack joins scalars.")
-    z = sh.concatenate(*arrays, axis=normalize_axis(axis, _ndim(arrays[0]))[0])
+        raise refusal(ShapeError, "concatenate needs arrays of at least one dimension", "np.stack joins scalars.")
+    z = sh.concatenate(*arrays, axis=_axis(axis, arrays[0]))
     return z if dtype is None else astype(z, dtype=np.dtype(dtype))
 
 
 @implements(np.stack)
-def stack(arrays: Sequence[Any], axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = None) -> Any:
+def stack(arrays: Sequence[Any], axis: int = 0, out: Any = None, *, dtype: Any = None) -> Any:
     """As np.stack."""
-    shapes = {shape_of(a) for a in arrays}
-    if len(shapes) > 1:
-        listed = ", ".join(str(shape_of(a)) for a in arrays)
-        raise ShapeError(f"stack needs equal shapes: {listed}\n  np.concatenate joins along an axis that exists.")
+    shapes = [shape_of(a) for a in arrays]
+    if len(set(shapes)) > 1:
+        what = f"stack needs equal shapes: {', '.join(map(str, shapes))}"
+        raise refusal(ShapeError, what, "np.concatenate joins along an axis that exists.")
     return concatenate([expand_dims(a, axis) for a in arrays], axis, dtype=dtype)
 
 
 @implements(np.vstack)
-def vstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = None) -> Any:
+def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """As np.vstack."""
     return concatenate([_at_least(a, 2) for a in tup], 0, dtype=dtype)
 
 
 @implements(np.hstack)
-def hstack(tup: Sequence[Any], *, dtype: Any = None, casting: Any = None) -> Any:
+def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """As np.hstack."""
     arrays = [_at_least(a, 1) for a in tup]
     return concatenate(arrays, 0 if _ndim(arrays[0]) == 1 else 1, dtype=dtype)
@@ -201,17 +213,20 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return concatenate([arr, values], axis) if axis is not None else concatenate([ravel(arr), ravel(values)])
 
 
+@implements(np.unstack)
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
+    """As np.unstack."""
+    axis = _axis(axis, x)
+    return tuple(getitem(x, template=(*(slice(None),) * axis, k)) for k in range(shape_of(x)[axis]))
+
+
 @implements(np.array_split)
 def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As np.array_split."""
-    axis = normalize_axis(axis, _ndim(ary))[0]
-    n = shape_of(ary)[axis]
-    stops = [len(part) for part in np.array_split(np.empty(n), indices_or_sections)]
-    if np.ndim(indices_or_sections):  # explicit cuts may overlap or exceed the array: let NumPy place them
-        pieces = np.array_split(np.arange(n), indices_or_sections)
-        return [getitem(ary, template=(*(slice(None),) * axis, _as_slice(p))) for p in pieces]
-    edges = np.concatenate([[0], np.cumsum(stops)]).tolist()
-    return [getitem(ary, template=(*(slice(None),) * axis, slice(a, b))) for a, b in zip(edges, edges[1:], strict=False)]
+    axis = _axis(axis, ary)
+    # explicit cuts may overlap or exceed the array: NumPy places them
+    pieces = np.array_split(np.arange(shape_of(ary)[axis]), indices_or_sections)
+    return [getitem(ary, template=(*(slice(None),) * axis, _as_slice(p))) for p in pieces]
 
 
 def _as_slice(positions: np.ndarray) -> slice:
@@ -221,10 +236,10 @@ def _as_slice(positions: np.ndarray) -> slice:
 @implements(np.split)
 def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As np.split."""
-    n = shape_of(ary)[normalize_axis(axis, _ndim(ary))[0]]
+    n = shape_of(ary)[_axis(axis, ary)]
     if not np.ndim(indices_or_sections) and n % indices_or_sections:
         what = f"split: axis {axis} of {shape_of(ary)} does not divide into {indices_or_sections} equal parts"
-        raise ShapeError(f"{what}\n  np.array_split allows unequal ones.")
+        raise refusal(ShapeError, what, "np.array_split allows unequal ones.")
     return array_split(ary, indices_or_sections, axis)
 
 
@@ -279,9 +294,9 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     if axis is None:
         return reshape(roll(ravel(a), shift, 0), shape=shape_of(a))
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
-    shifts = tuple(shift) if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
+    shifts = tuple(shift) if isinstance(shift, (tuple, list, np.ndarray)) else (shift,) * len(axes)
     axes = tuple(axes) * (len(shifts) if len(axes) == 1 else 1)
-    return sh.roll(a, shift=tuple(int(s) for s in shifts), axis=tuple(int(k) % _ndim(a) for k in axes))
+    return sh.roll(a, shift=tuple(int(s) for s in shifts), axis=tuple(_axis(k, a) for k in axes))
 
 
 @implements(np.tile)
@@ -316,13 +331,17 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: 
     widths = tuple((int(b), int(e)) for b, e in np.broadcast_to(pad_width, (ndim, 2)))
     if mode == "constant":
         z = sh.pad(array, widths=widths)
-        if isinstance(constant_values, Recorded) or np.any(constant_values):
-            inside = np.pad(np.ones(shape_of(array), bool), widths)
-            around = np.pad(np.zeros(shape_of(array)), widths, constant_values=constant_values)
-            z = where_op(inside, z, around.astype(dtype_of(array)))
-        return z
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise MissingRuleError(f"np.pad with mode={mode!r} has no rule; constant, edge, reflect, symmetric and wrap have")
+        if not isinstance(constant_values, Recorded) and not np.any(constant_values):
+            return z
+        inside = np.pad(np.ones(shape_of(array), bool), widths)
+        if _ndim(constant_values):
+            around = np.pad(np.zeros(shape_of(array), dtype_of(array)), widths, constant_values=constant_values)
+        else:
+            around = astype(constant_values, dtype=dtype_of(array))
+        return where_op(inside, z, around)
+    if not isinstance(mode, str) or mode not in ("edge", "reflect", "symmetric", "wrap"):
+        remedy = "constant, edge, reflect, symmetric and wrap have one."
+        raise refusal(MissingRuleError, f"np.pad with mode={mode!r} has no rule", remedy)
     for k, width in enumerate(widths):
         array = take(array, np.pad(np.arange(shape_of(array)[k]), width, mode=mode), k)
     return array
@@ -334,7 +353,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     """As np.take."""
     if axis is None:
         a, axis = ravel(a), 0
-    axis = normalize_axis(axis, _ndim(a))[0]
+    axis = _axis(axis, a)
     if mode == "wrap":
         indices = np.mod(indices, shape_of(a)[axis])
     elif mode == "clip":
@@ -346,7 +365,12 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
 @implements(np.take_along_axis)
 def take_along_axis_(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     """As np.take_along_axis."""
-    return take_along_axis(*((ravel(arr), indices, 0) if axis is None else (arr, indices, normalize_axis(axis, _ndim(arr))[0])))
+    if axis is None:
+        arr, axis = ravel(arr), 0
+    if _ndim(arr) != _ndim(indices):
+        what = f"take_along_axis needs indices with as many dimensions as the array: {shape_of(arr)} and {shape_of(indices)}"
+        raise refusal(ShapeError, what, "np.expand_dims gives them the missing axis; np.take takes one index list for all.")
+    return take_along_axis(arr, indices, _axis(axis, arr))
 
 
 @implements(np.diagonal)
@@ -362,13 +386,25 @@ def _diagonal_length(shape: tuple[int, ...], offset: int) -> int:
     return max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
 
 
+@implements(np.linalg.diagonal)
+def last_diagonal(x: Any, /, *, offset: int = 0) -> Any:
+    """As np.linalg.diagonal."""
+    return diagonal(x, offset, -2, -1)
+
+
+@implements(np.linalg.trace)
+def last_trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
+    """As np.linalg.trace."""
+    return trace(x, offset, -2, -1, dtype)
+
+
 @implements(np.diag)
 def diag(v: Any, k: int = 0) -> Any:
     """As np.diag: a matrix from a vector, or the diagonal of a matrix."""
     if _ndim(v) == 2:
         return diagonal(v, k)
     if _ndim(v) != 1:
-        raise ShapeError(f"diag needs a vector or a matrix, not {shape_of(v)}\n  np.diagonal works on stacks.")
+        raise refusal(ShapeError, f"diag needs a vector or a matrix, not {shape_of(v)}", "np.diagonal works on stacks.")
     n = shape_of(v)[0]
     rows = np.arange(n) + max(0, -k)
     return scatter_add(v, rows, rows + k, template=(ARRAY, ARRAY), shape=(n + abs(k), n + abs(k)))
@@ -389,21 +425,24 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 @implements(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     """As np.tril."""
-    return where_op(np.tri(*shape_of(m)[-2:], k, dtype=bool), m, 0.0)
+    return where_op(np.tri(*shape_of(m)[-2:], k=k, dtype=bool), m, 0.0)
 
 
 @implements(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     """As np.triu."""
-    return where_op(np.tri(*shape_of(m)[-2:], k - 1, dtype=bool), 0.0, m)
+    return where_op(np.tri(*shape_of(m)[-2:], k=k - 1, dtype=bool), 0.0, m)
 
 
 # ---------------------------------------------------------------------------------------------- choice and rounding
 @implements(np.where)
 def where(condition: Any, /, *branches: Any) -> Any:
     """As np.where with both branches."""
-    if len(branches) != 2:
+    if not branches:
         return np.nonzero(condition)
+    if len(branches) == 1:
+        raise ValueError("either both or neither of x and y should be given")
+    condition, *branches = (np.asarray(b) if isinstance(b, (list, tuple)) else b for b in (condition, *branches))
     if dtype_of(condition).kind != "b":
         condition = condition != 0
     return where_op(condition, *branches)
@@ -420,7 +459,9 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: 
 @implements(np.round, np.around)
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """As np.round; its derivative is 0."""
-    return rint(a) if decimals == 0 else rint(a * 10.0**decimals) / 10.0**decimals
+    if decimals < 0:  # NumPy divides first: 0.1 is not a tenth
+        return rint(a / 10.0**-decimals) * 10.0**-decimals
+    return rint(a * 10.0**decimals) / 10.0**decimals if decimals else rint(a)
 
 
 @implements(np.fix)
@@ -442,9 +483,15 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 
 @implements(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """As np.diff."""
-    axis = normalize_axis(axis, _ndim(a))[0]
+    if n < 0:
+        raise ValueError(f"order must be non-negative but got {n}")
+    axis = _axis(axis, a)
+    edge = tuple(1 if k == axis else m for k, m in enumerate(shape_of(a)))
+    parts = [broadcast_to(p, shape=edge) if p is not None and not _ndim(p) else p for p in (prepend, a, append)]
+    if n and len(parts := [p for p in parts if p is not None]) > 1:
+        a = concatenate(parts, axis)
     before = (slice(None),) * axis
     for _ in range(n):
         a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
@@ -456,15 +503,40 @@ def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0,
 ) -> Any:  # fmt: skip
     """As np.linspace."""
-    steps = np.linspace(0.0, 1.0, num, endpoint=endpoint)
     difference = stop - start
-    steps = steps.reshape((num,) + (1,) * _ndim(difference))
-    z = moveaxis(start + difference * steps, 0, axis)
-    return (z, difference / (num - 1 if endpoint else num)) if retstep else z
+    steps = np.linspace(0.0, 1.0, num, endpoint=endpoint, dtype=np.result_type(dtype_of(difference), 0.0))
+    z = moveaxis(start + difference * steps.reshape((num,) + (1,) * _ndim(difference)), 0, axis)
+    if dtype is not None:
+        z = astype(z if np.dtype(dtype).kind in "fc" else floor(z), dtype=np.dtype(dtype))
+    return (z, difference / ((num - 1 if endpoint else num) or np.nan)) if retstep else z
 
 
 UFUNCS[np.divmod] = lambda x, y: (floor_divide(x, y), remainder(x, y))
 UFUNCS[np.modf] = lambda x: (x - trunc(x), trunc(x))
 UFUNCS[np.conjugate] = lambda x: x
 UFUNCS[np.float_power] = lambda x, y: astype(power_op(x, y), dtype=np.dtype(np.float64))
-METHODS[np.add, "outer"] = lambda x, y: add(reshape(x, shape=shape_of(x) + (1,) * _ndim(y)), y)
+
+
+def _outer(rule: Any) -> Any:
+    """`np.subtract.outer` and its like: the axes of x, then those of y."""
+
+    def outer(x: Any, y: Any) -> Any:
+        y = y if isinstance(y, Recorded) else np.asarray(y)
+        return rule(np.reshape(x, shape_of(x) + (1,) * _ndim(y)), y)
+
+    return outer
+
+
+def _refuse_at(ufunc: Any) -> Any:
+    def at(*args: Any) -> Any:
+        what = f"np.{ufunc.__name__}.at would change an array in place and lose a derivative"
+        raise refusal(MutationError, what, "Write x = x.at[index].add(v), .subtract, .multiply, .divide or .set.")
+
+    return at
+
+
+for _name in PRIMITIVES:
+    if isinstance(_ufunc := getattr(np, _name, None), np.ufunc):
+        METHODS[_ufunc, "at"] = _refuse_at(_ufunc)
+        if _ufunc.nin == 2 and _ufunc.nout == 1 and _ufunc.signature is None:
+            METHODS[_ufunc, "outer"] = _outer(ufunc_rule(_ufunc))

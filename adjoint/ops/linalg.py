@@ -238,6 +238,11 @@ def symmetric_part(x: Any) -> Any:
     return 0.5 * (x + swap_last(x))
 
 
+def _embed_diagonal(d: Any, n: int) -> Any:
+    """diag(d) for stacks: (…, n) → (…, n, n); one entry serves for all of them."""
+    return reshape_to(d, (*shape_of(d), 1)) * np.eye(n, dtype=dtype_of(d))
+
+
 class Cholesky(Primitive):
     """L lower triangular with L Lᵀ = a, for a symmetric and positive definite."""
 
@@ -378,13 +383,11 @@ def det_of_singular(a: Any, u: Any, v: Any) -> Any:
 
 def _det_by_traces(a: Any) -> Any:
     """det of a small matrix as a polynomial in its entries (Faddeev and Le Verrier)."""
-    n = shape_of(a)[-1]
-    power, coefficient = np.eye(n, dtype=dtype_of(a)), None
-    for k in range(1, n + 1):
-        if coefficient is not None:
-            power = product + reshape_to(coefficient, (*shape_of(coefficient), 1, 1)) * np.eye(n, dtype=dtype_of(a))
-        product = matmul(a, power)
-        coefficient = sum_(diagonal_part(product), axis=(len(shape_of(product)) - 2,)) / -k
+    n, last = shape_of(a)[-1], (len(shape_of(a)) - 2,)
+    product, coefficient = a, -sum_(diagonal_part(a), axis=last)
+    for k in range(2, n + 1):
+        product = matmul(a, product + _embed_diagonal(reshape_to(coefficient, (*shape_of(coefficient), 1)), n))
+        coefficient = sum_(diagonal_part(product), axis=last) / -k
     return coefficient if n % 2 == 0 else -coefficient
 
 
@@ -397,12 +400,6 @@ def _gaps(s: Any) -> Any:
 def _scale_columns(x: Any, s: Any) -> Any:
     """x diag(s)."""
     return x * reshape_to(s, (*shape_of(s)[:-1], 1, shape_of(s)[-1]))
-
-
-def _embed_diagonal(d: Any) -> Any:
-    """diag(d) for stacks: (…, n) → (…, n, n)."""
-    n = shape_of(d)[-1]
-    return reshape_to(d, (*shape_of(d), 1)) * np.eye(n, dtype=dtype_of(d))
 
 
 class Eigh(Primitive):
@@ -428,7 +425,7 @@ class Eigh(Primitive):
     def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool], lower: bool) -> Sequence[Any]:
         w, v = z
         inside = add_all((
-            None if lam[0] is None else _embed_diagonal(lam[0]),
+            None if lam[0] is None else _embed_diagonal(lam[0], shape_of(w)[-1]),
             None if lam[1] is None else _gaps(w) * matmul(swap_last(v), lam[1]),
         ))  # fmt: skip
         return (fit(symmetric_part(matmul(v, matmul(inside, swap_last(v)))), args[0]),)
@@ -475,7 +472,7 @@ class Svd(Primitive):
         gaps = self._gaps(s)
         inside, outside = [], []
         if lam[1] is not None:
-            inside.append(_embed_diagonal(lam[1]))
+            inside.append(_embed_diagonal(lam[1], shape_of(s)[-1]))
         if lam[0] is not None:
             turn = gaps * matmul(swap_last(u), lam[0])
             inside.append(_scale_columns(turn + swap_last(turn), s))
