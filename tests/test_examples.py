@@ -1,0 +1,26 @@
+"""Every example runs in a process of its own, and its computed check says ok."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_example_checks_itself(path: Path) -> None:
+    run = subprocess.run([sys.executable, "-W", "error", str(path)], capture_output=True, text=True, cwd=ROOT)
+    assert run.returncode == 0, run.stderr
+    last = run.stdout.strip().splitlines()[-1]
+    assert last.startswith("check: ") and last.endswith("  ok"), last
+
+
+def test_there_are_examples_and_they_are_short() -> None:
+    assert len(EXAMPLES) >= 4
+    for path in EXAMPLES:
+        assert len(path.read_text().splitlines()) <= 80, path.name
