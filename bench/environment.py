@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib.metadata
 import os
 import platform
@@ -22,7 +23,15 @@ def options(doc: str | None, rounds: int = 15) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("--threads", type=int, default=1, help="threads of every pool (default 1)")
     parser.add_argument("--rounds", type=int, default=rounds, help=f"interleaved rounds (default {rounds})")
+    parser.add_argument("--no-gc", action="store_true", help="switch garbage collection off")
     return parser
+
+
+def prepare(given: argparse.Namespace) -> None:
+    """Put the options into force; the first thing a bench does."""
+    fix_threads(given.threads)
+    if given.no_gc:
+        gc.disable()
 
 
 def fix_threads(threads: int) -> None:
@@ -54,7 +63,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": blas(),
-        "gc": "on",
+        "gc": "on" if gc.isenabled() else "off",
     }
 
 

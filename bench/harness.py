@@ -10,10 +10,10 @@ missing one is a line in the table and no error. The order of a comparison:
 4. Rounds A B C A B C …: a slow spell of a shared machine meets everybody, and differences can be taken within
    a round.
 
-Garbage collection is on, as it is for users: libraries that allocate many objects pay for it. What exists
-before the first round is frozen (no contestant pays for walking through another's modules), and every turn
-starts after a collection (none pays for another's garbage). Results are dropped inside the timed part:
-freeing has its price.
+Garbage collection is on unless `--no-gc` is given, as it is for users: libraries that allocate many
+objects pay for it. What exists before the first round is frozen (no contestant pays for walking through
+another's modules), and every turn starts after a collection (none pays for another's garbage). Results are
+dropped inside the timed part: freeing has its price.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
-from environment import fix_threads, heading, options, versions
+from environment import heading, options, prepare, versions
 from harness import complex_step, deviation, emit, table
 from peers import PEERS
 from workloads import SCALAR_NODES, SCALARS, scalar_chain
@@ -74,7 +74,7 @@ def main() -> None:
     parser = options(__doc__)
     parser.add_argument("--probe", nargs=3, metavar=("PEER", "NODES", "HOW"), help="measure in this process")
     given = parser.parse_args()
-    fix_threads(given.threads)
+    prepare(given)
     if given.probe:
         peer, nodes, how = given.probe
         print(json.dumps(probe(peer, int(nodes), how == "trace")), flush=True)

@@ -21,7 +21,7 @@ from typing import Any
 
 import harness
 import numpy as np
-from environment import fix_threads, heading, options, versions
+from environment import heading, options, prepare, versions
 from harness import Contestant, Result, Run
 from peers import PEERS
 from workloads import ARRAY_NODES, ARRAYS, RATES, SCALAR_NODES, SCALARS, array_chain, scalar_chain
@@ -111,7 +111,7 @@ def rates(m: Any) -> Any:
 
 def main() -> None:
     given = options(__doc__).parse_args()
-    fix_threads(given.threads)
+    prepare(given)
     print(heading())
     steps, scalar_steps = 667, 2000
     cases: dict[str, tuple[Program, tuple[Any, ...], int]] = {
