@@ -65,8 +65,9 @@ def _check_sample(op: Primitive, operands: Sequence[Any], params: dict[str, Any]
         return [_no_derivative(op, operands, params)]
     findings = [_shapes(f, x, "shapes and dtypes")]
     single = [np.asarray(a, np.float32)[()] for a in x]
-    # a function from outside may compute in float64 only; its derivatives must then fit that
-    findings.append(_shapes(f, single, "shapes and dtypes, float32" if op.foreign else "float32 is kept"))
+    # a function from outside may compute in float64 only, a dtype may be asked for: derivatives must then fit that
+    free = op.foreign or "dtype" in params
+    findings.append(_shapes(f, single, "shapes and dtypes, float32" if free else "float32 is kept"))
     findings.append(_agreement(f, x, single, rng))
     if not all(np.size(a) for a in x):
         return findings  # nothing to differ by: shapes are the whole statement

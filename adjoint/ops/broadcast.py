@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from .primitive import Linear, dtype_of, register, shape_of
+from .primitive import Linear, Samples, dtype_of, register, shape_of
 
 
 class Sum(Linear):
     """z = Σ x over `axis` (a sorted tuple of non-negative ints)."""
 
     name = "sum"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
 
     def value(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
         return np.sum(x, axis=axis, keepdims=keepdims, dtype=dtype_of(x) if dtype_of(x).kind in "fc" else None)
@@ -32,6 +35,9 @@ class BroadcastTo(Linear):
 
     name = "broadcast_to"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((3, 1)),), {"shape": (2, 3, 4)}), ((rng.standard_normal(()),), {"shape": (2,)})]
+
     def value(self, x: Any, shape: tuple[int, ...]) -> Any:
         return np.broadcast_to(x, shape)
 
@@ -50,6 +56,9 @@ class Reshape(Linear):
 
     name = "reshape"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((4, 3)).T,), {"shape": (2, 6)})]
+
     def value(self, x: Any, shape: tuple[int, ...]) -> Any:
         return np.reshape(x, shape)
 
@@ -64,6 +73,9 @@ class AsType(Linear):
     """z = x in another dtype. Integers and booleans have no derivative."""
 
     name = "astype"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3)),), {"dtype": np.dtype(np.float64)})]
 
     def value(self, x: Any, dtype: np.dtype[Any]) -> Any:
         return np.asarray(x).astype(dtype)[()]

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import DTypeError
 from .broadcast import broadcast_tangent, fit
-from .primitive import NUMPY, RECORD, Primitive, Recorded, add_all, register, shape_of
+from .primitive import NUMPY, RECORD, Primitive, Recorded, Samples, add_all, register, shape_of
 
 Partial = Callable[..., Any] | float | None
 Interval = tuple[float, float]
@@ -86,13 +86,13 @@ class Elementwise(Primitive):
             return f"{self.name} needs shapes that broadcast: {listed}", remedy
         return super().diagnose(args, params, error)
 
-    def samples(self, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    def samples(self, rng: np.random.Generator) -> Samples:
         """Every operand from its domain: equal shapes, broadcast, strided, 0-d and empty."""
         arity = len(self.partials)
         shapes: list[list[tuple[int, ...]]] = [[(2, 3)] * arity, [()] * arity, [(0, 3)] * arity]
         if arity > 1:
             shapes += [[(3, 1) if k % 2 else (2, 1, 4) for k in range(arity)], [() if k else (4,) for k in range(arity)]]
-        samples = [(tuple(map(partial(_draw, rng), self.domain, s)), {}) for s in shapes]
+        samples: Samples = [(tuple(map(partial(_draw, rng), self.domain, s)), {}) for s in shapes]
         strided = tuple(_draw(rng, d, (6, 4))[::2, ::-1].T for d in self.domain)
         return [*samples, (strided, {})]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import IndexingError
+from ..errors import IndexingError, refusal
 from .broadcast import fit, reshape
-from .primitive import Linear, Primitive, Recorded, add_all, dtype_of, innermost, register, shape_of
+from .primitive import Linear, Primitive, Recorded, Samples, add_all, dtype_of, innermost, register, shape_of
 
 ARRAY = "array"  # the place of an index array in a template
 Template = tuple[Any, ...]
@@ -36,7 +36,7 @@ def split_index(index: Any) -> tuple[Template, list[Any]]:
             array = array.astype(np.intp)  # an empty list indexes nothing
         if array.dtype.kind not in "iub":
             remedy = "Use integers, booleans, slices, None or ...; convert with .astype(int)."
-            raise IndexingError(f"an index must be made of integers or booleans, not {array.dtype}\n  {remedy}")
+            raise refusal(IndexingError, f"an index must be made of integers or booleans, not {array.dtype}", remedy)
         template.append(ARRAY)
         arrays.append(array)
     return tuple(template), arrays
@@ -57,6 +57,13 @@ class GetItem(Linear):
 
     name = "getitem"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [
+            ((rng.standard_normal((4, 5)),), {"template": (slice(None, None, -2), None, 1)}),
+            ((rng.standard_normal((4, 5)), np.array([0, 2, 0])), {"template": (ARRAY, slice(1, 3))}),
+            ((rng.standard_normal((4, 5)), rng.random((4, 5)) < 0.5), {"template": (ARRAY,)}),
+        ]
+
     def value(self, x: Any, *arrays: Any, template: Template) -> Any:
         return np.asarray(x)[join_index(template, arrays)]
 
@@ -64,12 +71,23 @@ class GetItem(Linear):
         return scatter_add(lam, *arrays, template=template, shape=shape_of(x))
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
-        return f"x[…] with x of shape {shape_of(args[0])}: {error}", "Indices count from 0 to size − 1, or back from −1."
+        return f"x[…] with x of shape {shape_of(args[0])}: {error}", _index_remedy(error)
 
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         feed = iter(symbols[1:])
         parts = [next(feed) if isinstance(p, str) else _index_text(p) for p in params["template"]]
         return f"{{{symbols[0]}}}_{{[{', '.join(parts)}]}}"
+
+
+def _index_remedy(error: Exception) -> str:
+    text = str(error)
+    if "boolean index" in text:
+        return "A mask has the size of the axes it selects from."
+    if "too many indices" in text:
+        return "Give at most one index per axis; x[:, None] inserts an axis."
+    if "shape mismatch" in text:
+        return "Index arrays broadcast together; np.ix_ makes an open grid of them."
+    return "Indices count from 0 to size − 1, or back from −1."
 
 
 def _index_text(part: Any) -> str:
@@ -86,6 +104,12 @@ class ScatterAdd(Linear):
     """z = zeros(shape); z[index] += x, an index that occurs twice counting twice."""
 
     name = "scatter_add"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [
+            ((rng.standard_normal((2, 3)),), {"template": (slice(None, None, 2), slice(1, 4)), "shape": (4, 5)}),
+            ((rng.standard_normal(3), np.array([1, 0, 1])), {"template": (ARRAY,), "shape": (4,)}),
+        ]
 
     def value(self, x: Any, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Any:
         z = np.zeros(shape, dtype_of(x))
@@ -107,6 +131,12 @@ class ScatterSet(Primitive):
     """z = copy of x with z[index] = v; where an index occurs twice the last one stands, and only it has a derivative."""
 
     name = "scatter_set"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [
+            ((rng.standard_normal((4, 5)), rng.standard_normal(5)), {"template": (slice(1, 3),)}),
+            ((rng.standard_normal(4), rng.standard_normal(3), np.array([1, 0, 1])), {"template": (ARRAY,)}),
+        ]
 
     def value(self, x: Any, v: Any, *arrays: Any, template: Template) -> Any:
         z = np.array(x, copy=True)
@@ -134,7 +164,8 @@ class ScatterSet(Primitive):
         return (lam_x, lam_v, *(None,) * len(arrays))
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
-        return f"x.at[…].set(v) with x {shape_of(args[0])}, v {shape_of(args[1])}: {error}", ""
+        what = f"x.at[…].set(v) with x {shape_of(args[0])}, v {shape_of(args[1])}: {error}"
+        return what, _index_remedy(error) if isinstance(error, IndexError) else "v must broadcast to the shape of x[…]."
 
 
 scatter_set = register(ScatterSet())
@@ -162,6 +193,9 @@ class Positions(Primitive):
 
     def __init__(self, name: str, function: Any) -> None:
         self.name, self.function = name, function
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((3, 4)),), {"axis": 1})]
 
     def value(self, x: Any, **params: Any) -> Any:
         return self.function(x, **params)

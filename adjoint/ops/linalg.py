@@ -17,16 +17,31 @@ from ..errors import DomainError
 from .broadcast import fit, reshape, sum_
 from .elementwise import reciprocal, where
 from .index import ARRAY, getitem
-from .primitive import Linear, Primitive, add_all, dtype_of, innermost, register, shape_of
+from .primitive import Linear, Primitive, Samples, add_all, dtype_of, innermost, register, shape_of
 from .shape import swap_last
 
 Args = Sequence[Any]
+
+
+def _well_conditioned(rng: np.random.Generator, batch: int) -> np.ndarray:
+    return rng.standard_normal((batch, 3, 3)) + 3 * np.eye(3)
+
+
+def _positive_definite(rng: np.random.Generator, batch: int) -> np.ndarray:
+    a = rng.standard_normal((batch, 3, 3))
+    return a @ np.swapaxes(a, -1, -2) + np.diag([1.0, 2.0, 4.0])
 
 
 class MatMul(Primitive):
     """z = x @ y, vectors and stacks of matrices included."""
 
     name = "matmul"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [
+            ((rng.standard_normal(x), rng.standard_normal(y)), {})
+            for x, y in (((2, 3), (3, 4)), ((3,), (3,)), ((3,), (2, 3, 4)), ((2, 3), (3,)), ((5, 1, 2, 3), (4, 3, 2)))
+        ]
 
     def value(self, x: Any, y: Any) -> Any:
         return np.matmul(x, y)
@@ -87,6 +102,9 @@ class Einsum(Primitive):
 
     name = "einsum"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3)), rng.standard_normal((3, 4)), rng.standard_normal(2)), {"subscripts": "ij,jk,i->k"})]
+
     def value(self, *args: Any, subscripts: str) -> Any:
         return np.einsum(subscripts, *args, optimize=len(args) > 2)
 
@@ -117,6 +135,21 @@ class Einsum(Primitive):
         contribution = reshape_to(contribution, tuple(sizes.get(c, 1) for c in letters[k]))
         return fit(contribution, args[k])
 
+    def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
+        inputs, output = params["subscripts"].split("->")
+        sizes: dict[str, set[int]] = {}
+        for word, a in zip(inputs.split(","), args, strict=True):
+            for c, n in zip(word, shape_of(a), strict=True):
+                sizes.setdefault(c, set()).add(n)
+        for c, found in sizes.items():
+            if len(found - {1}) > 1:
+                listed = " and ".join(str(n) for n in sorted(found - {1}))
+                return f"einsum {params['subscripts']!r}: letter {c!r} stands for sizes {listed}", ""
+        unknown = [c for c in output if c not in sizes]
+        if unknown:
+            return f"einsum {params['subscripts']!r}: output letter {unknown[0]!r} is in no operand", ""
+        return super().diagnose(args, params, error)
+
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         subscripts = params["subscripts"].replace("->", r"\to ")
         return rf"\operatorname{{einsum}}_{{{subscripts}}}\left({', '.join(symbols)}\right)"
@@ -129,6 +162,9 @@ class Solve(Primitive):
     """z = a⁻¹ b with matrices b: (…, n, k)."""
 
     name = "solve"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((_well_conditioned(rng, 2), rng.standard_normal((2, 3, 2))), {})]
 
     def value(self, a: Any, b: Any) -> Any:
         return np.linalg.solve(a, b)
@@ -157,6 +193,8 @@ def _diagnose_square(name: str, a: Any, error: Exception, tail: str = "") -> tup
     what = f"{name} of a matrix {shape_of(a)}{tail}: {error}"
     if isinstance(error, np.linalg.LinAlgError) and "ingular" in str(error):
         return what, "The matrix has no inverse; np.linalg.lstsq or a small ridge a + eps * np.eye(n) may be meant."
+    if shape_of(a)[-1] == shape_of(a)[-2]:
+        return what, "A right-hand side is (…, n, k), or (n,), for matrices (…, n, n)." if tail else ""
     return what, "The last two axes must be a square matrix."
 
 
@@ -164,6 +202,12 @@ class SolveTriangular(Primitive):
     """z = a⁻¹ b (or a⁻ᵀ b), reading only one triangle of a; b: (…, n, k)."""
 
     name = "solve_triangular"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [
+            ((_well_conditioned(rng, 2), rng.standard_normal((2, 3, 2))), {"lower": a, "transposed": b, "unit": c})
+            for a, b, c in ((True, False, False), (False, True, False), (True, True, True))
+        ]
 
     def value(self, a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Any:
         from scipy.linalg import solve_triangular
@@ -198,6 +242,9 @@ class Triangle(Linear):
 
     name = "triangle"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3, 4)),), {"lower": a, "offset": k}) for a, k in ((True, 0), (False, 1))]
+
     def value(self, x: Any, lower: bool, offset: int) -> Any:
         return np.tril(x, -offset) if lower else np.triu(x, offset)
 
@@ -212,6 +259,9 @@ class Mirror(Linear):
     """z = the symmetric matrix whose lower (upper) triangle is that of x."""
 
     name = "mirror"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((3, 3)),), {"lower": a}) for a in (True, False)]
 
     def value(self, x: Any, lower: bool) -> Any:
         half, rest = (np.tril(x), np.tril(x, -1)) if lower else (np.triu(x), np.triu(x, 1))
@@ -244,12 +294,15 @@ def _embed_diagonal(d: Any, n: int) -> Any:
 
 
 class Cholesky(Primitive):
-    """L lower triangular with L Lᵀ = a, for a symmetric and positive definite."""
+    """L lower triangular with L Lᵀ the symmetric part of a, which must be positive definite."""
 
     name = "cholesky"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((_positive_definite(rng, 2),), {})]
+
     def value(self, a: Any) -> Any:
-        return np.linalg.cholesky(a)
+        return np.linalg.cholesky(symmetric_part(a))
 
     @staticmethod
     def _half(x: Any) -> Any:
@@ -283,6 +336,9 @@ class Inv(Primitive):
 
     name = "inv"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((_well_conditioned(rng, 2),), {})]
+
     def value(self, a: Any) -> Any:
         return np.linalg.inv(a)
 
@@ -308,6 +364,9 @@ class SlogDet(Primitive):
     name = "slogdet"
     results = 2
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((_well_conditioned(rng, 2),), {})]
+
     def value(self, a: Any) -> Any:
         return tuple(np.linalg.slogdet(a))
 
@@ -331,6 +390,9 @@ class Det(Primitive):
     """z = det a for a matrix that has an inverse; `det_of_singular` is the same polynomial for those that have none."""
 
     name = "det"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((_well_conditioned(rng, 2),), {})]
 
     def value(self, a: Any) -> Any:
         return np.linalg.det(a)
@@ -413,9 +475,12 @@ class Eigh(Primitive):
     results = 2
     kink = "equal eigenvalues: eigenvectors have no derivative among themselves"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((_positive_definite(rng, 2),), {"lower": True})]
+
     def value(self, a: Any, lower: bool) -> Any:
         # both triangles are the same; which one LAPACK reads decides the signs of the vectors
-        return tuple(np.linalg.eigh(a, "L" if lower else "U"))
+        return tuple(np.linalg.eigh(symmetric_part(a), "L" if lower else "U"))
 
     def tangent(self, args: Args, z: Any, dots: Args, lower: bool) -> Any:
         w, v = z
@@ -443,6 +508,9 @@ class Svd(Primitive):
     name = "svd"
     results = 3
     kink = "equal or zero singular values: singular vectors have no derivative among themselves"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal(s),), {}) for s in ((3, 3), (4, 2), (2, 2, 3))]
 
     def value(self, a: Any) -> Any:
         return tuple(np.linalg.svd(a, full_matrices=False))
@@ -487,6 +555,10 @@ class Svd(Primitive):
         core = matmul(u, matmul(add_all(inside), vt))
         return (fit(add_all((core, *outside)), args[0]),)
 
+    def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
+        remedy = "" if np.isfinite(args[0]).all() else "The matrix holds NaN or infinite entries."
+        return f"svd of a matrix {shape_of(args[0])}: {error}", remedy
+
 
 svd = register(Svd())
 
@@ -496,6 +568,9 @@ class Qr(Primitive):
 
     name = "qr"
     results = 2
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal(s),), {}) for s in ((3, 3), (2, 4, 3))]
 
     def value(self, a: Any) -> Any:
         if shape_of(a)[-2] < shape_of(a)[-1]:

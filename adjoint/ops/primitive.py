@@ -28,6 +28,9 @@ FLOAT64 = np.dtype(np.float64)
 NO_PARAMS: dict[str, Any] = {}  # shared by every node without parameters
 
 
+Samples = list[tuple[tuple[Any, ...], dict[str, Any]]]  # (operands, parameters) pairs
+
+
 class Recorder(Protocol):
     """What a primitive asks of a tape."""
 
@@ -79,7 +82,7 @@ class Primitive:
         """What to say, and what to advise, when `value` raised `error`."""
         return f"{self.name}: {error}", ""
 
-    def samples(self, rng: np.random.Generator) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    def samples(self, rng: np.random.Generator) -> Samples:
         """Operands and parameters on which `check.rule` tries the rules."""
         return []
 

@@ -11,7 +11,7 @@ import numpy as np
 from .broadcast import broadcast_to, expand, sum_
 from .elementwise import exp, reciprocal, where
 from .elementwise import indicator as indicator_of
-from .primitive import Linear, Primitive, register, shape_of
+from .primitive import Linear, Primitive, Samples, register, shape_of
 from .shape import flip
 
 Axis = tuple[int, ...]
@@ -21,6 +21,9 @@ class Mean(Linear):
     """z = (1/n) Σ x over `axis`."""
 
     name = "mean"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         return np.mean(x, axis=axis, keepdims=keepdims)
@@ -44,6 +47,9 @@ class Extremum(Primitive):
 
     def __init__(self, name: str, function: Any) -> None:
         self.name, self.function = name, function
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         return self.function(x, axis=axis, keepdims=keepdims)
@@ -73,6 +79,9 @@ class LogSumExp(Primitive):
     """z = log Σ eˣ over `axis`, shifted by the maximum so that nothing overflows; −inf over nothing."""
 
     name = "logsumexp"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         x = np.asarray(x)
@@ -108,6 +117,9 @@ class Norm(Primitive):
     name = "norm"
     kink = "x = 0: derivative 0"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
+
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         x = np.asarray(x)
         # scaled, so that squares neither overflow nor vanish
@@ -140,6 +152,9 @@ class CumSum(Linear):
     """z_k = x_0 + … + x_k along one axis."""
 
     name = "cumsum"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((3, 4)),), {"axis": 0})]
 
     def value(self, x: Any, axis: int) -> Any:
         return np.cumsum(x, axis=axis, dtype=np.asarray(x).dtype if np.asarray(x).dtype.kind in "fc" else None)

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ShapeError, refusal
 from .elementwise import exp, indicator, where
 from .index import ARRAY, getitem
-from .primitive import Linear, Primitive, register, shape_of
+from .primitive import Linear, Primitive, Samples, register, shape_of
 
 
 def check_offsets(x: Any, offsets: Any) -> np.ndarray:
@@ -28,8 +28,9 @@ def check_offsets(x: Any, offsets: Any) -> np.ndarray:
         offsets.ndim != 1 or offsets.size < 1 or offsets.dtype.kind not in "iu" or offsets[0] != 0 or offsets[-1] != rows
         or (np.diff(offsets) < 0).any()
     ):  # fmt: skip
-        what = f"offsets must be integers that rise from 0 to len(x) = {rows}: got {offsets.dtype} {offsets.shape}"
-        raise ShapeError(f"{what}\n  Build them as np.concatenate([[0], np.cumsum(lengths)]).")
+        listed = np.array2string(offsets, threshold=8)
+        what = f"offsets must be integers that rise from 0 to len(x) = {rows}: got {offsets.dtype} {listed}"
+        raise refusal(ShapeError, what, "Build them as np.concatenate([[0], np.cumsum(lengths)]).")
     return offsets
 
 
@@ -54,6 +55,9 @@ class SegmentSum(Linear):
 
     name = "segment_sum"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((6, 2)), np.array([0, 2, 2, 6])), {})]
+
     def value(self, x: Any, offsets: Any) -> Any:
         return _reduce(np.add, np.asarray(x), check_offsets(x, offsets), 0)
 
@@ -69,6 +73,9 @@ class SegmentMax(Primitive):
 
     name = "segment_max"
     kink = "ties: equal parts to each"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((6, 2)), np.array([0, 2, 3, 6])), {})]
 
     def value(self, x: Any, offsets: Any) -> Any:
         return _reduce(np.maximum, np.asarray(x), check_offsets(x, offsets), -np.inf)
@@ -93,6 +100,9 @@ class SegmentLogSumExp(Primitive):
     """z_k = log Σ eˣ over segment k; −inf when it is empty."""
 
     name = "segment_logsumexp"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((6, 2)), np.array([0, 2, 3, 6])), {})]
 
     def value(self, x: Any, offsets: Any) -> Any:
         x, offsets = np.asarray(x), check_offsets(x, offsets)

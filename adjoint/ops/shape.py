@@ -9,13 +9,16 @@ import numpy as np
 
 from .broadcast import fit
 from .index import getitem
-from .primitive import Linear, Primitive, dtype_of, register, shape_of
+from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 
 
 class Transpose(Linear):
     """z = x with its axes permuted: axis k of z is axis `axes[k]` of x."""
 
     name = "transpose"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3, 4)),), {"axes": (2, 0, 1)})]
 
     def value(self, x: Any, axes: tuple[int, ...]) -> Any:
         return np.transpose(x, axes)
@@ -34,6 +37,9 @@ class Concatenate(Primitive):
     """z = the operands one after the other along `axis`; linear in all of them at once."""
 
     name = "concatenate"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3)), rng.standard_normal((2, 1)), rng.standard_normal((2, 0))), {"axis": 1})]
 
     def value(self, *arrays: Any, axis: int) -> Any:
         return np.concatenate(arrays, axis=axis)
@@ -67,6 +73,9 @@ class Pad(Linear):
 
     name = "pad"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3)),), {"widths": ((1, 0), (0, 2))})]
+
     def value(self, x: Any, widths: tuple[tuple[int, int], ...]) -> Any:
         return np.pad(x, widths)
 
@@ -83,6 +92,9 @@ class Flip(Linear):
 
     name = "flip"
 
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3)),), {"axis": (0, 1)})]
+
     def value(self, x: Any, axis: tuple[int, ...]) -> Any:
         return np.flip(x, axis)
 
@@ -97,6 +109,9 @@ class Roll(Linear):
     """z = x shifted cyclically by `shift` along `axis`."""
 
     name = "roll"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((4, 3)),), {"shift": (1, -2), "axis": (0, 1)})]
 
     def value(self, x: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
         return np.roll(x, shift, axis)
