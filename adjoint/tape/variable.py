@@ -23,6 +23,7 @@ from ..ops.linalg import matmul, swap_last
 from ..ops.primitive import FLOAT64, NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
 from ..ops.shape import transpose
 
+numpy: Any = np  # for calls that come back through the protocols: NumPy's stubs know only arrays
 _PLAIN = frozenset({float, int, np.float64, np.float32, np.ndarray})
 
 
@@ -73,12 +74,12 @@ class Variable(Recorded):
     @property
     def T(self) -> Variable:  # noqa: N802
         """The axes reversed."""
-        return transpose(self, axes=tuple(reversed(range(self.ndim))))  # type: ignore[no-any-return]
+        return transpose(self, axes=tuple(reversed(range(self.ndim))))
 
     @property
     def mT(self) -> Variable:  # noqa: N802
         """The last two axes exchanged."""
-        return swap_last(self)  # type: ignore[no-any-return]
+        return swap_last(self)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -204,7 +205,7 @@ class Variable(Recorded):
     # ------------------------------------------------------------------------------------------ indexing
     def __getitem__(self, index: Any) -> Variable:
         template, arrays = ix.split_index(index)
-        return ix.getitem(self, *arrays, template=template)  # type: ignore[no-any-return]
+        return ix.getitem(self, *arrays, template=template)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         text = f"x[…] = v on a recorded value {self.shape} {self.dtype} would change it behind the tape's back"
@@ -219,63 +220,63 @@ class Variable(Recorded):
     # ------------------------------------------------------------------------------------------ methods of ndarray
     def sum(self, *args: Any, **options: Any) -> Variable:
         """As np.sum."""
-        return np.sum(self, *args, **options)  # type: ignore[no-any-return, call-overload]
+        return numpy.sum(self, *args, **options)
 
     def mean(self, *args: Any, **options: Any) -> Variable:
         """As np.mean."""
-        return np.mean(self, *args, **options)  # type: ignore[no-any-return, call-overload]
+        return numpy.mean(self, *args, **options)
 
     def var(self, *args: Any, **options: Any) -> Variable:
         """As np.var."""
-        return np.var(self, *args, **options)  # type: ignore[no-any-return, call-overload]
+        return numpy.var(self, *args, **options)
 
     def std(self, *args: Any, **options: Any) -> Variable:
         """As np.std."""
-        return np.std(self, *args, **options)  # type: ignore[no-any-return, call-overload]
+        return numpy.std(self, *args, **options)
 
     def prod(self, *args: Any, **options: Any) -> Variable:
         """As np.prod."""
-        return np.prod(self, *args, **options)  # type: ignore[no-any-return, call-overload]
+        return numpy.prod(self, *args, **options)
 
     def max(self, *args: Any, **options: Any) -> Variable:
         """As np.max."""
-        return np.max(self, *args, **options)  # type: ignore[no-any-return, call-overload]
+        return numpy.max(self, *args, **options)
 
     def min(self, *args: Any, **options: Any) -> Variable:
         """As np.min."""
-        return np.min(self, *args, **options)  # type: ignore[no-any-return, call-overload]
+        return numpy.min(self, *args, **options)
 
     def cumsum(self, axis: int | None = None) -> Variable:
         """As np.cumsum."""
-        return np.cumsum(self, axis)  # type: ignore[return-value, arg-type]
+        return numpy.cumsum(self, axis)
 
     def cumprod(self, axis: int | None = None) -> Variable:
         """As np.cumprod."""
-        return np.cumprod(self, axis)  # type: ignore[return-value, arg-type]
+        return numpy.cumprod(self, axis)
 
     def argmax(self, axis: int | None = None) -> Variable:
         """As np.argmax: integers, recorded so that a replay follows the values."""
-        return np.argmax(self, axis)  # type: ignore[return-value, arg-type]
+        return numpy.argmax(self, axis)
 
     def argmin(self, axis: int | None = None) -> Variable:
         """As np.argmin."""
-        return np.argmin(self, axis)  # type: ignore[return-value, arg-type]
+        return numpy.argmin(self, axis)
 
     def argsort(self, axis: int = -1) -> Variable:
         """As np.argsort."""
-        return np.argsort(self, axis)  # type: ignore[return-value, arg-type]
+        return numpy.argsort(self, axis)
 
     def all(self, *args: Any, **options: Any) -> Any:
         """As np.all; a plain result."""
-        return np.all(self, *args, **options)  # type: ignore[call-overload]
+        return numpy.all(self, *args, **options)
 
     def any(self, *args: Any, **options: Any) -> Any:
         """As np.any; a plain result."""
-        return np.any(self, *args, **options)  # type: ignore[call-overload]
+        return numpy.any(self, *args, **options)
 
     def reshape(self, *shape: Any) -> Variable:
         """As ndarray.reshape: sizes one by one or as a tuple."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[return-value, arg-type]
+        return numpy.reshape(self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Variable:
         """As np.ravel, in C order."""
@@ -288,47 +289,47 @@ class Variable(Recorded):
     def transpose(self, *axes: Any) -> Variable:
         """As ndarray.transpose: axes one by one, as a tuple, or none."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return np.transpose(self, order or None)  # type: ignore[return-value, arg-type]
+        return numpy.transpose(self, order or None)
 
     def swapaxes(self, axis1: int, axis2: int) -> Variable:
         """As np.swapaxes."""
-        return np.swapaxes(self, axis1, axis2)  # type: ignore[return-value, arg-type]
+        return numpy.swapaxes(self, axis1, axis2)
 
     def squeeze(self, axis: Any = None) -> Variable:
         """As np.squeeze."""
-        return np.squeeze(self, axis)  # type: ignore[return-value, arg-type]
+        return numpy.squeeze(self, axis)
 
     def repeat(self, repeats: Any, axis: int | None = None) -> Variable:
         """As np.repeat."""
-        return np.repeat(self, repeats, axis)  # type: ignore[return-value, arg-type]
+        return numpy.repeat(self, repeats, axis)
 
     def take(self, indices: Any, axis: int | None = None) -> Variable:
         """As np.take."""
-        return np.take(self, indices, axis)  # type: ignore[return-value, arg-type]
+        return numpy.take(self, indices, axis)
 
     def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
         """As np.diagonal."""
-        return np.diagonal(self, offset, axis1, axis2)  # type: ignore[return-value, arg-type]
+        return numpy.diagonal(self, offset, axis1, axis2)
 
     def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
         """As np.trace."""
-        return np.trace(self, offset, axis1, axis2)  # type: ignore[return-value, arg-type]
+        return numpy.trace(self, offset, axis1, axis2)
 
     def dot(self, other: Any) -> Variable:
         """As np.dot."""
-        return np.dot(self, other)  # type: ignore[no-any-return]
+        return numpy.dot(self, other)
 
     def clip(self, min: Any = None, max: Any = None) -> Variable:
         """As np.clip."""
-        return np.clip(self, min, max)  # type: ignore[return-value, call-overload]
+        return numpy.clip(self, min, max)
 
     def round(self, decimals: int = 0) -> Variable:
         """As np.round."""
-        return np.round(self, decimals)  # type: ignore[return-value, call-overload]
+        return numpy.round(self, decimals)
 
     def astype(self, dtype: Any) -> Variable:
         """As ndarray.astype."""
-        return astype(self, dtype=np.dtype(dtype))  # type: ignore[no-any-return]
+        return astype(self, dtype=np.dtype(dtype))
 
     def copy(self) -> Variable:
         """Itself: a recorded value never changes."""
@@ -359,12 +360,12 @@ class At:
 
     def set(self, v: Any) -> Variable:
         """A copy with x[index] = v."""
-        return ix.scatter_set(self._x, v, *self._arrays, **self._where())  # type: ignore[no-any-return]
+        return ix.scatter_set(self._x, v, *self._arrays, **self._where())
 
     def add(self, v: Any) -> Variable:
         """A copy with v added at index; an index that occurs twice counts twice (as np.add.at)."""
         v = v + np.zeros(np.shape(self._read()), self._x.dtype)  # spread v over what is written
-        return self._x + ix.scatter_add(v, *self._arrays, **self._where(), shape=self._x.shape)  # type: ignore[no-any-return]
+        return self._x + ix.scatter_add(v, *self._arrays, **self._where(), shape=self._x.shape)
 
     def subtract(self, v: Any) -> Variable:
         """As `add` of −v."""
@@ -473,6 +474,16 @@ def _unary(op: Primitive, compute: Callable[[Any], Any]) -> Callable[[Variable],
     return operate
 
 
+def _power(self: Variable, exponent: Any) -> Any:
+    if type(exponent) is int and exponent == 2:  # the common power: one product, no logarithm, no branches
+        return _record_unary(ew.square, _square, self)
+    return _record_binary(ew.power, operator.pow, self, exponent)
+
+
+def _square(x: Any) -> Any:
+    return x * x
+
+
 def _install_operators() -> None:
     binary: dict[str, tuple[Primitive, Callable[[Any, Any], Any]]] = {
         "add": (ew.add, operator.add),
@@ -490,6 +501,7 @@ def _install_operators() -> None:
     for name, (op, compute) in binary.items():
         setattr(Variable, f"__{name}__", _binary(op, compute))
         setattr(Variable, f"__r{name}__", _reflected(op, compute))
+    setattr(Variable, "__pow__", _power)
     comparisons = {
         "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal", "ne": "not_equal",
     }  # fmt: skip
