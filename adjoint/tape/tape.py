@@ -61,7 +61,7 @@ class Tape:
     """
 
     __slots__ = (
-        "__weakref__", "_named", "_snapshots", "_token", "attribution", "codes", "constants", "level", "names", "offsets",
+        "__weakref__", "_named", "_snapshots", "attribution", "codes", "constants", "level", "names", "offsets",
         "operations", "owner", "params", "parents", "roles", "scopes", "values",
     )  # fmt: skip
 
@@ -81,21 +81,20 @@ class Tape:
         self.level = 0
         self.owner: int | None = None  # the thread that records; None when closed
         self._snapshots: dict[int, tuple[Any, np.ndarray]] = {}
-        self._token: Any = None
 
     # ------------------------------------------------------------------------------------------ opening and closing
     def __enter__(self) -> Tape:
         if self.owner is not None:
             raise LeakError("this tape is open already; one `with` block per tape at a time")
         self.level, self.owner = next(_levels), get_ident()
-        self._token = _open_tapes.set((*_open_tapes.get(), self))
+        _open_tapes.set((*_open_tapes.get(), self))
         self.mark_scope(_scope.get())
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.owner = None
-        _open_tapes.reset(self._token)
-        self._token = None
+        # not `reset`: generators and tasks may close tapes in another order than they opened them
+        _open_tapes.set(tuple(tape for tape in _open_tapes.get() if tape is not self))
         self._snapshots.clear()
 
     def __len__(self) -> int:
@@ -130,8 +129,10 @@ class Tape:
     def _inputs(self, value: Any, name: str, role: str) -> Any:
         if self.owner != get_ident():
             raise LeakError("inputs can be recorded only while the tape is open: use `with tape:`")
+        if "#" in name:
+            raise ValueError(_bad_name(name))
         leaves, structure = trees.flatten(value)
-        names = trees.paths(structure, name)
+        names = [path.replace("#", "_") for path in trees.paths(structure, name)]
         leaves = [entry_value(leaf, label) for leaf, label in zip(leaves, names, strict=True)]
         code, offset = user_instruction()
         handles = []
@@ -261,7 +262,7 @@ class Tape:
     def set_name(self, i: int, name: str) -> str:
         """Name node i; a name that is taken becomes `name#2`, `name#3`, …"""
         if not name or "#" in name:
-            raise ValueError(f"a name must be non-empty and free of '#', got {name!r}")
+            raise ValueError(_bad_name(name))
         if i in self.names:
             raise ValueError(f"this node is named {self.names[i]!r} already")
         nodes = self._named.setdefault(name, [])
@@ -340,6 +341,10 @@ class Tape:
         return kind(format_error(what, origin=Origin(code, offset), scope=scope, operands=operands, remedy=remedy))
 
 
+def _bad_name(name: str) -> str:
+    return f"a name must be non-empty and free of '#', got {name!r}"
+
+
 def entry_value(leaf: Any, name: str = "") -> Any:
     """What a tape stores for an input: a read-only copy of a float array; Variables and Python floats as they are.
 
@@ -374,8 +379,9 @@ def _dtype_remedy(kind: str, leaf: Any) -> str:
 
 
 def open_tapes() -> tuple[Tape, ...]:
-    """The tapes that record in this context, oldest first."""
-    return _open_tapes.get()
+    """The tapes that record in this context, oldest first; without those of a thread the context was copied from."""
+    thread = get_ident()
+    return tuple(tape for tape in _open_tapes.get() if tape.owner == thread)
 
 
 @contextmanager
@@ -384,7 +390,7 @@ def scope(name: str) -> Iterator[None]:
     outer = _scope.get()
     path = f"{outer}/{name}" if outer else name
     token = _scope.set(path)
-    tapes = _open_tapes.get()
+    tapes = open_tapes()
     for tape in tapes:
         tape.mark_scope(path)
     try:
