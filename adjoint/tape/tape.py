@@ -168,6 +168,8 @@ class Tape:
                 a = self.snapshot(a)
             elif type(a) is list:
                 a = np.array(a)
+            elif isinstance(a, np.ndarray):
+                a = self.snapshot(base_array(a))
             parents.append(-1)
             inner.append(a)
             constant = True
@@ -345,6 +347,19 @@ def _bad_name(name: str) -> str:
     return f"a name must be non-empty and free of '#', got {name!r}"
 
 
+def base_array(array: np.ndarray) -> np.ndarray:
+    """An ndarray as such; of its subclasses only memory maps mean the same by their operators.
+
+    Raises:
+        DTypeError: the subclass may compute otherwise (masked arrays skip elements, np.matrix multiplies matrices).
+    """
+    if type(array) is np.ndarray or isinstance(array, np.memmap):
+        return np.asarray(array)
+    what = f"cannot record a {type(array).__name__}: its operations are not those of ndarray"
+    remedy = "Convert it with np.asarray; of a masked array take .filled(0.0), and multiply by ~mask."
+    raise DTypeError(format_error(what, remedy=remedy))
+
+
 def entry_value(leaf: Any, name: str = "") -> Any:
     """What a tape stores for an input: a read-only copy of a float array; Variables and Python floats as they are.
 
@@ -356,6 +371,8 @@ def entry_value(leaf: Any, name: str = "") -> Any:
             return leaf
     elif type(leaf) is float:
         return leaf
+    elif isinstance(leaf, np.ndarray):
+        leaf = base_array(leaf)
     try:
         array = np.array(innermost(leaf))
     except (ValueError, AdjointError) as error:

@@ -41,8 +41,9 @@ class Recording:
         return self.tape.values[x.index] if self.is_ours(x) else x
 
     def value(self) -> Any:
-        """The output, one level of recording removed, in arrays of its own."""
-        return trees.unflatten(self.output_structure, own([self.plain(x) for x in self.results]))
+        """The output, one level of recording removed, in arrays of its own: the tape's may still be needed."""
+        plain = [self.plain(x) for x in self.results]
+        return trees.unflatten(self.output_structure, [x.copy() if isinstance(x, np.ndarray) else x for x in plain])
 
     def pull(self, cotangents: Sequence[Any], *, keep: bool = False) -> list[Any]:
         """λ of every input, for one cotangent per output leaf (None is zero); zeros where nothing arrives."""
