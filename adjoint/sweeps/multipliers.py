@@ -149,8 +149,9 @@ class Multipliers:
         rows = []
         for e in chosen[:limit]:
             norm = number(e.norm) if e.connected else "0 (disconnected)"
-            rms = number(e.norm / max(1, np.size(e.value)) ** 0.5) if not isinstance(e.value, tuple) else ""
-            shape = str(shape_of(e.value)).replace(" ", "")
+            parts = e.value if isinstance(e.value, tuple) else (e.value,)
+            rms = number(e.norm / max(1, sum(np.size(innermost(p)) for p in parts)) ** 0.5)
+            shape = " ".join(str(shape_of(p)).replace(" ", "") for p in parts)
             rows.append([e.label, e.operation, shape, norm, rms, os.path.basename(e.place)])
         text = table(["constraint", "operation", "shape", "‖λ‖", "rms λ", "recorded at"], rows, right=(3, 4))
         return text + (f"\n… and {len(chosen) - limit} more" if len(chosen) > limit else "")

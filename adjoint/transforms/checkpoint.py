@@ -9,7 +9,7 @@ from typing import Any
 from .. import tree as trees
 from ..errors import LeakError
 from ..ops.primitive import Primitive, Recorded
-from .derivatives import jvp, make_vjp
+from .derivatives import pull_some, push_some
 from .recording import zeros_like
 
 
@@ -61,23 +61,13 @@ class Checkpoint(Primitive):
         return tuple(results) if len(results) != 1 else results[0]
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
-        tangents = [zeros_like(x) if d is None else d for x, d in zip(args, dots, strict=True)]
-        pushed = jvp(lambda *leaves: self.call(leaves), args, tangents)[1]
+        pushed = push_some(lambda *leaves: self.call(leaves), args, dots)
         return tuple(pushed) if len(pushed) != 1 else pushed[0]
 
     def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        chosen = [k for k, want in zip(range(len(args)), wanted, strict=False) if want]
-
-        def of_chosen(*leaves: Any) -> Any:
-            inner = list(args)
-            for k, leaf in zip(chosen, leaves, strict=True):
-                inner[k] = leaf
-            return self.call(inner)
-
-        pullback, results = make_vjp(of_chosen, tuple(range(len(chosen))))(*(args[k] for k in chosen))
         given = lam if isinstance(lam, tuple) else (lam,)
-        pulled = pullback([zeros_like(x) if g is None else g for g, x in zip(given, results, strict=True)])
-        contributions: list[Any] = [None] * len(args)
-        for k, c in zip(chosen, pulled, strict=True):
-            contributions[k] = c
-        return contributions
+
+        def cotangents(results: Sequence[Any]) -> list[Any]:
+            return [zeros_like(x) if g is None else g for g, x in zip(given, results, strict=True)]
+
+        return pull_some(lambda *leaves: self.call(leaves), args, cotangents, wanted)

@@ -147,6 +147,32 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return result
 
 
+def push_some(f: Function, args: Sequence[Any], dots: Sequence[Any]) -> Any:
+    """Σ (∂f/∂x) ẋ over the operands whose tangent is not None; the others may be anything."""
+    chosen = [k for k, dot in enumerate(dots) if dot is not None]
+    return jvp(_of_some(f, args, chosen), [args[k] for k in chosen], [dots[k] for k in chosen])[1]
+
+
+def pull_some(f: Function, args: Sequence[Any], lam: Function, wanted: Sequence[bool]) -> list[Any]:
+    """λᵀ ∂f/∂x of the wanted floating-point operands, None for the others; `lam` gives λ from the value of f."""
+    chosen = [k for k, want in enumerate(wanted) if want and dtype_of(args[k]).kind == "f"]
+    value, pullback = vjp(_of_some(f, args, chosen), *(args[k] for k in chosen))
+    contributions: list[Any] = [None] * len(args)
+    for k, contribution in zip(chosen, pullback(lam(value)), strict=True):
+        contributions[k] = contribution
+    return contributions
+
+
+def _of_some(f: Function, args: Sequence[Any], chosen: Sequence[int]) -> Function:
+    def of_some(*x: Any) -> Any:
+        inner = list(args)
+        for k, value in zip(chosen, x, strict=True):
+            inner[k] = value
+        return f(*inner)
+
+    return of_some
+
+
 def hessian_vector_product(f: Function, argnum: Argnum = 0) -> Function:
     """`hessian_vector_product(f)(*args, v)` is (∇²f) v, the tangent of the gradient: about four times the cost of f."""
 

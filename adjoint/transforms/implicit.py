@@ -19,7 +19,7 @@ from ..errors import ConvergenceError, LeakError, ShapeError
 from ..ops.broadcast import reshape
 from ..ops.linalg import solve, swap_last
 from ..ops.primitive import Primitive, Recorded, shape_of
-from .derivatives import jacobian, jvp, make_vjp
+from .derivatives import jacobian, jvp, make_vjp, pull_some, push_some
 from .recording import zeros_like
 
 Function = Callable[..., Any]
@@ -116,24 +116,11 @@ class Implicit(Primitive):
 
     def push_args(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         """(∂function/∂W) Ẇ."""
-        tangents = [zeros_like(x) if d is None else d for x, d in zip(args, dots, strict=True)]
-        return jvp(lambda *leaves: self.call(z, leaves), args, tangents)[1]
+        return push_some(lambda *leaves: self.call(z, leaves), args, dots)
 
     def pull_args(self, args: Sequence[Any], z: Any, w: Any, wanted: Sequence[bool]) -> list[Any]:
         """(∂function/∂W)ᵀ w for every operand that is wanted."""
-        chosen = [k for k, want in zip(range(len(args)), wanted, strict=False) if want]
-
-        def of_chosen(*leaves: Any) -> Any:
-            all_leaves = list(args)
-            for k, leaf in zip(chosen, leaves, strict=True):
-                all_leaves[k] = leaf
-            return self.call(z, all_leaves)
-
-        pulled = make_vjp(of_chosen, tuple(range(len(chosen))))(*(args[k] for k in chosen))[0](w)
-        contributions: list[Any] = [None] * len(args)
-        for k, c in zip(chosen, pulled, strict=True):
-            contributions[k] = c
-        return contributions
+        return pull_some(lambda *leaves: self.call(z, leaves), args, lambda _: w, wanted)
 
 
 class Root(Implicit):
