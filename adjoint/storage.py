@@ -27,7 +27,7 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
     handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".npz")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **{_STRUCTURE: np.array(structure)}, **arrays)
+            np.savez(file, allow_pickle=False, **{_STRUCTURE: np.array(structure)}, **arrays)
         os.replace(temporary, target)
     except BaseException:
         os.unlink(temporary)

@@ -1,6 +1,6 @@
 """Indexing: reading `x[i]`, its transpose `scatter_add`, and the functional writes behind `x.at[i]`.
 
-An index is split into a hashable template (integers, slices, None, Ellipsis, and the mark ARRAY) and the index arrays
+An index is split into a hashable template (integers, slices, None, Ellipsis, and the mark ARRAY) and the arrays
 that replace the marks. The arrays are operands, not parameters: they may be recorded themselves.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import IndexingError, refusal
-from .broadcast import fit, reshape
+from .broadcast import fit
 from .primitive import Linear, Primitive, Recorded, Samples, add_all, dtype_of, innermost, register, shape_of
 
 ARRAY = "array"  # the place of an index array in a template
@@ -28,15 +28,21 @@ def split_index(index: Any) -> tuple[Template, list[Any]]:
     template: list[Any] = []
     arrays: list[Any] = []
     for part in index if isinstance(index, tuple) else (index,):
-        if isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool) or part is None or part is Ellipsis:
+        if (
+            (isinstance(part, (slice, int, np.integer)) and not isinstance(part, bool))
+            or part is None
+            or part is Ellipsis
+        ):
             template.append(part)
             continue
-        array = part if isinstance(part, Recorded) else np.asarray(part)
+        array: Any = part if isinstance(part, Recorded) else np.asarray(part)
         if array.size == 0 and not isinstance(part, (Recorded, np.ndarray)):
             array = array.astype(np.intp)  # an empty list indexes nothing
         if array.dtype.kind not in "iub":
             remedy = "Use integers, booleans, slices, None or ...; convert with .astype(int)."
-            raise refusal(IndexingError, f"an index must be made of integers or booleans, not {array.dtype}", remedy)
+            raise refusal(
+                IndexingError, f"an index must be made of integers or booleans, not {array.dtype}", remedy
+            )
         template.append(ARRAY)
         arrays.append(array)
     return tuple(template), arrays
@@ -107,7 +113,10 @@ class ScatterAdd(Linear):
 
     def samples(self, rng: np.random.Generator) -> Samples:
         return [
-            ((rng.standard_normal((2, 3)),), {"template": (slice(None, None, 2), slice(1, 4)), "shape": (4, 5)}),
+            (
+                (rng.standard_normal((2, 3)),),
+                {"template": (slice(None, None, 2), slice(1, 4)), "shape": (4, 5)},
+            ),
             ((rng.standard_normal(3), np.array([1, 0, 1])), {"template": (ARRAY,), "shape": (4,)}),
         ]
 
@@ -128,7 +137,7 @@ scatter_add = register(ScatterAdd())
 
 
 class ScatterSet(Primitive):
-    """z = copy of x with z[index] = v; where an index occurs twice the last one stands, and only it has a derivative."""
+    """z = copy of x with z[index] = v; of two writes to one place the last stands, and has the derivative."""
 
     name = "scatter_set"
 
@@ -144,14 +153,16 @@ class ScatterSet(Primitive):
         return z
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], template: Template) -> Any:
-        x, v, *arrays = args
+        arrays = args[2:]
         kept = None if dots[0] is None else scatter_set(dots[0], 0.0, *arrays, template=template)
         if dots[1] is None:
             return kept
         base = np.zeros(shape_of(z), dtype_of(z))
         return add_all((kept, scatter_set(base, dots[1], *arrays, template=template)))
 
-    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], template: Template) -> Sequence[Any]:
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], template: Template
+    ) -> Sequence[Any]:
         x, v, *arrays = args
         lam_x = fit(scatter_set(lam, 0.0, *arrays, template=template), x) if wanted[0] else None
         lam_v = None
@@ -159,13 +170,14 @@ class ScatterSet(Primitive):
             lam_v = getitem(lam, *arrays, template=template)
             if _may_repeat(arrays):
                 lam_v = lam_v * last_writer(*arrays, like=lam_v, template=template, shape=shape_of(x))
-            missing = len(shape_of(v)) - len(shape_of(lam_v))  # leading axes of length one that assignment drops
-            lam_v = fit(reshape(lam_v, shape=(1,) * missing + shape_of(lam_v)) if missing > 0 else lam_v, v)
+            lam_v = fit(lam_v, v)
         return (lam_x, lam_v, *(None,) * len(arrays))
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         what = f"x.at[…].set(v) with x {shape_of(args[0])}, v {shape_of(args[1])}: {error}"
-        return what, _index_remedy(error) if isinstance(error, IndexError) else "v must broadcast to the shape of x[…]."
+        return what, _index_remedy(error) if isinstance(
+            error, IndexError
+        ) else "v must broadcast to the shape of x[…]."
 
 
 scatter_set = register(ScatterSet())
@@ -189,7 +201,7 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
 
 
 class Positions(Primitive):
-    """Positions that depend on values (argmax, argsort …): integers, recorded so that a replay follows the values."""
+    """Positions that depend on values (argmax, argsort …): integers, recorded so that a replay follows."""
 
     def __init__(self, name: str, function: Any) -> None:
         self.name, self.function = name, function
@@ -203,11 +215,12 @@ class Positions(Primitive):
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
         return None
 
-    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any) -> Sequence[Any]:
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any
+    ) -> Sequence[Any]:
         return (None,)
 
 
 argmax = register(Positions("argmax", np.argmax))
 argmin = register(Positions("argmin", np.argmin))
 argsort = register(Positions("argsort", np.argsort))
-

@@ -1,8 +1,8 @@
 """Products, solves and factorisations. Every class works on stacks of matrices: leading axes are a batch.
 
 Matrix derivatives follow Giles 2008, "An extended collection of matrix derivative results"; QR follows
-Walter, Lehmann and Lamour 2012. A factorisation that reads one triangle (cholesky, eigh) is given a matrix that
-`mirror` made symmetric from that triangle, so that derivatives are those of the NumPy function, entry by entry.
+Walter, Lehmann and Lamour 2012. A factorisation that reads one triangle (cholesky, eigh) is given a matrix
+that `mirror` made symmetric from that triangle, so that derivatives are NumPy's function's, entry by entry.
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ class MatMul(Primitive):
     def samples(self, rng: np.random.Generator) -> Samples:
         return [
             ((rng.standard_normal(x), rng.standard_normal(y)), {})
-            for x, y in (((2, 3), (3, 4)), ((3,), (3,)), ((3,), (2, 3, 4)), ((2, 3), (3,)), ((5, 1, 2, 3), (4, 3, 2)))
+            for x, y in (
+                ((2, 3), (3, 4)),
+                ((3,), (3,)),
+                ((3,), (2, 3, 4)),
+                ((2, 3), (3,)),
+                ((5, 1, 2, 3), (4, 3, 2)),
+            )
         ]
 
     def value(self, x: Any, y: Any) -> Any:
@@ -98,12 +104,17 @@ def reshape_to(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 class Einsum(Primitive):
-    """z = einsum with explicit subscripts, no ellipsis, and no letter twice in one operand (the front end sees to it)."""
+    """z = einsum; explicit subscripts, no ellipsis, no letter twice in one operand (the front end sees to it)."""
 
     name = "einsum"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((2, 3)), rng.standard_normal((3, 4)), rng.standard_normal(2)), {"subscripts": "ij,jk,i->k"})]
+        return [
+            (
+                (rng.standard_normal((2, 3)), rng.standard_normal((3, 4)), rng.standard_normal(2)),
+                {"subscripts": "ij,jk,i->k"},
+            )
+        ]
 
     def value(self, *args: Any, subscripts: str) -> Any:
         return np.einsum(subscripts, *args, optimize=len(args) > 2)
@@ -121,7 +132,7 @@ class Einsum(Primitive):
         letters = inputs.split(",")
         return [
             self._pull(k, args, lam, letters, output) if want else None
-            for k, want in zip(range(len(args)), wanted, strict=False)
+            for k, want in zip(range(len(args)), wanted, strict=True)
         ]
 
     def _pull(self, k: int, args: Args, lam: Any, letters: list[str], output: str) -> Any:
@@ -192,7 +203,10 @@ solve = register(Solve())
 def _diagnose_square(name: str, a: Any, error: Exception, tail: str = "") -> tuple[str, str]:
     what = f"{name} of a matrix {shape_of(a)}{tail}: {error}"
     if isinstance(error, np.linalg.LinAlgError) and "ingular" in str(error):
-        return what, "The matrix has no inverse; np.linalg.lstsq or a small ridge a + eps * np.eye(n) may be meant."
+        return (
+            what,
+            "The matrix has no inverse; np.linalg.lstsq or a small ridge a + eps * np.eye(n) may be meant.",
+        )
     if shape_of(a)[-1] == shape_of(a)[-2]:
         return what, "A right-hand side is (…, n, k), or (n,), for matrices (…, n, n)." if tail else ""
     return what, "The last two axes must be a square matrix."
@@ -205,7 +219,10 @@ class SolveTriangular(Primitive):
 
     def samples(self, rng: np.random.Generator) -> Samples:
         return [
-            ((_well_conditioned(rng, 2), rng.standard_normal((2, 3, 2))), {"lower": a, "transposed": b, "unit": c})
+            (
+                (_well_conditioned(rng, 2), rng.standard_normal((2, 3, 2))),
+                {"lower": a, "transposed": b, "unit": c},
+            )
             for a, b, c in ((True, False, False), (False, True, False), (True, True, True))
         ]
 
@@ -231,19 +248,23 @@ class SolveTriangular(Primitive):
         return lam_a, fit(lam_b, b) if wanted[1] else None
 
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
-        return _diagnose_square("solve_triangular", args[0], error, f" with a right-hand side {shape_of(args[1])}")
+        return _diagnose_square(
+            "solve_triangular", args[0], error, f" with a right-hand side {shape_of(args[1])}"
+        )
 
 
 solve_triangular = register(SolveTriangular())
 
 
 class Triangle(Linear):
-    """z = the lower (upper) triangle of x, without the `offset` diagonals next to the main one; zeros elsewhere."""
+    """z = the lower (upper) triangle of x, without `offset` diagonals from the main one on; zeros elsewhere."""
 
     name = "triangle"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((2, 3, 4)),), {"lower": a, "offset": k}) for a, k in ((True, 0), (False, 1))]
+        return [
+            ((rng.standard_normal((2, 3, 4)),), {"lower": a, "offset": k}) for a, k in ((True, 0), (False, 1))
+        ]
 
     def value(self, x: Any, lower: bool, offset: int) -> Any:
         return np.tril(x, -offset) if lower else np.triu(x, offset)
@@ -311,7 +332,9 @@ class Cholesky(Primitive):
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         down = {"lower": True, "transposed": False, "unit": False}
-        inside = swap_last(solve_triangular(z, swap_last(solve_triangular(z, symmetric_part(dots[0]), **down)), **down))
+        inside = swap_last(
+            solve_triangular(z, swap_last(solve_triangular(z, symmetric_part(dots[0]), **down)), **down)
+        )
         return matmul(z, self._half(inside))
 
     def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
@@ -324,7 +347,10 @@ class Cholesky(Primitive):
         if not isinstance(error, np.linalg.LinAlgError) or "ositive" not in str(error):
             return _diagnose_square("cholesky", args[0], error)
         lowest = float(np.min(np.linalg.eigvalsh(args[0]))) if np.isfinite(args[0]).all() else math.nan
-        what = f"cholesky needs a positive definite matrix: the smallest eigenvalue of {shape_of(args[0])} is {lowest:.3g}"
+        shape = shape_of(args[0])
+        what = (
+            f"cholesky needs a positive definite matrix: the smallest eigenvalue of {shape} is {lowest:.3g}"
+        )
         return what, "Add a multiple of the identity larger than that, or check the matrix for symmetry."
 
 
@@ -387,7 +413,7 @@ slogdet = register(SlogDet())
 
 
 class Det(Primitive):
-    """z = det a for a matrix that has an inverse; `det_of_singular` is the same polynomial for those that have none."""
+    """z = det a for a matrix that has an inverse; for one that has none there is `det_of_singular`."""
 
     name = "det"
 
@@ -415,12 +441,17 @@ det = register(Det())
 
 
 def smallest_directions(a: Any) -> tuple[Any, Any] | None:
-    """Singular vectors u, v (…, n, k) of a plain matrix along which it is singular or nearly so; None if it is not.
+    """Singular vectors u, v (…, n, k) along which a plain matrix is singular or nearly so; None if it is not.
 
-    det a · a⁻ᵀ loses digits in proportion to the condition number, and its derivative to the square; 1e5 is the limit.
+    det a · a⁻ᵀ loses digits in proportion to the condition number, its derivative to the square: 1e5 is the limit.
     """
+    size = np.max(np.abs(a), axis=(-2, -1), keepdims=True)
+    scaled = a / np.where(size == 0, 1, size)
     try:
-        condition = np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(np.linalg.inv(a), axis=(-2, -1))
+        with np.errstate(over="ignore"):
+            condition = np.linalg.norm(scaled, axis=(-2, -1)) * np.linalg.norm(
+                np.linalg.inv(scaled), axis=(-2, -1)
+            )
         if (condition < 1e5).all():
             return None
     except np.linalg.LinAlgError:  # no inverse at all
@@ -431,7 +462,7 @@ def smallest_directions(a: Any) -> tuple[Any, Any] | None:
 
 
 def det_of_singular(a: Any, u: Any, v: Any) -> Any:
-    """det a by the matrix determinant lemma, filling up the directions u vᵀ in which a is singular.
+    """Det a by the matrix determinant lemma, filling up the directions u vᵀ in which a is singular.
 
     With b = a + σ u vᵀ invertible, det a = det b · det(1 − σ vᵀ b⁻¹ u): a product of smooth factors, so that
     derivatives of every order are exact where a⁻¹ does not exist.
@@ -444,11 +475,13 @@ def det_of_singular(a: Any, u: Any, v: Any) -> Any:
 
 
 def _det_by_traces(a: Any) -> Any:
-    """det of a small matrix as a polynomial in its entries (Faddeev and Le Verrier)."""
+    """Det of a small matrix as a polynomial in its entries (Faddeev and Le Verrier)."""
     n, last = shape_of(a)[-1], (len(shape_of(a)) - 2,)
     product, coefficient = a, -sum_(diagonal_part(a), axis=last)
     for k in range(2, n + 1):
-        product = matmul(a, product + _embed_diagonal(reshape_to(coefficient, (*shape_of(coefficient), 1)), n))
+        product = matmul(
+            a, product + _embed_diagonal(reshape_to(coefficient, (*shape_of(coefficient), 1)), n)
+        )
         coefficient = sum_(diagonal_part(product), axis=last) / -k
     return coefficient if n % 2 == 0 else -coefficient
 
@@ -460,14 +493,14 @@ def _gaps(s: Any) -> Any:
 
 
 def _scale_columns(x: Any, s: Any) -> Any:
-    """x diag(s)."""
+    """X diag(s)."""
     return x * reshape_to(s, (*shape_of(s)[:-1], 1, shape_of(s)[-1]))
 
 
 class Eigh(Primitive):
     """Eigenvalues w (ascending) and eigenvectors v of a symmetric matrix: a = v diag(w) vᵀ.
 
-    Where eigenvalues coincide the vectors are not unique, and the derivative through them leaves the coinciding
+    Where eigenvalues coincide the vectors are not unique, and the derivative through them leaves those
     directions out.
     """
 
@@ -564,7 +597,7 @@ svd = register(Svd())
 
 
 class Qr(Primitive):
-    """Reduced QR of a (…, m, n) with m ≥ n and full column rank: q (…, m, n), r (…, n, n) upper triangular."""
+    """Reduced QR of a (…, m, n) with m ≥ n and full column rank: q (…, m, n), r (…, n, n) upper."""
 
     name = "qr"
     results = 2
@@ -579,7 +612,9 @@ class Qr(Primitive):
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         q, r = z
-        right = swap_last(solve_triangular(r, swap_last(dots[0]), lower=False, transposed=True, unit=False))  # ȧ r⁻¹
+        right = swap_last(
+            solve_triangular(r, swap_last(dots[0]), lower=False, transposed=True, unit=False)
+        )  # ȧ r⁻¹
         inside = matmul(swap_last(q), right)
         below = triangle(inside, lower=True, offset=1)
         turn = below - swap_last(below)  # antisymmetric: qᵀ q̇
@@ -595,7 +630,12 @@ class Qr(Primitive):
         # the transpose of m ↦ triu(m) + tril(m, −1)ᵀ
         folded = triangle(inner, lower=False, offset=0) + swap_last(triangle(inner, lower=False, offset=1))
         total = add_all((lam_q, matmul(q, folded)))
-        return (fit(swap_last(solve_triangular(r, swap_last(total), lower=False, transposed=False, unit=False)), args[0]),)
+        return (
+            fit(
+                swap_last(solve_triangular(r, swap_last(total), lower=False, transposed=False, unit=False)),
+                args[0],
+            ),
+        )
 
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
         return f"qr: {error}", "Factor the first m columns and multiply the others by qᵀ."

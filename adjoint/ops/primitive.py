@@ -78,6 +78,25 @@ class Primitive:
         """The pullback of λ: one contribution per operand, None where it is zero or not wanted."""
         raise NotImplementedError
 
+    def pull(
+        self, table: list[Any], parents: Sequence[int], args: Sequence[Any], z: Any, lam: Any, params: dict[str, Any]
+    ) -> None:
+        """One step of the adjoint sweep: add what `adjoint` returns to the table of multipliers.
+
+        Args:
+            table: λ by node; None is zero.
+            parents: the operands' nodes, −1 for a constant.
+            args: the operands' values.
+            z: the node's value.
+            lam: the node's λ.
+            params: the node's parameters.
+        """
+        contributions = self.adjoint(args, z, lam, [p >= 0 for p in parents], **params)
+        for p, c in zip(parents, contributions, strict=True):
+            if c is not None and p >= 0:
+                known = table[p]
+                table[p] = c if known is None else accumulate(known, c)
+
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         """What to say, and what to advise, when `value` raised `error`."""
         return f"{self.name}: {error}", ""
@@ -206,7 +225,7 @@ RECORD: Any = RecordReading()
 def shape_of(x: Any) -> tuple[int, ...]:
     """Shape of an array, a Variable or a scalar."""
     try:
-        return x.shape  # type: ignore[no-any-return]
+        return x.shape
     except AttributeError:
         return np.shape(x)
 
@@ -214,7 +233,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
 def dtype_of(x: Any) -> np.dtype[Any]:
     """Dtype of an array, a Variable or a scalar; a Python float counts as float64."""
     try:
-        return x.dtype  # type: ignore[no-any-return]
+        return x.dtype
     except AttributeError:
         return FLOAT64 if type(x) is float else np.asarray(x).dtype
 
@@ -242,6 +261,13 @@ def normalize_axis(axis: Any, ndim: int) -> tuple[int, ...]:
     if len(set(result)) != len(result):
         raise ShapeError(f"axis {axis} names a dimension twice")
     return result
+
+
+def accumulate(a: Any, b: Any) -> Any:
+    """a + b; tuples (the λ of a primitive with several results) entry by entry, None being zero."""
+    if type(a) is tuple:
+        return tuple(y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True))
+    return a + b
 
 
 def add_all(terms: Sequence[Any]) -> Any:

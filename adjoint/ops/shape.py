@@ -1,4 +1,4 @@
-"""Primitives that move elements without changing them; all linear, so each gives its value and its transpose."""
+"""Primitives that move elements without changing them; all linear, so each gives value and transpose."""
 
 from __future__ import annotations
 
@@ -39,7 +39,12 @@ class Concatenate(Primitive):
     name = "concatenate"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((2, 3)), rng.standard_normal((2, 1)), rng.standard_normal((2, 0))), {"axis": 1})]
+        return [
+            (
+                (rng.standard_normal((2, 3)), rng.standard_normal((2, 1)), rng.standard_normal((2, 0))),
+                {"axis": 1},
+            )
+        ]
 
     def value(self, *arrays: Any, axis: int) -> Any:
         return np.concatenate(arrays, axis=axis)
@@ -49,10 +54,12 @@ class Concatenate(Primitive):
         parts = [np.zeros(shape_of(x), kind) if d is None else d for x, d in zip(args, dots, strict=True)]
         return concatenate(*parts, axis=axis)
 
-    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: int) -> Sequence[Any]:
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: int
+    ) -> Sequence[Any]:
         """Each operand takes its own stretch of λ."""
         contributions, start = [], 0
-        for x, want in zip(args, wanted, strict=False):
+        for x, want in zip(args, wanted, strict=True):
             stop = start + shape_of(x)[axis]
             index = (*(slice(None),) * axis, slice(start, stop))
             contributions.append(fit(getitem(lam, template=index), x) if want else None)

@@ -8,7 +8,7 @@ sweep is recorded there: that is all there is to higher derivatives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,7 +26,8 @@ def adjoint_sweep(tape: Tape, seeds: Mapping[int, Any], *, keep: bool = True) ->
     Returns:
         λ, one entry per node up to the last seed; None is a structural zero.
     """
-    operations, parents, values, params = tape.operations, tape.parents, tape.values, tape.params
+    operations, parents, constants = tape.operations, tape.parents, tape.constants
+    values, params = tape.values, tape.params
     last = max(seeds, default=-1)
     lam: list[Any] = [None] * (last + 1)
     for i, seed in seeds.items():
@@ -36,30 +37,27 @@ def adjoint_sweep(tape: Tape, seeds: Mapping[int, Any], *, keep: bool = True) ->
             lam_i, op = lam[i], operations[i]
             if lam_i is None or op is None:
                 continue
-            attribute(i)
-            contributions = op.adjoint(tape.operands(i), values[i], lam_i, tape.wanted(i), **params[i])
-            for p, c in zip(parents[i], contributions, strict=True):
-                if c is not None and p >= 0:
-                    known = lam[p]
-                    lam[p] = c if known is None else accumulate(known, c)
+            if attribute is not None:
+                attribute(i)
+            if constants[i] is None:  # the common case of `tape.operands`, inline
+                args = [values[p] for p in parents[i]]
+            else:
+                args = tape.operands(i)
+            op.pull(lam, parents[i], args, values[i], lam_i, params[i])
             if not keep:
                 lam[i] = None
     return lam
 
 
-def accumulate(a: Any, b: Any) -> Any:
-    """a + b; tuples (the λ of a primitive with several results) entry by entry."""
-    if type(a) is tuple:
-        return tuple(y if x is None else x if y is None else x + y for x, y in zip(a, b, strict=True))
-    return a + b
-
-
 @contextmanager
-def attributed(tape: Tape) -> Iterator[Any]:
-    """What a sweep records on older tapes belongs to the user's line and scope of the node it works on."""
+def attributed(tape: Tape) -> Iterator[Callable[[int], None] | None]:
+    """What a sweep records on older tapes belongs to the user's line and scope of the node it works on.
+
+    Gives a function to call with the node's number, or None when no older tape is open.
+    """
     outer = [t for t in open_tapes() if t is not tape and t.attribution is None]
     if not outer:
-        yield lambda i: None
+        yield None
         return
     scopes = [t.scopes[-1][1] for t in outer]
 

@@ -27,7 +27,8 @@ def tangent_sweep(tape: Tape, dots: Mapping[int, Any]) -> list[Any]:
             if op is not None:
                 incoming = [z_dot[p] if p >= 0 else None for p in tape.parents[i]]
                 if any(d is not None for d in incoming):
-                    attribute(i)
+                    if attribute is not None:
+                        attribute(i)
                     pushed = op.tangent(tape.operands(i), tape.values[i], incoming, **tape.params[i])
                     dot = pushed if dot is None else dot if pushed is None else pushed + dot
             z_dot[i] = dot

@@ -41,7 +41,6 @@ from .variable import Variable
 
 Attribution = tuple[CodeType | None, int]
 
-ALL_WANTED = (True,) * 64  # long enough for every primitive but a wide concatenate
 
 _levels = itertools.count(1)
 _open_tapes: ContextVar[tuple[Tape, ...]] = ContextVar("open tapes of this context, oldest first", default=())
@@ -209,22 +208,21 @@ class Tape:
 
         A large array met again is compared, not copied again: a mask used in every step of a loop costs one copy.
         """
-        large = array.nbytes > 4096
-        if large:
-            if not array.flags.writeable and array.base is None:
-                return array
-            known, copy = self._snapshots.get(id(array), (None, array))
-            if known is not None and known() is array and np.array_equal(copy, array, equal_nan=True):
-                return copy
         if array.dtype.hasobject:
             raise DTypeError(
                 "an object array cannot be recorded: it hides numbers (or Variables) from differentiation\n"
                 "  Stack the elements with np.stack, or convert with .astype(float)."
             )
+        if array.nbytes <= 4096:
+            return array.copy()
+        if not array.flags.writeable and array.base is None:
+            return array
+        known, copy = self._snapshots.get(id(array), (None, array))
+        if known is not None and known() is array and np.array_equal(copy, array, equal_nan=True):
+            return copy
         copy = array.copy()
-        if large:
-            copy.setflags(write=False)
-            self._snapshots[id(array)] = (weakref.ref(array), copy)
+        copy.setflags(write=False)
+        self._snapshots[id(array)] = (weakref.ref(array), copy)
         return copy
 
     # ------------------------------------------------------------------------------------------ reading
@@ -234,11 +232,6 @@ class Tape:
         if constants is None:
             return [values[p] for p in self.parents[i]]
         return [values[p] if p >= 0 else c for p, c in zip(self.parents[i], constants, strict=True)]
-
-    def wanted(self, i: int) -> Sequence[bool]:
-        """Which operands of node i are nodes."""
-        parents = self.parents[i]
-        return ALL_WANTED if self.constants[i] is None and len(parents) <= 64 else [p >= 0 for p in parents]
 
     def origin(self, i: int) -> Origin:
         """The user's instruction that recorded node i."""

@@ -19,9 +19,9 @@ from ..numpy import dispatch
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops.broadcast import astype
-from ..ops.linalg import matmul, swap_last
+from ..ops.linalg import matmul
 from ..ops.primitive import FLOAT64, NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
-from ..ops.shape import transpose
+from ..ops.shape import swap_last, transpose
 
 numpy: Any = np  # for calls that come back through the protocols: NumPy's stubs know only arrays
 _PLAIN = frozenset({float, int, np.float64, np.float32, np.ndarray})

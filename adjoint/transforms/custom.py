@@ -114,7 +114,7 @@ class Custom(Primitive):
                 contributions.append(self._transposed(push, zeros_like(x), lam, "tangent") if differentiable else None)
         return [
             None if c is None or not want else self._checked("adjoint", c, x, f"input {k}")
-            for k, (c, x, want) in enumerate(zip(contributions, args, wanted, strict=False))
+            for k, (c, x, want) in enumerate(zip(contributions, args, wanted, strict=True))
         ]
 
     def _transposed(self, linear: Rule, at: Any, cotangent: Any, rule: str) -> Any:

@@ -17,8 +17,9 @@ import numpy as np
 from .. import tree as trees
 from ..errors import ConvergenceError, LeakError, ShapeError
 from ..ops.broadcast import reshape
-from ..ops.linalg import solve, swap_last
+from ..ops.linalg import solve
 from ..ops.primitive import Primitive, Recorded, shape_of
+from ..ops.shape import swap_last
 from .derivatives import jacobian, jvp, make_vjp, pull_some, push_some
 from .recording import zeros_like
 
