@@ -16,7 +16,7 @@ import os
 import sys
 from collections.abc import Iterable
 from types import CodeType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -40,6 +40,9 @@ def user_instruction() -> tuple[CodeType, int]:
 
 class AdjointError(Exception):
     """Base of every error the library raises on purpose."""
+
+
+E = TypeVar("E", bound=AdjointError)
 
 
 class ShapeError(AdjointError, ValueError):
@@ -159,6 +162,11 @@ def format_error(
     if remedy:
         lines.append(remedy)
     return "\n  ".join(lines)
+
+
+def refusal(kind: type[E], what: str, remedy: str = "") -> E:
+    """An error with the user's line in it, for what is refused before anything is recorded."""
+    return kind(format_error(what, origin=Origin(*user_instruction()), remedy=remedy))
 
 
 def describe(value: object, label: str = "", role: str = "") -> str:

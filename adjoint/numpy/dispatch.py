@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import tree
-from ..errors import AdjointError, MutationError, Origin, format_error, user_instruction
+from ..errors import MutationError, refusal
 from ..ops.elementwise import ALIASES
 from ..ops.primitive import PRIMITIVES, innermost
 
@@ -19,7 +19,6 @@ UFUNCS: dict[Any, Callable[..., Any] | None] = {}  # ufunc → primitive or func
 METHODS: dict[tuple[Any, str], Callable[..., Any]] = {}  # (ufunc, "reduce" …) → function
 
 F = TypeVar("F", bound=Callable[..., Any])
-E = TypeVar("E", bound=AdjointError)
 
 
 def implements(*functions: Callable[..., Any]) -> Callable[[F], F]:
@@ -46,11 +45,6 @@ def _without_out(rule: Callable[..., Any], place: int, name: str) -> Callable[..
         return rule(*args, **options)
 
     return checked
-
-
-def refusal(kind: type[E], what: str, remedy: str = "") -> E:
-    """An error with the user's line in it, for what a rule refuses before it records anything."""
-    return kind(format_error(what, origin=Origin(*user_instruction()), remedy=remedy))
 
 
 def ufunc_rule(ufunc: Any) -> Callable[..., Any] | None:

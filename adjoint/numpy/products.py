@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingRuleError, ShapeError
+from ..errors import DomainError, MissingRuleError, ShapeError, refusal
 from ..ops import linalg as la
 from ..ops.broadcast import reshape
 from ..ops.elementwise import multiply
 from ..ops.index import ARRAY, getitem
 from ..ops.primitive import Recorded, dtype_of, innermost, normalize_axis, shape_of
 from ..ops.shape import swap_last
-from .dispatch import UFUNCS, implements, refusal
+from .dispatch import UFUNCS, implements
 
 UFUNCS[np.matmul] = la.matmul
 
@@ -101,7 +101,11 @@ def tensordot(a: Any, b: Any, /, axes: Any = 2) -> Any:
     axes_b = tuple(normalize_axis(k, len(shape_b))[0] for k in chosen_b)
     if [shape_a[k] for k in axes_a] != [shape_b[k] for k in axes_b]:
         what = f"tensordot: axes {axes_a} of {shape_a} do not match axes {axes_b} of {shape_b}"
-        raise refusal(ShapeError, what, "axes=n joins the last n axes of the first operand with the first n of the second.")
+        raise refusal(
+            ShapeError,
+            what,
+            "axes=n joins the last n axes of the first operand with the first n of the second.",
+        )
     free_a = tuple(k for k in range(len(shape_a)) if k not in axes_a)
     free_b = tuple(k for k in range(len(shape_b)) if k not in axes_b)
     inside = int(np.prod([shape_a[k] for k in axes_a], dtype=int))
@@ -133,15 +137,23 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
     else:
         arrays = [_array(a) for a in operands[0 : len(operands) - len(operands) % 2 : 2]]
         words = ["".join("..." if c is Ellipsis else LETTERS[c] for c in w) for w in operands[1::2]]
-        tail = ["".join("..." if c is Ellipsis else LETTERS[c] for c in operands[-1])] if len(operands) % 2 else []
+        tail = (
+            ["".join("..." if c is Ellipsis else LETTERS[c] for c in operands[-1])]
+            if len(operands) % 2
+            else []
+        )
         subscripts = "->".join([",".join(words), *tail])
     inputs, arrow, output = subscripts.partition("->")
     words = inputs.split(",")
     if len(words) != len(arrays):
-        raise refusal(ShapeError, f"einsum: {subscripts!r} names {len(words)} operands, {len(arrays)} were given")
+        raise refusal(
+            ShapeError, f"einsum: {subscripts!r} names {len(words)} operands, {len(arrays)} were given"
+        )
     if not arrow:
         letters = inputs.replace(",", "").replace(".", "")
-        output = ("..." if "..." in inputs else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+        output = ("..." if "..." in inputs else "") + "".join(
+            sorted(c for c in set(letters) if letters.count(c) == 1)
+        )
     words, output = _without_ellipsis(words, output, arrays)
     for k, word in enumerate(words):
         arrays[k], words[k] = _without_repeats(arrays[k], word)
@@ -154,10 +166,14 @@ def _without_ellipsis(words: list[str], output: str, arrays: list[Any]) -> tuple
     counts = [len(shape_of(a)) - len(w.replace("...", "")) for w, a in zip(words, arrays, strict=True)]
     most = max([n for n, w in zip(counts, words, strict=True) if "..." in w], default=0)
     dots = "".join(free[:most])
-    named = [w.replace("...", dots[most - n :]) if "..." in w else w for n, w in zip(counts, words, strict=True)]
+    named = [
+        w.replace("...", dots[most - n :]) if "..." in w else w for n, w in zip(counts, words, strict=True)
+    ]
     for word, a in zip(named, arrays, strict=True):
         if len(word) != len(shape_of(a)):
-            what = f"einsum: {word!r} names {len(word)} axes of an operand that has {len(shape_of(a))}: {shape_of(a)}"
+            what = (
+                f"einsum: {word!r} names {len(word)} axes of an operand of {len(shape_of(a))}: {shape_of(a)}"
+            )
             raise refusal(ShapeError, what, "An ellipsis (...) stands for axes without a letter.")
     return named, output.replace("...", dots)
 
@@ -171,7 +187,9 @@ def _without_repeats(a: Any, word: str) -> tuple[Any, str]:
     sizes = {c: shape[word.index(c)] for c in unique}
     for c, n in zip(word, shape, strict=True):
         if sizes[c] != n:
-            raise refusal(ShapeError, f"einsum: letter {c!r} stands for both {sizes[c]} and {n} in {word!r} of {shape}")
+            raise refusal(
+                ShapeError, f"einsum: letter {c!r} stands for both {sizes[c]} and {n} in {word!r} of {shape}"
+            )
     grids = dict(zip(unique, np.ix_(*(np.arange(sizes[c]) for c in unique)), strict=True))
     return getitem(a, *(grids[c] for c in word), template=(ARRAY,) * len(word)), unique
 
@@ -183,11 +201,13 @@ SLOGDET, EIGH, SVD, QR = (
 )  # fmt: skip
 
 
-def _matrix(name: str, a: Any) -> Any:
-    """The operand, once it is known to have rows and columns."""
+def _matrix(name: str, a: Any, square: bool = True) -> Any:
+    """The operand, once it is known to have rows and columns (a DomainError is NumPy's LinAlgError)."""
     a = _array(a)
-    if len(shape_of(a)) < 2:
-        raise refusal(ShapeError, f"linalg.{name} needs a matrix or a stack of matrices, not {shape_of(a)}")
+    shape = shape_of(a)
+    if len(shape) < 2 or (square and shape[-1] != shape[-2]):
+        kind = "a square matrix" if square else "a matrix"
+        raise refusal(DomainError, f"linalg.{name} needs {kind} or a stack of them, not {shape}")
     return a
 
 
@@ -211,8 +231,7 @@ def inv(a: Any) -> Any:
 def det(a: Any) -> Any:
     """As np.linalg.det; differentiable, to every order, for singular matrices too."""
     plain = innermost(_matrix("det", a))
-    square = plain.shape[-1] == plain.shape[-2]  # if not, the primitive says so
-    directions = la.smallest_directions(plain) if plain.size and square and np.isfinite(plain).all() else None
+    directions = la.smallest_directions(plain) if plain.size and np.isfinite(plain).all() else None
     return la.det(a) if directions is None else la.det_of_singular(a, *directions)
 
 
@@ -230,7 +249,7 @@ def cholesky(a: Any, /, *, upper: bool = False) -> Any:
 
 
 @implements(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigh(a: Any, UPLO: str = "L") -> Any:
     """As np.linalg.eigh, which reads one triangle: the derivative has entries in that triangle only."""
     if UPLO.upper() not in ("L", "U"):
         raise ValueError("UPLO argument must be 'L' or 'U'")
@@ -239,19 +258,21 @@ def eigh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
 
 
 @implements(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:  # noqa: N803
+def eigvalsh(a: Any, UPLO: str = "L") -> Any:
     """As np.linalg.eigvalsh."""
     return eigh(a, UPLO)[0]
 
 
 @implements(np.linalg.svd)
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """As np.linalg.svd; for a matrix that is not square only with full_matrices=False (the rest of u is not unique)."""
-    shape = shape_of(_matrix("svd", a))
+    """As np.linalg.svd; not square: only with full_matrices=False (the rest is not unique)."""
+    shape = shape_of(_matrix("svd", a, square=False))
     if hermitian:
-        raise refusal(MissingRuleError, "np.linalg.svd with hermitian=True has no rule", "Leave it away, or use eigh.")
+        raise refusal(
+            MissingRuleError, "np.linalg.svd with hermitian=True has no rule", "Leave it away, or use eigh."
+        )
     if compute_uv and full_matrices and shape[-1] != shape[-2]:
-        what = f"np.linalg.svd of {shape} with full_matrices=True has no derivative: its extra vectors are not unique"
+        what = f"np.linalg.svd of {shape} with full_matrices=True has no derivative: its extra vectors vary"
         raise refusal(MissingRuleError, what, "Pass full_matrices=False.")
     result = SVD(*la.svd(a))
     return result if compute_uv else result.S
@@ -267,8 +288,10 @@ def svdvals(x: Any, /) -> Any:
 def qr(a: Any, mode: str = "reduced") -> Any:
     """As np.linalg.qr, modes reduced and r."""
     if mode not in ("reduced", "r"):
-        raise refusal(MissingRuleError, f"np.linalg.qr with mode={mode!r} has no rule", "Pass mode='reduced' or 'r'.")
-    rows, columns = shape_of(_matrix("qr", a))[-2:]
+        raise refusal(
+            MissingRuleError, f"np.linalg.qr with mode={mode!r} has no rule", "Pass mode='reduced' or 'r'."
+        )
+    rows, columns = shape_of(_matrix("qr", a, square=False))[-2:]
     if rows >= columns:
         q, r = la.qr(a)
     else:  # the leading square block decides q; the other columns follow from it
@@ -280,12 +303,13 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """As np.linalg.matrix_power, by repeated squaring."""
-    shape = shape_of(_matrix("matrix_power", a))
-    if shape[-1] != shape[-2]:
-        raise refusal(ShapeError, f"linalg.matrix_power needs square matrices, not {shape}")
-    n = operator.index(n)
+    shape, n = shape_of(_matrix("matrix_power", a)), operator.index(n)
     if n <= 0:
-        return matrix_power(la.inv(a), -n) if n else np.broadcast_to(np.eye(shape[-1], dtype=dtype_of(a)), shape).copy()
+        return (
+            matrix_power(la.inv(a), -n)
+            if n
+            else np.broadcast_to(np.eye(shape[-1], dtype=dtype_of(a)), shape).copy()
+        )
     result, square = None, a
     while True:
         if n & 1:

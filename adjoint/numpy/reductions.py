@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingRuleError, ShapeError
+from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops import reduce as rd
 from ..ops.broadcast import astype, reshape, sum_
 from ..ops.elementwise import absolute, indicator, square
@@ -17,7 +17,7 @@ from ..ops.index import argsort as argsort_op
 from ..ops.index import take_along_axis
 from ..ops.linalg import svd
 from ..ops.primitive import dtype_of, innermost, normalize_axis, shape_of
-from .dispatch import METHODS, implements, refusal
+from .dispatch import METHODS, implements
 
 
 def _cast(x: Any, dtype: Any) -> Any:
@@ -38,7 +38,9 @@ def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: 
 @implements(np.mean)
 def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """As np.mean."""
-    return rd.mean(_floating(_cast(a, dtype)), axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    return rd.mean(
+        _floating(_cast(a, dtype)), axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims)
+    )
 
 
 @implements(np.var)
@@ -60,7 +62,7 @@ def std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
     *, correction: float | None = None,
 ) -> Any:  # fmt: skip
-    """As np.std: the norm of the centred values over √n, so that its derivative at zero spread is 0, not NaN."""
+    """As np.std: the norm of the centred values over √n; its derivative at zero spread is 0, not NaN."""
     a = _floating(_cast(a, dtype))
     axes = normalize_axis(axis, len(shape_of(a)))
     count = math.prod(shape_of(a)[k] for k in axes)
@@ -81,24 +83,38 @@ def min_(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> A
     return rd.min_(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
 
 
+def _factors(a: Any, dtype: Any) -> Any:
+    """In the dtype of their product: NumPy multiplies booleans and short integers as long ones."""
+    wide = dtype is None and dtype_of(a).kind not in "fc"
+    return _cast(a, np.prod(np.ones(1, dtype_of(a))).dtype if wide else dtype)
+
+
 @implements(np.prod)
 def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-    """As np.prod, as a balanced tree of products: exact derivatives of every order also where factors are zero."""
-    a = _cast(a, dtype if dtype is not None or dtype_of(a).kind in "fc" else np.prod(np.ones(1, dtype_of(a))).dtype)
+    """As np.prod, as a balanced tree of products: exact derivatives also where factors are zero."""
+    a = _factors(a, dtype)
     shape = shape_of(a)
     axes = normalize_axis(axis, len(shape))
     kept = tuple(k for k in range(len(shape)) if k not in axes)
-    a = reshape(np.transpose(a, (*axes, *kept)), shape=(math.prod(shape[k] for k in axes), *(shape[k] for k in kept)))
+    a = reshape(
+        np.transpose(a, (*axes, *kept)), shape=(math.prod(shape[k] for k in axes), *(shape[k] for k in kept))
+    )
     if shape_of(a)[0] == 0:
         return np.prod(np.empty(shape, dtype_of(a)), axis=axes, keepdims=keepdims)
     while (n := shape_of(a)[0]) > 1:
         product = a[: n // 2] * a[n // 2 : 2 * (n // 2)]
         a = np.concatenate([product, a[-1:]]) if n % 2 else product
-    return reshape(a, shape=tuple(1 if k in axes else m for k, m in enumerate(shape) if keepdims or k not in axes))
+    return reshape(
+        a, shape=tuple(1 if k in axes else m for k, m in enumerate(shape) if keepdims or k not in axes)
+    )
 
 
 def _scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
-    return (reshape(a, shape=(math.prod(shape_of(a)),)), 0) if axis is None else (a, normalize_axis(axis, len(shape_of(a)))[0])
+    return (
+        (reshape(a, shape=(math.prod(shape_of(a)),)), 0)
+        if axis is None
+        else (a, normalize_axis(axis, len(shape_of(a)))[0])
+    )
 
 
 @implements(np.cumsum)
@@ -111,7 +127,7 @@ def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) 
 @implements(np.cumprod)
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.cumprod, by products over doubling distances: exact derivatives also where factors are zero."""
-    a, k = _scan_axis(_cast(a, dtype), axis)
+    a, k = _scan_axis(_factors(a, dtype), axis)
     before, n, distance = (slice(None),) * k, shape_of(a)[k], 1
     while distance < n:
         head, tail = a[(*before, slice(distance))], a[(*before, slice(distance, None))]
@@ -127,7 +143,9 @@ def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> An
 
 
 @implements(np.average)
-def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
+def average(
+    a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
     """As np.average."""
     if weights is None:
         result = mean(a, axis, keepdims=keepdims)
@@ -142,27 +160,33 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 
 def _spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
-    """Weights of the averaged axes, in the order in which `axis` names them, in the shape of the whole array."""
+    """Weights, given for the averaged axes in the order of `axis`, in the shape of the whole array."""
     given = shape_of(weights)
     if given != shape:
-        axes = [normalize_axis(k, len(shape))[0] for k in (axis if isinstance(axis, tuple) else (axis,)) if k is not None]
+        axes = [
+            normalize_axis(k, len(shape))[0]
+            for k in (axis if isinstance(axis, tuple) else (axis,))
+            if k is not None
+        ]
         if given != tuple(shape[k] for k in axes):
-            what = f"average needs weights in the shape of the array {shape} or of its averaged axes {axes}, not {given}"
-            raise refusal(ShapeError, what)
+            what = f"average over axis={axis} of {shape} cannot take weights {given}"
+            raise refusal(
+                ShapeError, what, "Weights have the shape of the array, or that of the axes named by axis=."
+            )
         weights = np.transpose(weights, np.argsort(axes))
         weights = np.reshape(weights, tuple(n if k in axes else 1 for k, n in enumerate(shape)))
     return weights + np.zeros(shape, dtype_of(weights))
 
 
 @implements(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
     """As np.sort; each sorted element belongs to the element it came from (ties in the order of argsort)."""
     a, k = _scan_axis(a, axis)
     return take_along_axis(a, argsort_op(a, axis=k, kind=kind, stable=stable), k)
 
 
 @implements(np.argsort)
-def argsort(a: Any, axis: int | None = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+def argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
     """As np.argsort: integers, recorded so that a replay follows the values."""
     return argsort_op(a, axis=axis, kind=kind, stable=stable)
 
@@ -248,14 +272,16 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
 
 
 def logaddexp_reduce(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """log Σ eˣ over `axis`."""
+    """Log Σ eˣ over `axis`."""
     return rd.logsumexp(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
 
 
 def _reducer(ufunc: Any, rule: Any) -> Any:
     """`np.add.reduce(x)` and its like: NumPy reduces the first axis unless told otherwise."""
 
-    def reduce(a: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any) -> Any:
+    def reduce(
+        a: Any, axis: Any = 0, dtype: Any = None, out: None = None, keepdims: bool = False, **options: Any
+    ) -> Any:
         if options:
             what = f"np.{ufunc.__name__}.reduce with {', '.join(f'{name}=' for name in options)} has no rule"
             raise refusal(MissingRuleError, what, "Select with np.where or by indexing before reducing.")
@@ -268,8 +294,12 @@ def _scanner(rule: Any) -> Any:
     return lambda a, axis=0, dtype=None, out=None: rule(a, axis, dtype)
 
 
-METHODS.update({(u, "reduce"): _reducer(u, rule) for u, rule in (
-    (np.add, sum), (np.multiply, prod), (np.maximum, max_), (np.minimum, min_), (np.logaddexp, logaddexp_reduce),
-)})  # fmt: skip
-METHODS.update({(u, "accumulate"): _scanner(rule) for u, rule in ((np.add, cumsum), (np.multiply, cumprod))})
-
+REDUCERS = {
+    np.add: sum,
+    np.multiply: prod,
+    np.maximum: max_,
+    np.minimum: min_,
+    np.logaddexp: logaddexp_reduce,
+}
+METHODS.update({(ufunc, "reduce"): _reducer(ufunc, rule) for ufunc, rule in REDUCERS.items()})
+METHODS.update({(np.add, "accumulate"): _scanner(cumsum), (np.multiply, "accumulate"): _scanner(cumprod)})

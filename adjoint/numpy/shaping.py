@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingRuleError, MutationError, ShapeError
+from ..errors import DTypeError, MissingRuleError, MutationError, ShapeError, refusal
 from ..ops import shape as sh
 from ..ops.broadcast import astype, broadcast_to, reshape
 from ..ops.elementwise import floor, floor_divide, maximum, minimum, remainder, rint, trunc
 from ..ops.elementwise import power as power_op
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem, scatter_add, take_along_axis
-from ..ops.primitive import PRIMITIVES, Recorded, dtype_of, normalize_axis, shape_of
-from .dispatch import METHODS, UFUNCS, enter_plain, implements, refusal, ufunc_rule
+from ..ops.primitive import PRIMITIVES, Recorded, dtype_of, innermost, normalize_axis, shape_of
+from .dispatch import FUNCTIONS, METHODS, UFUNCS, enter_plain, implements, ufunc_rule
 
 enter_plain(
-    "shape", "ndim", "size", "zeros_like", "ones_like", "empty_like", "full_like", "allclose", "isclose", "array_equal", "array_equiv",
-    "count_nonzero", "nonzero", "flatnonzero", "argwhere", "searchsorted", "digitize", "all", "any", "iscomplexobj",
-    "isrealobj", "iscomplex", "isreal", "result_type", "can_cast", "min_scalar_type", "array_repr", "array_str", "array2string",
-    "nanargmax", "nanargmin", "lexsort", "isin", "unique", "histogram", "bincount", "shares_memory", "may_share_memory",
+    "shape", "ndim", "size", "zeros_like", "ones_like", "empty_like", "allclose", "isclose",
+    "array_equal", "array_equiv", "count_nonzero", "nonzero", "flatnonzero", "argwhere", "searchsorted",
+    "digitize", "all", "any", "iscomplexobj", "isrealobj", "iscomplex", "isreal", "result_type",
+    "can_cast", "min_scalar_type", "array_repr", "array_str", "array2string", "nanargmax", "nanargmin",
+    "lexsort", "isin", "shares_memory", "may_share_memory",
 )  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def _axis(axis: Any, x: Any) -> int:
     return normalize_axis(axis, _ndim(x))[0]
 
 
-# ---------------------------------------------------------------------------------------------- shape
+# ------------------------------------------------------------------------------------------------------ shape
 @implements(np.reshape)
 def reshape_(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None) -> Any:
     """As np.reshape."""
@@ -43,11 +44,14 @@ def reshape_(a: Any, /, shape: Any = None, order: str = "C", *, copy: Any = None
         target = tuple(reversed(shape)) if isinstance(shape, (tuple, list)) else shape
         return np.transpose(reshape_(np.transpose(a), target))
     if order != "C":
-        raise refusal(MissingRuleError, f"np.reshape with order={order!r} has no rule", "Pass order='C' or 'F'.")
+        raise refusal(
+            MissingRuleError, f"np.reshape with order={order!r} has no rule", "Pass order='C' or 'F'."
+        )
     sizes = tuple(int(n) for n in shape) if isinstance(shape, (tuple, list)) else (int(shape),)
     if -1 in sizes:
-        known = -math.prod(sizes)
-        sizes = tuple(math.prod(shape_of(a)) // known if n == -1 and known else n for n in sizes)
+        size, known = math.prod(shape_of(a)), -math.prod(sizes)
+        if known > 0 and size % known == 0:  # if not, the primitive says so
+            sizes = tuple(size // known if n == -1 else n for n in sizes)
     return reshape(a, shape=sizes)
 
 
@@ -82,10 +86,12 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """As np.moveaxis."""
     sources, targets = (s if isinstance(s, (tuple, list)) else (s,) for s in (source, destination))
-    if len(sources) != len(targets):
-        raise ShapeError(f"moveaxis: {source} and {destination} must have the same number of axes")
-    normalize_axis(sources, _ndim(a)), normalize_axis(targets, _ndim(a))  # no axis twice
-    moves = {_axis(to, a): _axis(k, a) for k, to in zip(sources, targets, strict=True)}
+    moves = {_axis(to, a): _axis(k, a) for k, to in zip(sources, targets, strict=False)}
+    if not len(sources) == len(targets) == len(moves) == len(set(moves.values())):
+        what = (
+            f"moveaxis needs as many destinations as sources, none of them twice: {source} to {destination}"
+        )
+        raise refusal(ShapeError, what)
     others = iter(k for k in range(_ndim(a)) if k not in moves.values())
     return sh.transpose(a, axes=tuple(moves[k] if k in moves else next(others) for k in range(_ndim(a))))
 
@@ -95,7 +101,9 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """As np.rollaxis."""
     axis, start = _axis(axis, a), start if start >= 0 else start + _ndim(a)
     if not 0 <= start <= _ndim(a):
-        raise ShapeError(f"rollaxis: start={start} is out of range for an array of {_ndim(a)} dimensions")
+        raise refusal(
+            ShapeError, f"rollaxis: start={start} is out of range for an array of {_ndim(a)} dimensions"
+        )
     return moveaxis(a, axis, start - 1 if axis < start else start)
 
 
@@ -116,7 +124,9 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> tuple[Any, ...]:
 def squeeze(a: Any, axis: Any = None) -> Any:
     """As np.squeeze."""
     shape = shape_of(a)
-    axes = tuple(k for k, n in enumerate(shape) if n == 1) if axis is None else normalize_axis(axis, len(shape))
+    axes = (
+        tuple(k for k, n in enumerate(shape) if n == 1) if axis is None else normalize_axis(axis, len(shape))
+    )
     for k in axes:
         if shape[k] != 1:
             raise refusal(ShapeError, f"squeeze: axis {k} of {shape} has {shape[k]} elements, not one")
@@ -159,7 +169,7 @@ def atleast_3d(*arys: Any) -> Any:
     return _at_least(arys[0], 3) if len(arys) == 1 else tuple(_at_least(a, 3) for a in arys)
 
 
-# ---------------------------------------------------------------------------------------------- joining and splitting
+# -------------------------------------------------------------------------------------- joining and splitting
 @implements(np.concatenate)
 def concatenate(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None, *, dtype: Any = None) -> Any:
     """As np.concatenate."""
@@ -167,7 +177,9 @@ def concatenate(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None,
     if axis is None:
         arrays, axis = [ravel(a) for a in arrays], 0
     if not shape_of(arrays[0]):
-        raise refusal(ShapeError, "concatenate needs arrays of at least one dimension", "np.stack joins scalars.")
+        raise refusal(
+            ShapeError, "concatenate needs arrays of at least one dimension", "np.stack joins scalars."
+        )
     z = sh.concatenate(*arrays, axis=_axis(axis, arrays[0]))
     return z if dtype is None else astype(z, dtype=np.dtype(dtype))
 
@@ -261,7 +273,7 @@ def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     return split(ary, indices_or_sections, 2)
 
 
-# ---------------------------------------------------------------------------------------------- moving and repeating
+# --------------------------------------------------------------------------------------- moving and repeating
 @implements(np.flip)
 def flip(m: Any, axis: Any = None) -> Any:
     """As np.flip."""
@@ -300,7 +312,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
 
 
 @implements(np.tile)
-def tile(A: Any, reps: Any) -> Any:  # noqa: N803
+def tile(A: Any, reps: Any) -> Any:
     """As np.tile."""
     reps = tuple(reps) if isinstance(reps, (tuple, list, np.ndarray)) else (reps,)
     ndim = max(_ndim(A), len(reps))
@@ -318,6 +330,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """As np.repeat."""
     if axis is None:
         a, axis = ravel(a), 0
+    axis = _axis(axis, a)
     return take(a, np.repeat(np.arange(shape_of(a)[axis]), repeats), axis)
 
 
@@ -335,7 +348,9 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: 
             return z
         inside = np.pad(np.ones(shape_of(array), bool), widths)
         if _ndim(constant_values):
-            around = np.pad(np.zeros(shape_of(array), dtype_of(array)), widths, constant_values=constant_values)
+            around = np.pad(
+                np.zeros(shape_of(array), dtype_of(array)), widths, constant_values=constant_values
+            )
         else:
             around = astype(constant_values, dtype=dtype_of(array))
         return where_op(inside, z, around)
@@ -347,7 +362,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: 
     return array
 
 
-# ---------------------------------------------------------------------------------------------- indexing
+# --------------------------------------------------------------------------------------------------- indexing
 @implements(np.take)
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Any:
     """As np.take."""
@@ -368,8 +383,13 @@ def take_along_axis_(arr: Any, indices: Any, axis: int | None = -1) -> Any:
     if axis is None:
         arr, axis = ravel(arr), 0
     if _ndim(arr) != _ndim(indices):
-        what = f"take_along_axis needs indices with as many dimensions as the array: {shape_of(arr)} and {shape_of(indices)}"
-        raise refusal(ShapeError, what, "np.expand_dims gives them the missing axis; np.take takes one index list for all.")
+        shapes = f"{shape_of(arr)} and {shape_of(indices)}"
+        what = f"take_along_axis needs indices with as many dimensions as the array: {shapes}"
+        raise refusal(
+            ShapeError,
+            what,
+            "np.expand_dims gives them the missing axis; np.take takes one index list for all.",
+        )
     return take_along_axis(arr, indices, _axis(axis, arr))
 
 
@@ -404,7 +424,9 @@ def diag(v: Any, k: int = 0) -> Any:
     if _ndim(v) == 2:
         return diagonal(v, k)
     if _ndim(v) != 1:
-        raise refusal(ShapeError, f"diag needs a vector or a matrix, not {shape_of(v)}", "np.diagonal works on stacks.")
+        raise refusal(
+            ShapeError, f"diag needs a vector or a matrix, not {shape_of(v)}", "np.diagonal works on stacks."
+        )
     n = shape_of(v)[0]
     rows = np.arange(n) + max(0, -k)
     return scatter_add(v, rows, rows + k, template=(ARRAY, ARRAY), shape=(n + abs(k), n + abs(k)))
@@ -434,7 +456,7 @@ def triu(m: Any, k: int = 0) -> Any:
     return where_op(np.tri(*shape_of(m)[-2:], k=k - 1, dtype=bool), 0.0, m)
 
 
-# ---------------------------------------------------------------------------------------------- choice and rounding
+# ---------------------------------------------------------------------------------------- choice and rounding
 @implements(np.where)
 def where(condition: Any, /, *branches: Any) -> Any:
     """As np.where with both branches."""
@@ -442,14 +464,18 @@ def where(condition: Any, /, *branches: Any) -> Any:
         return np.nonzero(condition)
     if len(branches) == 1:
         raise ValueError("either both or neither of x and y should be given")
-    condition, *branches = (np.asarray(b) if isinstance(b, (list, tuple)) else b for b in (condition, *branches))
+    condition, *branches = (
+        np.asarray(b) if isinstance(b, (list, tuple)) else b for b in (condition, *branches)
+    )
     if dtype_of(condition).kind != "b":
         condition = condition != 0
     return where_op(condition, *branches)
 
 
 @implements(np.clip)
-def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Any:
+def clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None
+) -> Any:
     """As np.clip; at a bound that is reached, half the derivative (as maximum and minimum have it)."""
     lower, upper = a_min if a_min is not None else min, a_max if a_max is not None else max
     a = a if lower is None else maximum(a, lower)
@@ -473,6 +499,10 @@ def fix(x: Any, out: Any = None) -> Any:
 @implements(np.real)
 def real(val: Any) -> Any:
     """The value itself: Variables are real."""
+    if dtype_of(val).kind == "c":
+        raise refusal(
+            DTypeError, "complex values have no rules yet", "Compute real and imaginary parts as real arrays."
+        )
     return val
 
 
@@ -482,6 +512,41 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     return a
 
 
+@implements(np.full_like)
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
+) -> Any:
+    """As np.full_like; the value may be recorded."""
+    shape = shape_of(a) if shape is None else shape
+    return broadcast_to_(astype(fill_value, dtype=np.dtype(dtype or dtype_of(a))), shape)
+
+
+@implements(np.bincount)
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """As np.bincount; linear in the weights."""
+    x = np.asarray(innermost(x))
+    counts = np.bincount(x, minlength=minlength)
+    if weights is None:
+        return counts
+    if shape_of(weights) != x.shape:
+        raise refusal(ShapeError, f"bincount needs one weight per element: {x.shape} and {shape_of(weights)}")
+    return scatter_add(astype(weights, dtype=np.dtype(np.float64)), x, template=(ARRAY,), shape=counts.shape)
+
+
+@implements(np.unique)
+def unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
+    axis: int | None = None,
+) -> Any:  # fmt: skip
+    """As np.unique; each value belongs to its first occurrence."""
+    _, index, inverse, counts = np.unique(innermost(ar), True, True, True, axis)
+    values = take(ar, index, axis)
+    extras = [
+        x for x, asked in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if asked
+    ]
+    return (values, *extras) if extras else values
+
+
 @implements(np.diff)
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """As np.diff."""
@@ -489,7 +554,9 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         raise ValueError(f"order must be non-negative but got {n}")
     axis = _axis(axis, a)
     edge = tuple(1 if k == axis else m for k, m in enumerate(shape_of(a)))
-    parts = [broadcast_to(p, shape=edge) if p is not None and not _ndim(p) else p for p in (prepend, a, append)]
+    parts = [
+        broadcast_to(p, shape=edge) if p is not None and not _ndim(p) else p for p in (prepend, a, append)
+    ]
     if n and len(parts := [p for p in parts if p is not None]) > 1:
         a = concatenate(parts, axis)
     before = (slice(None),) * axis
@@ -500,7 +567,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 @implements(np.linspace)
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, axis: int = 0,
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
+    axis: int = 0,
 ) -> Any:  # fmt: skip
     """As np.linspace."""
     difference = stop - start
@@ -513,7 +581,7 @@ def linspace(
 
 UFUNCS[np.divmod] = lambda x, y: (floor_divide(x, y), remainder(x, y))
 UFUNCS[np.modf] = lambda x: (x - trunc(x), trunc(x))
-UFUNCS[np.conjugate] = lambda x: x
+UFUNCS[np.conjugate] = real
 UFUNCS[np.float_power] = lambda x, y: astype(power_op(x, y), dtype=np.dtype(np.float64))
 
 
@@ -527,16 +595,26 @@ def _outer(rule: Any) -> Any:
     return outer
 
 
-def _refuse_at(ufunc: Any) -> Any:
-    def at(*args: Any) -> Any:
-        what = f"np.{ufunc.__name__}.at would change an array in place and lose a derivative"
-        raise refusal(MutationError, what, "Write x = x.at[index].add(v), .subtract, .multiply, .divide or .set.")
+def _refuse_to_write(name: str) -> Any:
+    """For what changes an array in place: its derivative would be lost silently."""
 
-    return at
+    def write(*args: Any, **options: Any) -> Any:
+        what = f"np.{name} would change an array in place and lose a derivative"
+        raise refusal(
+            MutationError,
+            what,
+            "Write x = x.at[index].set(v), .add, .subtract, .multiply or .divide; or np.where.",
+        )
+
+    return write
 
 
+FUNCTIONS.update(
+    (f, _refuse_to_write(f.__name__))
+    for f in (np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis)
+)
 for _name in PRIMITIVES:
     if isinstance(_ufunc := getattr(np, _name, None), np.ufunc):
-        METHODS[_ufunc, "at"] = _refuse_at(_ufunc)
+        METHODS[_ufunc, "at"] = _refuse_to_write(f"{_name}.at")
         if _ufunc.nin == 2 and _ufunc.nout == 1 and _ufunc.signature is None:
             METHODS[_ufunc, "outer"] = _outer(ufunc_rule(_ufunc))

@@ -18,7 +18,9 @@ class Sum(Linear):
         return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
 
     def value(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
-        return np.sum(x, axis=axis, keepdims=keepdims, dtype=dtype_of(x) if dtype_of(x).kind in "fc" else None)
+        return np.sum(
+            x, axis=axis, keepdims=keepdims, dtype=dtype_of(x) if dtype_of(x).kind in "fc" else None
+        )
 
     def transpose(self, lam: Any, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
         return broadcast_to(expand(lam, shape_of(x), axis, keepdims), shape=shape_of(x))
@@ -36,7 +38,10 @@ class BroadcastTo(Linear):
     name = "broadcast_to"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((3, 1)),), {"shape": (2, 3, 4)}), ((rng.standard_normal(()),), {"shape": (2,)})]
+        return [
+            ((rng.standard_normal((3, 1)),), {"shape": (2, 3, 4)}),
+            ((rng.standard_normal(()),), {"shape": (2,)}),
+        ]
 
     def value(self, x: Any, shape: tuple[int, ...]) -> Any:
         return np.broadcast_to(x, shape)
@@ -101,7 +106,7 @@ def expand(z: Any, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool
 
 
 def fit(contribution: Any, x: Any) -> Any:
-    """A contribution to λ of x, with broadcasting summed away and promotion undone: exactly x's shape and dtype.
+    """A contribution to λ of x, broadcasting summed away and promotion undone: exactly x's shape and dtype.
 
     Integers and booleans carry no multiplier: None.
     """
@@ -118,11 +123,14 @@ def _refit(contribution: Any, target: tuple[int, ...], kind: np.dtype[Any]) -> A
         return None
     shape = shape_of(contribution)
     if shape != target:
+        if len(shape) < len(target):  # x was written to a smaller place: its leading axes have length one
+            shape = (1,) * (len(target) - len(shape)) + shape
+            contribution = reshape(contribution, shape=shape)
         lead = len(shape) - len(target)
         summed = tuple(range(lead)) + tuple(
             k + lead for k, n in enumerate(target) if n == 1 and shape[k + lead] != 1
         )
-        if lead >= 0 and summed:
+        if summed:
             contribution = sum_(contribution, axis=summed, keepdims=False)
         if shape_of(contribution) != target:
             same_size = np.prod(shape_of(contribution), dtype=int) == np.prod(target, dtype=int)
@@ -137,4 +145,3 @@ def broadcast_tangent(t: Any, z: Any) -> Any:
     if shape_of(t) != shape_of(z):
         t = broadcast_to(t, shape=shape_of(z))
     return t if dtype_of(t) == dtype_of(z) else astype(t, dtype=dtype_of(z))
-

@@ -1,6 +1,6 @@
 """Indexing: reading `x[i]`, its transpose `scatter_add`, and the functional writes behind `x.at[i]`.
 
-An index is split into a hashable template (integers, slices, None, Ellipsis, and the mark ARRAY) and the arrays
+An index is split into a hashable template (integers, slices, None, Ellipsis, the mark ARRAY) and the arrays
 that replace the marks. The arrays are operands, not parameters: they may be recorded themselves.
 """
 

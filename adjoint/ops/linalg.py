@@ -104,7 +104,7 @@ def reshape_to(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 class Einsum(Primitive):
-    """z = einsum; explicit subscripts, no ellipsis, no letter twice in one operand (the front end sees to it)."""
+    """z = einsum; explicit subscripts, no ellipsis, no letter twice in an operand (the front end's work)."""
 
     name = "einsum"
 
@@ -257,7 +257,7 @@ solve_triangular = register(SolveTriangular())
 
 
 class Triangle(Linear):
-    """z = the lower (upper) triangle of x, without `offset` diagonals from the main one on; zeros elsewhere."""
+    """z = the lower (upper) triangle of x, without `offset` diagonals from the main one on."""
 
     name = "triangle"
 
@@ -443,7 +443,7 @@ det = register(Det())
 def smallest_directions(a: Any) -> tuple[Any, Any] | None:
     """Singular vectors u, v (…, n, k) along which a plain matrix is singular or nearly so; None if it is not.
 
-    det a · a⁻ᵀ loses digits in proportion to the condition number, its derivative to the square: 1e5 is the limit.
+    det a · a⁻ᵀ loses digits with the condition number, its derivative with the square: 1e5 is the limit.
     """
     size = np.max(np.abs(a), axis=(-2, -1), keepdims=True)
     scaled = a / np.where(size == 0, 1, size)

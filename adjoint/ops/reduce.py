@@ -1,4 +1,4 @@
-"""Reductions and scans along axes. `axis` is always a sorted tuple of non-negative ints (one int for a scan)."""
+"""Reductions and scans along axes. `axis` is a sorted tuple of non-negative ints (one int for a scan)."""
 
 from __future__ import annotations
 
@@ -58,17 +58,28 @@ class Extremum(Primitive):
         attained = indicator_of(x == expand(z, shape_of(x), axis, keepdims), x)
         return attained / sum_(attained, axis=axis, keepdims=True)
 
-    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False) -> Any:
+    def tangent(
+        self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False
+    ) -> Any:
         return sum_(self._weights(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
 
     def adjoint(
-        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: Axis, keepdims: bool = False
+        self,
+        args: Sequence[Any],
+        z: Any,
+        lam: Any,
+        wanted: Sequence[bool],
+        axis: Axis,
+        keepdims: bool = False,
     ) -> Sequence[Any]:
         x = args[0]
         return (self._weights(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
-        return f"{self.name} over axes {params['axis']} of {shape_of(args[0])}: {error}", "It has no value over nothing."
+        return (
+            f"{self.name} over axes {params['axis']} of {shape_of(args[0])}: {error}",
+            "It has no value over nothing.",
+        )
 
 
 max_ = register(Extremum("max", np.max))
@@ -95,11 +106,19 @@ class LogSumExp(Primitive):
         z = expand(z, shape_of(x), axis, keepdims)
         return exp(x - where(z == -np.inf, 0, z))  # all x = −inf: weights 0, not NaN
 
-    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False) -> Any:
+    def tangent(
+        self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False
+    ) -> Any:
         return sum_(self._softmax(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
 
     def adjoint(
-        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: Axis, keepdims: bool = False
+        self,
+        args: Sequence[Any],
+        z: Any,
+        lam: Any,
+        wanted: Sequence[bool],
+        axis: Axis,
+        keepdims: bool = False,
     ) -> Sequence[Any]:
         x = args[0]
         return (self._softmax(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
@@ -132,11 +151,19 @@ class Norm(Primitive):
         z = expand(z, shape_of(x), axis, keepdims)
         return x * where(z == 0, 0, reciprocal(where(z == 0, 1, z)))  # 0 at the kink, to every order
 
-    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False) -> Any:
+    def tangent(
+        self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False
+    ) -> Any:
         return sum_(self._direction(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
 
     def adjoint(
-        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], axis: Axis, keepdims: bool = False
+        self,
+        args: Sequence[Any],
+        z: Any,
+        lam: Any,
+        wanted: Sequence[bool],
+        axis: Axis,
+        keepdims: bool = False,
     ) -> Sequence[Any]:
         x = args[0]
         return (self._direction(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
@@ -157,7 +184,9 @@ class CumSum(Linear):
         return [((rng.standard_normal((3, 4)),), {"axis": 0})]
 
     def value(self, x: Any, axis: int) -> Any:
-        return np.cumsum(x, axis=axis, dtype=np.asarray(x).dtype if np.asarray(x).dtype.kind in "fc" else None)
+        return np.cumsum(
+            x, axis=axis, dtype=np.asarray(x).dtype if np.asarray(x).dtype.kind in "fc" else None
+        )
 
     def transpose(self, lam: Any, x: Any, axis: int) -> Any:
         return flip(cumsum(flip(lam, axis=(axis,)), axis=axis), axis=(axis,))

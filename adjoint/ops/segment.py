@@ -25,8 +25,8 @@ def check_offsets(x: Any, offsets: Any) -> np.ndarray:
     offsets = np.asarray(offsets)
     rows = shape_of(x)[0] if shape_of(x) else -1
     if (
-        offsets.ndim != 1 or offsets.size < 1 or offsets.dtype.kind not in "iu" or offsets[0] != 0 or offsets[-1] != rows
-        or (np.diff(offsets) < 0).any()
+        offsets.ndim != 1 or offsets.size < 1 or offsets.dtype.kind not in "iu"
+        or offsets[0] != 0 or offsets[-1] != rows or (np.diff(offsets) < 0).any()
     ):  # fmt: skip
         listed = np.array2string(offsets, threshold=8)
         what = f"offsets must be integers that rise from 0 to len(x) = {rows}: got {offsets.dtype} {listed}"

@@ -118,7 +118,7 @@ SHAPING: list[Case] = [
     case("tile short", lambda x: np.tile(x, (2,)), (2, 3)),
     case("tile none", lambda x: np.tile(x, (0, 2)), (2, 3)),
     case("repeat", lambda x: np.repeat(x, 2), (2, 3)),
-    case("repeat axis", lambda x: np.repeat(x, [1, 0, 3], axis=-1), (2, 3)),
+    case("repeat axis", lambda x: np.repeat(x, np.array([1, 0, 3]), axis=-1), (2, 3)),
     case("repeat method", lambda x: x.repeat(2, 0), (2, 3)),
     case("pad", lambda x: np.pad(x, 1), (2, 3)),
     case("pad widths", lambda x: np.pad(x, ((1, 0), (2, 3))), (2, 3)),
@@ -134,7 +134,7 @@ SHAPING: list[Case] = [
     case("take", lambda x: np.take(x, [0, 2, 2, -1]), (2, 3)),
     case("take axis", lambda x: np.take(x, [[0, 1], [1, 1]], axis=1), (2, 3)),
     case("take int", lambda x: np.take(x, 1, axis=0), (2, 3)),
-    case("take wrap", lambda x: np.take(x, [5, -4], axis=1, mode="wrap"), (2, 3)),
+    case("take wrap", lambda x: np.take(x, np.array([5, -4]), axis=1, mode="wrap"), (2, 3)),
     case("take clip", lambda x: np.take(x, [5, -4], axis=1, mode="clip"), (2, 3)),
     case("take method", lambda x: x.take([1, 1], 0), (2, 3)),
     case("take_along_axis", lambda x: np.take_along_axis(x, BATCH, axis=1), (2, 3)),
@@ -185,9 +185,20 @@ SHAPING: list[Case] = [
     case("add.outer", lambda x, y: np.add.outer(x, y), (2, 3), (4,)),
     case("multiply.outer", lambda x, y: np.multiply.outer(x, y), (3,), (2, 2)),
     case("subtract.outer", lambda x, y: np.subtract.outer(x, y), (3,), (2, 2)),
+    case("full_like", lambda x, y: anp.full_like(x, y) * np.full_like(x, 2.0), (2, 3), ()),
+    case("full_like shape", lambda x, y: anp.full_like(x, y, shape=(4, 2)), (3,), (2,)),
+    case("bincount", lambda w: np.bincount([0, 2, 2, 5], w, minlength=8).astype(w.dtype), (4,)),
+    case("unique", lambda x: np.unique(np.append(x, x)), (4,)),
+    case("unique counts", lambda x: np.unique(np.append(x, x[:1]), return_counts=True)[0], (4,)),
+    case("array", lambda x, y: anp.array([[x[0], 2.0], [y, x[1]]]), (2,), ()),
+    case("array of arrays", lambda x, y: anp.array((x, [1.0, 2.0], y), ndmin=3), (2,), (2,)),
+    case("asarray", lambda x, y: anp.asarray([x, y]) * anp.asarray(x), (2,), (2,)),
+    case("full", lambda x: anp.full((3, 2), x), (2,)),
+    case("full list", lambda x, y: anp.full((3, 2), [x, y]), (), ()),
+    case("full int", lambda x: anp.full(3, x), ()),
     case("astype", lambda x: x.astype(np.float32).astype(x.dtype) * 0 + x, (3,)),
     case("add list", lambda x: np.add(x, [1, 2, 3]) * np.multiply([[2.0], [3.0]], x), (3,)),
-]  # fmt: skip
+]
 
 INDEXING: list[Case] = [
     case("x[int]", lambda x: x[1], (4, 3)),
@@ -238,21 +249,32 @@ INDEXING: list[Case] = [
     case("subtract at", lambda x, v: written(x, v, np.array([1, 1, 0]), "subtract"), (3,), (3,)),
     case("multiply at", lambda x, v: written(x, v, np.array([1, 0]), "multiply"), (3,), (2,)),
     case("divide at", lambda x, v: written(x, v, slice(2), "divide"), (3,), positive(2)),
-]  # fmt: skip
+]
 
 REDUCTIONS: list[Case] = [
     *(
         case(f"{f.__name__} {label}", lambda x, f=f, options=options: f(x, **options), (2, 3, 4))
         for f in (np.sum, np.mean, np.var, np.std, np.max, np.min, np.prod, np.ptp)
         for label, options in {
-            "all": {}, "axis": {"axis": 1}, "negative": {"axis": -1, "keepdims": True},
-            "axes": {"axis": (0, -1)}, "keepdims": {"keepdims": True}, "no axes": {"axis": ()},
+            "all": {},
+            "axis": {"axis": 1},
+            "negative": {"axis": -1, "keepdims": True},
+            "axes": {"axis": (0, -1)},
+            "keepdims": {"keepdims": True},
+            "no axes": {"axis": ()},
         }.items()
         if not (f is np.std and label == "no axes")  # a spread of nothing: its kink
     ),
-    *(case(f"{f.__name__} 0-d", lambda x, f=f: f(x) * x, ()) for f in (np.sum, np.mean, np.var, np.max, np.prod)),
+    *(
+        case(f"{f.__name__} 0-d", lambda x, f=f: f(x) * x, ())
+        for f in (np.sum, np.mean, np.var, np.max, np.prod)
+    ),
     *(case(f"{f.__name__} of nothing", lambda x, f=f: f(x), (0, 3)) for f in (np.sum, np.prod)),
-    *(case(f"{f.__name__} empty rows", lambda x, f=f: f(x, axis=1), (0, 3)) for f in (np.sum, np.mean, np.max, np.min, np.prod, np.ptp)),
+    *(
+        case(f"{f.__name__} empty rows", lambda x, f=f: f(x, axis=1), (0, 3))
+        for f in (np.sum, np.mean, np.max, np.min, np.prod, np.ptp)
+    ),
+    case("amax amin", lambda x: np.amax(x, 0) * np.amin(x, 0), (3, 4)),
     case("sum empty axis", lambda x: np.sum(x, axis=0), (0, 3)),
     case("prod empty axis", lambda x: np.prod(x, axis=0, keepdims=True), (0, 3)),
     case("sum of array", lambda x, y: np.sum(anp.array([x, y]), axis=0), (3,), (3,)),
@@ -260,7 +282,11 @@ REDUCTIONS: list[Case] = [
     case("var correction", lambda x: np.var(x, correction=1), (4, 3)),
     case("std ddof", lambda x: np.std(x, ddof=1, keepdims=True), (4, 3)),
     case("sum float32", lambda x: np.sum(x, dtype=np.float64).astype(x.dtype), (3,)),
-    case("sum methods", lambda x: x.sum() + x.mean(0) * x.var(axis=0) - x.std(0) + x.max() + x.min(0) + x.prod(0), (3, 4)),
+    case(
+        "sum methods",
+        lambda x: x.sum() + x.mean(0) * x.var(axis=0) - x.std(0) + x.max() + x.min(0) + x.prod(0),
+        (3, 4),
+    ),
     case("add.reduce", lambda x: np.add.reduce(x), (3, 4)),
     case("add.reduce None", lambda x: np.add.reduce(x, axis=None), (3, 4)),
     case("add.reduce axes", lambda x: np.add.reduce(x, axis=(0, 1), keepdims=True), (3, 4)),
@@ -285,7 +311,12 @@ REDUCTIONS: list[Case] = [
     case("average", lambda x: np.average(x, axis=1), (3, 4)),
     case("average weights", lambda x, w: np.average(x, weights=w), (3, 4), positive(3, 4)),
     case("average axis", lambda x, w: np.average(x, axis=0, weights=w), (3, 4), positive(3)),
-    case("average returned", lambda x, w: np.average(x, axis=-1, weights=w, returned=True, keepdims=True), (3, 4), positive(4)),
+    case(
+        "average returned",
+        lambda x, w: np.average(x, axis=-1, weights=w, returned=True, keepdims=True),
+        (3, 4),
+        positive(4),
+    ),
     case("average axes", lambda x, w: np.average(x, axis=(0, 2), weights=w), (2, 3, 4), positive(2, 4)),
     case("average plain weights", lambda x: np.average(x, axis=0, weights=[1, 2, 3]), (3, 4)),
     case("average no weights", lambda x: np.average(x, axis=0, returned=True)[0], (3, 4)),
@@ -296,15 +327,29 @@ REDUCTIONS: list[Case] = [
     case("sort empty", lambda x: np.sort(x), (3, 0)),
     case("norm", lambda x: np.linalg.norm(x), (3, 4)),
     case("norm 3-d", lambda x: np.linalg.norm(x, keepdims=True), (2, 3, 4)),
-    *(case(f"norm vector {p}", lambda x, p=p: np.linalg.norm(x, p), (5,)) for p in (None, 1, 2, 3, 2.5, -1, np.inf, -np.inf)),
+    *(
+        case(f"norm vector {p}", lambda x, p=p: np.linalg.norm(x, p), (5,))
+        for p in (None, 1, 2, 3, 2.5, -1, np.inf, -np.inf)
+    ),
     case("norm vector 0", lambda x: np.linalg.norm(x, 0) * x, (5,)),
-    *(case(f"norm axis {p}", lambda x, p=p: np.linalg.norm(x, p, axis=0, keepdims=True), (3, 4)) for p in (None, 1, 3, np.inf)),
-    *(case(f"norm matrix {p}", lambda x, p=p: np.linalg.norm(x, p), (3, 4)) for p in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)),
-    *(case(f"norm axes {p}", lambda x, p=p: np.linalg.norm(x, p, axis=(2, 0)), (3, 2, 4)) for p in (None, "fro", "nuc", 1, 2, np.inf)),
+    *(
+        case(f"norm axis {p}", lambda x, p=p: np.linalg.norm(x, p, axis=0, keepdims=True), (3, 4))
+        for p in (None, 1, 3, np.inf)
+    ),
+    *(
+        case(f"norm matrix {p}", lambda x, p=p: np.linalg.norm(x, p), (3, 4))
+        for p in ("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
+    ),
+    *(
+        case(f"norm axes {p}", lambda x, p=p: np.linalg.norm(x, p, axis=(2, 0)), (3, 2, 4))
+        for p in (None, "fro", "nuc", 1, 2, np.inf)
+    ),
     case("norm axes keepdims", lambda x: np.linalg.norm(x, "nuc", axis=(-1, 0), keepdims=True), (3, 2, 4)),
     case("norm axes 1 keepdims", lambda x: np.linalg.norm(x, 1, axis=(-1, 0), keepdims=True), (3, 2, 4)),
     case("vector_norm", lambda x: np.linalg.vector_norm(x), (3, 4)),
-    case("vector_norm axes", lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=3, keepdims=True), (2, 3, 4)),
+    case(
+        "vector_norm axes", lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=3, keepdims=True), (2, 3, 4)
+    ),
     case("matrix_norm", lambda x: np.linalg.matrix_norm(x, ord="nuc"), (2, 3, 4)),
     case("logsumexp", lambda x: rd.logsumexp(x, axis=(0, 1)), (3, 4)),
     case("logsumexp axis", lambda x: rd.logsumexp(x, axis=(1,), keepdims=True), (2, 3, 4)),
@@ -312,9 +357,13 @@ REDUCTIONS: list[Case] = [
     case("segment_sum", lambda x: sg.segment_sum(x, OFFSETS), (6, 2)),
     case("segment_max", lambda x: sg.segment_max(x, OFFSETS[[0, 1, 3, 4]]), (6, 2)),
     case("segment_logsumexp", lambda x: sg.segment_logsumexp(x, OFFSETS[[0, 1, 3, 4]]), (6, 2)),
-    case("segment_logsumexp vector", lambda x: sg.segment_logsumexp(800 * x, OFFSETS[[0, 1, 3, 4]]), positive(6)),
+    case(
+        "segment_logsumexp vector",
+        lambda x: sg.segment_logsumexp(800 * x, OFFSETS[[0, 1, 3, 4]]),
+        positive(6),
+    ),
     case("segment nothing", lambda x: sg.segment_sum(x, np.array([0])), (0, 2)),
-]  # fmt: skip
+]
 
 PRODUCTS: list[Case] = [
     *(
@@ -328,8 +377,17 @@ PRODUCTS: list[Case] = [
     case("matmul reflected", lambda x: np.ones((2, 3)) @ x, (3, 2)),
     *(
         case(f"dot {a} {b}", lambda x, y: np.dot(x, y), a, b)
-        for a, b in (((), (3,)), ((3,), ()), ((4,), (4,)), ((3, 4), (4,)), ((3, 4), (4, 2)), ((2, 3, 4), (4,)),
-                     ((2, 3, 4), (5, 4, 2)), ((4,), (5, 4, 2)), ((2, 3, 4), (4, 2)))
+        for a, b in (
+            ((), (3,)),
+            ((3,), ()),
+            ((4,), (4,)),
+            ((3, 4), (4,)),
+            ((3, 4), (4, 2)),
+            ((2, 3, 4), (4,)),
+            ((2, 3, 4), (5, 4, 2)),
+            ((4,), (5, 4, 2)),
+            ((2, 3, 4), (4, 2)),
+        )
     ),
     case("dot list", lambda x: np.dot([1.0, 2.0, 3.0], x) + np.dot(x, [1, 2, 3]), (3,)),
     case("dot method", lambda x: x.dot(x.T), (3, 4)),
@@ -357,48 +415,106 @@ PRODUCTS: list[Case] = [
     *(
         case(f"einsum {subscripts} {shapes}", lambda *xs, s=subscripts: np.einsum(s, *xs), *shapes)
         for subscripts, *shapes in (
-            ("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk", (2, 3), (3, 4)), ("ba", (2, 3)), ("ij->ji", (2, 3)), ("ij->", (2, 3)),
-            ("ij->j", (2, 3)), ("ii->i", (3, 3)), ("ii", (3, 3)), ("iij->ij", (3, 3, 2)), ("iji->j", (3, 2, 3)), ("ii,i->", (3, 3), (3,)),
-            ("ij,kl->il", (2, 3), (4, 2)), ("ij,j->i", (2, 3), (3,)), ("i,i->", (3,), (3,)), ("i,j->ij", (2,), (3,)), ("i,j", (2,), (3,)),
-            ("bij,bjk->bik", (2, 3, 4), (2, 4, 2)), ("...ij,...jk->...ik", (5, 2, 3), (3, 4)), ("...ij,...jk", (2, 1, 2, 3), (5, 3, 4)),
-            ("i...->...", (2, 3)), ("...i,...i", (4, 3), (3,)), ("...", (2, 3)), ("...i->i...", (2, 3, 4)), ("i...,j...->ij...", (2, 3), (4, 1)),
-            ("ij,jk,kl->il", (2, 3), (3, 4), (4, 2)), ("i,j,k->", (2,), (3,), (4,)), ("ij,ij,j->i", (2, 3), (2, 3), (3,)),
-            ("ij,jk->ik", (2, 1), (3, 4)), ("ij,ij->ij", (1, 3), (2, 3)), ("ij,ij->i", (2, 1), (2, 3)), ("...i,...i->...i", (1, 3), (4, 1)),
-            (",i->i", (), (3,)), ("ij,->ij", (2, 3), ()), ("->", ()), (" i j , j k -> i k ", (2, 3), (3, 4)), ("iI,Ij->ij", (2, 3), (3, 4)),
-            ("ij,jk->ik", (2, 0), (0, 4)), ("ij->i", (0, 3)), ("ab,bc,cd,de->ae", (2, 3), (3, 2), (2, 3), (3, 2)),
+            ("ij,jk->ik", (2, 3), (3, 4)),
+            ("ij,jk", (2, 3), (3, 4)),
+            ("ba", (2, 3)),
+            ("ij->ji", (2, 3)),
+            ("ij->", (2, 3)),
+            ("ij->j", (2, 3)),
+            ("ii->i", (3, 3)),
+            ("ii", (3, 3)),
+            ("iij->ij", (3, 3, 2)),
+            ("iji->j", (3, 2, 3)),
+            ("ii,i->", (3, 3), (3,)),
+            ("ij,kl->il", (2, 3), (4, 2)),
+            ("ij,j->i", (2, 3), (3,)),
+            ("i,i->", (3,), (3,)),
+            ("i,j->ij", (2,), (3,)),
+            ("i,j", (2,), (3,)),
+            ("bij,bjk->bik", (2, 3, 4), (2, 4, 2)),
+            ("...ij,...jk->...ik", (5, 2, 3), (3, 4)),
+            ("...ij,...jk", (2, 1, 2, 3), (5, 3, 4)),
+            ("i...->...", (2, 3)),
+            ("...i,...i", (4, 3), (3,)),
+            ("...", (2, 3)),
+            ("...i->i...", (2, 3, 4)),
+            ("i...,j...->ij...", (2, 3), (4, 1)),
+            ("ij,jk,kl->il", (2, 3), (3, 4), (4, 2)),
+            ("i,j,k->", (2,), (3,), (4,)),
+            ("ij,ij,j->i", (2, 3), (2, 3), (3,)),
+            ("ij,jk->ik", (2, 1), (3, 4)),
+            ("ij,ij->ij", (1, 3), (2, 3)),
+            ("ij,ij->i", (2, 1), (2, 3)),
+            ("...i,...i->...i", (1, 3), (4, 1)),
+            (",i->i", (), (3,)),
+            ("ij,->ij", (2, 3), ()),
+            ("->", ()),
+            (" i j , j k -> i k ", (2, 3), (3, 4)),
+            ("iI,Ij->ij", (2, 3), (3, 4)),
+            ("ij,jk->ik", (2, 0), (0, 4)),
+            ("ij->i", (0, 3)),
+            ("ab,bc,cd,de->ae", (2, 3), (3, 2), (2, 3), (3, 2)),
         )
     ),
     case("einsum lists", lambda x, y: np.einsum(x, [0, 1], y, [1, 2], [0, 2]), (2, 3), (3, 4)),
     case("einsum lists implicit", lambda x, y: np.einsum(x, [0, 1], y, [1, 2]), (2, 3), (3, 4)),
     case("einsum lists ellipsis", lambda x: np.einsum(x, [..., 0], [0, ...]), (2, 3, 4)),
-    case("einsum optimize", lambda x, y: np.einsum("ij,jk,k->i", x, y, np.ones(4), optimize=True), (2, 3), (3, 4)),
+    case(
+        "einsum optimize",
+        lambda x, y: np.einsum("ij,jk,k->i", x, y, np.ones(4), optimize=True),
+        (2, 3),
+        (3, 4),
+    ),
     case("einsum same twice", lambda x: np.einsum("ij,ij->", x, x), (2, 3)),
     case("cross", lambda x, y: np.cross(x, y), (2, 3), (2, 3)),
     case("cross spread", lambda x, y: np.cross(x, y), (2, 3), (3,)),
     case("cross axes", lambda x, y: np.cross(x, y, axisa=0, axisb=1, axisc=0), (3, 2), (2, 3)),
     case("cross axis", lambda x, y: np.cross(x, y, axis=0), (3, 2), (3, 2)),
     case("linalg.cross", lambda x, y: np.linalg.cross(x, y), (2, 3), (2, 3)),
-]  # fmt: skip
+]
 
 LINALG: list[Case] = [
     *(
         case(f"solve {a} {b}", lambda x, y: np.linalg.solve(x, y), invertible(*a), b)
-        for a, b in (((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (3,)), ((2, 3, 3), (2, 3, 1)), ((2, 3, 3), (3, 2)), ((3, 3), (2, 3, 2)),
-                     ((2, 1, 3, 3), (4, 3, 2)), ((0, 0), (0,)), ((0, 3, 3), (3, 2)))
+        for a, b in (
+            ((3, 3), (3,)),
+            ((3, 3), (3, 2)),
+            ((2, 3, 3), (3,)),
+            ((2, 3, 3), (2, 3, 1)),
+            ((2, 3, 3), (3, 2)),
+            ((3, 3), (2, 3, 2)),
+            ((2, 1, 3, 3), (4, 3, 2)),
+            ((0, 0), (0,)),
+            ((0, 3, 3), (3, 2)),
+        )
     ),
     case("solve symmetric part", lambda x: np.linalg.solve(x + x.T, np.ones(3)), invertible(3, 3)),
-    *(case(f"inv {s}", lambda x: np.linalg.inv(x), invertible(*s)) for s in ((3, 3), (2, 3, 3), (1, 1), (0, 3, 3))),
-    *(case(f"det {s}", lambda x: np.linalg.det(x), invertible(*s)) for s in ((3, 3), (2, 3, 3), (1, 1), (0, 0), (0, 2, 2))),
+    *(
+        case(f"inv {s}", lambda x: np.linalg.inv(x), invertible(*s))
+        for s in ((3, 3), (2, 3, 3), (1, 1), (0, 3, 3))
+    ),
+    *(
+        case(f"det {s}", lambda x: np.linalg.det(x), invertible(*s))
+        for s in ((3, 3), (2, 3, 3), (1, 1), (0, 0), (0, 2, 2))
+    ),
     case("det negative", lambda x: np.linalg.det(x), np.array([[1.0, 2.0], [3.0, 1.0]])),
     case("det rank n−1", lambda x: np.linalg.det(x), np.array([[1.0, 2, 3], [4, 5, 6], [5, 7, 9]])),
     case("det rank n−2", lambda x: np.linalg.det(x), np.outer([1.0, 2, 3], [1.0, -1, 2])),
     case("det zero 3", lambda x: np.linalg.det(x), np.zeros((3, 3))),
     case("det zero 2", lambda x: np.linalg.det(x), np.zeros((2, 2))),
-    case("det mixed", lambda x: np.linalg.det(x), np.stack([np.eye(3), np.ones((3, 3)), np.diag([0.0, 1, 2])])),
-    *(case(f"slogdet {s}", lambda x: np.linalg.slogdet(x)[1], invertible(*s)) for s in ((3, 3), (2, 3, 3), (0, 2, 2))),
+    case(
+        "det mixed", lambda x: np.linalg.det(x), np.stack([np.eye(3), np.ones((3, 3)), np.diag([0.0, 1, 2])])
+    ),
+    *(
+        case(f"slogdet {s}", lambda x: np.linalg.slogdet(x)[1], invertible(*s))
+        for s in ((3, 3), (2, 3, 3), (0, 2, 2))
+    ),
     case("slogdet both", lambda x: np.linalg.slogdet(x), np.array([[1.0, 2.0], [3.0, 1.0]])),
     case("slogdet attribute", lambda x: np.linalg.slogdet(x).logabsdet, invertible(3, 3)),
-    *(case(f"cholesky {s}", lambda x: np.linalg.cholesky(x), definite(*s)) for s in ((3, 3), (2, 3, 3), (1, 1), (0, 0))),
+    *(
+        case(f"cholesky {s}", lambda x: np.linalg.cholesky(x), definite(*s))
+        for s in ((3, 3), (2, 3, 3), (1, 1), (0, 0))
+    ),
     case("cholesky upper", lambda x: np.linalg.cholesky(x, upper=True), definite(3, 3)),
     case("eigvalsh", lambda x: np.linalg.eigvalsh(x), definite(4, 4)),
     case("eigvalsh U", lambda x: np.linalg.eigvalsh(x, "U"), definite(2, 3, 3)),
@@ -408,13 +524,22 @@ LINALG: list[Case] = [
     case("eigh attribute", lambda x: np.linalg.eigh(x).eigenvalues, definite(3, 3)),
     case("svdvals", lambda x: np.linalg.svdvals(x), (2, 3, 4)),
     case("svd values", lambda x: np.linalg.svd(x, compute_uv=False), (4, 3)),
-    *(case(f"svd {s}", lambda x: np.linalg.svd(x, full_matrices=False), s) for s in ((3, 3), (4, 3), (3, 4), (2, 4, 2), (2, 2, 3), (1, 3))),
+    *(
+        case(f"svd {s}", lambda x: np.linalg.svd(x, full_matrices=False), s)
+        for s in ((3, 3), (4, 3), (3, 4), (2, 4, 2), (2, 2, 3), (1, 3))
+    ),
     case("svd square", lambda x: np.linalg.svd(x), (3, 3)),
     case("svd attribute", lambda x: np.linalg.svd(x, full_matrices=False).S, (2, 3)),
-    *(case(f"qr {s}", lambda x: np.linalg.qr(x), s) for s in ((3, 3), (4, 3), (3, 5), (2, 4, 2), (2, 2, 4), (3, 1))),
+    *(
+        case(f"qr {s}", lambda x: np.linalg.qr(x), s)
+        for s in ((3, 3), (4, 3), (3, 5), (2, 4, 2), (2, 2, 4), (3, 1))
+    ),
     case("qr r", lambda x: np.linalg.qr(x, mode="r"), (4, 3)),
     case("qr attribute", lambda x: np.linalg.qr(x).R, (4, 3)),
-    *(case(f"matrix_power {n}", lambda x, n=n: np.linalg.matrix_power(x, n), invertible(3, 3)) for n in (-3, -1, 0, 1, 2, 3, 5)),
+    *(
+        case(f"matrix_power {n}", lambda x, n=n: np.linalg.matrix_power(x, n), invertible(3, 3))
+        for n in (-3, -1, 0, 1, 2, 3, 5)
+    ),
     case("matrix_power stack", lambda x: np.linalg.matrix_power(x, 3), (2, 3, 3)),
     case("multi_dot", lambda x, y, z: np.linalg.multi_dot([x, y, z]), (2, 3), (3, 4), (4, 2)),
     case("multi_dot vectors", lambda x, y, z: np.linalg.multi_dot([x, y, z]), (3,), (3, 4), (4,)),
@@ -433,11 +558,21 @@ LINALG: list[Case] = [
         for transposed in (True, False)
         for unit in (True, False)
     ),
-    case("solve_triangular stack", lambda a, b: la.solve_triangular(a, b, lower=True, transposed=False, unit=False), invertible(2, 3, 3), (3, 2)),
-    case("solve_triangular stack b", lambda a, b: la.solve_triangular(a, b, lower=True, transposed=True, unit=False), invertible(3, 3), (2, 3, 2)),
+    case(
+        "solve_triangular stack",
+        lambda a, b: la.solve_triangular(a, b, lower=True, transposed=False, unit=False),
+        invertible(2, 3, 3),
+        (3, 2),
+    ),
+    case(
+        "solve_triangular stack b",
+        lambda a, b: la.solve_triangular(a, b, lower=True, transposed=True, unit=False),
+        invertible(3, 3),
+        (2, 3, 2),
+    ),
     case("triangle", lambda x: la.triangle(x, lower=False, offset=1), (2, 3, 3)),
     case("mirror", lambda x: la.mirror(x, lower=False), (2, 3, 3)),
-]  # fmt: skip
+]
 
 CASES = SHAPING + INDEXING + REDUCTIONS + PRODUCTS + LINALG
 assert len({c.name for c in CASES}) == len(CASES)

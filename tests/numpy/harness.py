@@ -14,7 +14,7 @@ from adjoint.tape import Tape
 
 
 class Case(NamedTuple):
-    """A NumPy function and its operands: a shape (normal samples), an array as it is, or a function of an rng."""
+    """A NumPy function and its operands: a shape (normal samples), an array, or a function of an rng."""
 
     name: str
     function: Callable[..., Any]
@@ -47,7 +47,7 @@ def invertible(*shape: int) -> Callable[[np.random.Generator], Any]:
 
 
 def definite(*shape: int) -> Callable[[np.random.Generator], Any]:
-    """Positive definite, and symmetric only up to rounding of the caller's making: exactly symmetric here."""
+    """Symmetric and positive definite."""
 
     def make(rng: np.random.Generator) -> Any:
         x = rng.standard_normal(shape)
@@ -56,7 +56,7 @@ def definite(*shape: int) -> Callable[[np.random.Generator], Any]:
     return make
 
 
-# ------------------------------------------------------------------------------------------------------- containers
+# ------------------------------------------------------------------------------------------- containers
 def leaves(x: Any) -> list[Any]:
     return trees.flatten(x)[0]
 
@@ -85,7 +85,7 @@ def assert_close(actual: Any, expected: Any, rtol: float) -> None:
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale)
 
 
-# ------------------------------------------------------------------------------------------------------- properties
+# ------------------------------------------------------------------------------------------- properties
 def check_value(case: Case, kind: type) -> None:
     """Recorded or not, the function returns the same numbers in the same shapes and dtypes."""
     args = case.arguments(kind)
@@ -99,7 +99,9 @@ def check_value(case: Case, kind: type) -> None:
         assert np.asarray(value).dtype == np.asarray(reference).dtype
         if isinstance(z, ad.Variable):
             assert z.shape == np.shape(reference) and z.dtype == np.asarray(reference).dtype
-        np.testing.assert_allclose(value, reference, rtol=200 * np.finfo(kind).eps, atol=200 * np.finfo(kind).eps)
+        np.testing.assert_allclose(
+            value, reference, rtol=200 * np.finfo(kind).eps, atol=200 * np.finfo(kind).eps
+        )
 
 
 def everything(args: list[Any]) -> tuple[int, ...]:
@@ -153,7 +155,7 @@ def check_layouts(case: Case) -> None:
 
 
 def check_second_order(case: Case) -> None:
-    """The Hessian of Σ c·f(x) by tangent over adjoint, adjoint over adjoint and adjoint over tangent: one difference quotient."""
+    """The Hessian of Σ c·f(x) by every pair of sweeps, against the central difference of its gradient."""
     args, rng = tuple(case.arguments()), case.rng()
     c = like(rng, leaves(case.function(*args)))
     v, w = tuple(like(rng, args)), tuple(like(rng, args))
