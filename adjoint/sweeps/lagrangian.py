@@ -63,7 +63,12 @@ class Lagrangian:
         Args:
             z: a Variable, a name (a repeated name gives a list), or a node number.
         """
-        return self.multipliers[z]
+        return self.multipliers[self._ours(z)]
+
+    def _ours(self, key: Any) -> Any:
+        if isinstance(key, Recorded) and key.tape is not self.tape:
+            raise TreeError("this Variable is recorded on another tape; its Lagrangian is another one")
+        return key
 
     def gradient(self, w: Any) -> Any:
         """∂L/∂W: the multiplier of the constraint z_W = W.
@@ -74,10 +79,11 @@ class Lagrangian:
         return trees.tree_map(self._gradient_of, w)
 
     def _gradient_of(self, w: Any) -> Any:
-        for entry in self.multipliers.entries(w):
+        for entry in self.multipliers.entries(self._ours(w)):
             if entry.operation not in ("input", "parameter"):
                 raise TreeError(f"{entry.label} is not an input; multiplier() gives λ of any constraint")
-        return self.multipliers[w]
+        lam = self.multipliers[w]
+        return trees.tree_map(lambda x: x.copy() if isinstance(x, np.ndarray) else x, lam)
 
     def residuals(self, rng: np.random.Generator | None = None) -> Certificate:
         """The KKT certificate: primal feasibility, stationarity by an independent route, and ‖∂L/∂W‖.
@@ -99,7 +105,7 @@ class Lagrangian:
         """
         changes: dict[int, Any] = {}
         for key, r in residuals.items():
-            entries = self.multipliers.entries(key)
+            entries = self.multipliers.entries(self._ours(key))
             if len(entries) > 1:
                 raise TreeError(f"{key!r} names {len(entries)} constraints; give a residual for each: {key}#2, …")
             i = entries[0].node

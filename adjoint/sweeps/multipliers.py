@@ -63,7 +63,7 @@ class Multipliers:
         for i, op in enumerate(tape.operations):
             value = lam[i] if i < len(lam) else None
             z = tape.values[i]
-            shown = _zeros(z) if value is None else _filled(value, z)
+            shown = _read_only(_zeros(z) if value is None else _filled(value, z))
             kind = op.name if op is not None else tape.roles[i]
             place = tape.where(i) if tape.codes[i] is not None else ""
             name = tape.names.get(i, "")
@@ -158,6 +158,16 @@ class Multipliers:
 
     def __repr__(self) -> str:
         return self.table()
+
+
+def _read_only(value: Any) -> Any:
+    """A view that cannot be written to: one sweep may leave the same array on several constraints."""
+    if isinstance(value, tuple):
+        return tuple(_read_only(part) for part in value)
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value
 
 
 def _zeros(z: Any) -> Any:

@@ -130,4 +130,6 @@ class Custom(Primitive):
     def _checked(self, rule: str, result: Any, like: Any, whose: str) -> Any:
         if shape_of(result) != shape_of(like):
             raise RuleError(f"{rule} of {self.name}: returned {shape_of(result)}, {whose} is {shape_of(like)}")
+        if isinstance(result, np.ndarray):
+            result = result.view()  # it may be an array of the user's: a view is copied before the user gets it back
         return result if dtype_of(result) == dtype_of(like) else astype(result, dtype=dtype_of(like))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import TreeError
+from ..errors import DTypeError, TreeError, format_error
 from ..ops.primitive import dtype_of, shape_of
 from .recording import Argnum, Recording, own
 
@@ -101,6 +101,9 @@ def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnum)
+        if not run.results:
+            what = f"elementwise_grad needs a function that returns an array, not {type(run.output).__name__}"
+            raise DTypeError(format_error(what, remedy="Is a `return` missing?"))
         return trees.unflatten(run.structure, run.pull([_one(x) for x in run.results]))
 
     return derivative
@@ -203,7 +206,8 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnum)
         if run.output_structure != trees.LEAF:
-            raise TreeError("jacobian needs a function that returns one array; return np.concatenate of its parts")
+            what = f"jacobian needs a function that returns one array, not {type(run.output).__name__}"
+            raise TreeError(format_error(what, remedy="Return np.concatenate of its parts. Is a `return` missing?"))
         z = run.results[0]
         rows, columns = math.prod(shape_of(z)), sum(x.size for x in run.inputs)
         blocks = _by_rows(run, z, rows) if rows <= columns else _by_columns(run, z)

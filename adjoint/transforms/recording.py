@@ -14,7 +14,7 @@ from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.tangent import tangent_sweep
 from ..tape import Tape, Variable
 
-Argnum = int | Sequence[int]
+Argnum = int | Sequence[int]  # a position among the arguments, or several
 
 
 class Recording:
@@ -101,19 +101,22 @@ def pick(args: Sequence[Any], argnum: Argnum) -> Any:
     """The arguments to differentiate: one, or a tuple of several.
 
     Raises:
-        TreeError: there is no such argument.
+        TreeError: there is no such argument, or it is named twice.
     """
-    try:
-        return args[argnum] if isinstance(argnum, int) else tuple(args[k] for k in argnum)
-    except IndexError:
+    single = isinstance(argnum, (int, np.integer))
+    chosen = (argnum,) if isinstance(argnum, (int, np.integer)) else tuple(argnum)
+    if not all(-len(args) <= k < len(args) for k in chosen):
         what = f"argnum={argnum!r}, but the function was called with {len(args)} positional arguments"
-        raise TreeError(f"{what}\n  Arguments to differentiate must be passed by position.") from None
+        raise TreeError(f"{what}\n  Arguments to differentiate must be passed by position.")
+    if len({k % len(args) for k in chosen}) < len(chosen):
+        raise TreeError(f"argnum={argnum!r} names an argument twice")
+    return args[chosen[0]] if single else tuple(args[k] for k in chosen)
 
 
 def replace(args: Sequence[Any], argnum: Argnum, values: Any) -> list[Any]:
     """The arguments with those of `argnum` replaced."""
     result = list(args)
-    if isinstance(argnum, int):
+    if isinstance(argnum, (int, np.integer)):
         result[argnum] = values
     else:
         for k, value in zip(argnum, values, strict=True):
@@ -131,7 +134,7 @@ def check_leaves(
         ShapeError: a leaf has another shape.
     """
     leaves, found = trees.flatten(given)
-    if found != structure and len(leaves) != len(references):
+    if found != structure and trees.paths(found) != trees.paths(structure):  # a list may stand for a tuple
         raise TreeError(f"the {what} must have the structure of the {whose}: {structure}, got {found}")
     checked = []
     for leaf, reference in zip(leaves, references, strict=True):
