@@ -37,7 +37,7 @@ def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **options: Any) -> 
     """
     if not _holds_variables(object):
         return _np.array(object, dtype=dtype, ndmin=ndmin, **options)
-    z = object if isinstance(object, _Recorded) else _np.stack([array(part) for part in object])
+    z: Any = object if isinstance(object, _Recorded) else _np.stack([array(part) for part in object])
     if len(z.shape) < ndmin:
         z = _np.reshape(z, (1,) * (ndmin - len(z.shape)) + z.shape)
     return z if dtype is None else _astype(z, dtype=_np.dtype(dtype))

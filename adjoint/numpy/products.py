@@ -196,9 +196,10 @@ def _without_repeats(a: Any, word: str) -> tuple[Any, str]:
 
 # ---------------------------------------------------------------------------------------------- numpy.linalg
 # NumPy's named tuples, which it keeps to itself
-SLOGDET, EIGH, SVD, QR = (
-    type(f(np.eye(1))) for f in (np.linalg.slogdet, np.linalg.eigh, np.linalg.svd, np.linalg.qr)
-)  # fmt: skip
+SLOGDET: Any = type(np.linalg.slogdet(np.eye(1)))
+EIGH: Any = type(np.linalg.eigh(np.eye(1)))
+SVD: Any = type(np.linalg.svd(np.eye(1)))
+QR: Any = type(np.linalg.qr(np.eye(1)))
 
 
 def _matrix(name: str, a: Any, square: bool = True) -> Any:

@@ -295,6 +295,8 @@ def fliplr(m: Any) -> Any:
 @implements(np.rot90)
 def rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     """As np.rot90."""
+    if len(axes) != 2 or _axis(axes[0], m) == _axis(axes[1], m):
+        raise refusal(ShapeError, f"rot90 needs two different axes, not {axes}, of an array {shape_of(m)}")
     for _ in range(k % 4):
         m = swapaxes(flip(m, axes[1]), *axes)
     return m
@@ -354,7 +356,7 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: 
         else:
             around = astype(constant_values, dtype=dtype_of(array))
         return where_op(inside, z, around)
-    if not isinstance(mode, str) or mode not in ("edge", "reflect", "symmetric", "wrap"):
+    if mode not in ("edge", "reflect", "symmetric", "wrap"):
         remedy = "constant, edge, reflect, symmetric and wrap have one."
         raise refusal(MissingRuleError, f"np.pad with mode={mode!r} has no rule", remedy)
     for k, width in enumerate(widths):
@@ -444,16 +446,22 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
     return np.sum(diagonal(a, offset, axis1, axis2), axis=-1, dtype=dtype)
 
 
+def _triangle(m: Any, k: int) -> Any:
+    """True on and below diagonal k; a vector stands for every row of a square matrix, as in NumPy."""
+    rows, columns = (shape_of(m) * 2)[-2:] if _ndim(m) == 1 else shape_of(m)[-2:]
+    return np.tri(rows, columns, k, dtype=bool)
+
+
 @implements(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     """As np.tril."""
-    return where_op(np.tri(*shape_of(m)[-2:], k=k, dtype=bool), m, 0.0)
+    return where_op(_triangle(m, k), m, 0.0)
 
 
 @implements(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     """As np.triu."""
-    return where_op(np.tri(*shape_of(m)[-2:], k=k - 1, dtype=bool), 0.0, m)
+    return where_op(_triangle(m, k - 1), 0.0, m)
 
 
 # ---------------------------------------------------------------------------------------- choice and rounding
@@ -464,12 +472,10 @@ def where(condition: Any, /, *branches: Any) -> Any:
         return np.nonzero(condition)
     if len(branches) == 1:
         raise ValueError("either both or neither of x and y should be given")
-    condition, *branches = (
-        np.asarray(b) if isinstance(b, (list, tuple)) else b for b in (condition, *branches)
-    )
+    condition, x, y = (np.asarray(b) if isinstance(b, (list, tuple)) else b for b in (condition, *branches))
     if dtype_of(condition).kind != "b":
         condition = condition != 0
-    return where_op(condition, *branches)
+    return where_op(condition, x, y)
 
 
 @implements(np.clip)

@@ -132,9 +132,11 @@ def _refit(contribution: Any, target: tuple[int, ...], kind: np.dtype[Any]) -> A
         )
         if summed:
             contribution = sum_(contribution, axis=summed, keepdims=False)
-        if shape_of(contribution) != target:
-            same_size = np.prod(shape_of(contribution), dtype=int) == np.prod(target, dtype=int)
-            contribution = (reshape if same_size else broadcast_to)(contribution, shape=target)
+            shape = tuple(1 if n == 1 else shape[k + lead] for k, n in enumerate(target))
+            if shape_of(contribution) != shape:
+                contribution = reshape(contribution, shape=shape)
+        if shape != target:  # the contribution is the same along some axes of x
+            contribution = broadcast_to(contribution, shape=target)
     return contribution if dtype_of(contribution) == kind else astype(contribution, dtype=kind)
 
 

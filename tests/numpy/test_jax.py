@@ -12,6 +12,7 @@ from .cases import CASES
 from .harness import assert_close, everything, leaves, like
 
 jax = pytest.importorskip("jax", reason="jax, the independent witness, is not installed")
+pytestmark = pytest.mark.peers
 
 # One row per rule, those with branches several; the rest of the table differs in shapes only.
 CHOSEN = (
