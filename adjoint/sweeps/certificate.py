@@ -71,10 +71,10 @@ def certify(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> 
     roles = [role for role in tape.roles.values()]
     chosen = "parameter" if "parameter" in roles else "input"
     squares = [float(np.sum(np.square(lam[i]))) for i, r in tape.roles.items() if r == chosen and lam[i] is not None]
-    float32 = any(dtype_of(z) == np.float32 for z in tape.values if not isinstance(z, tuple))
+    coarsest = min((dtype_of(p).itemsize for z in tape.values for p in _parts(z) if dtype_of(p).kind == "f"), default=8)
     return Certificate(
         primal, stationarity, float(np.sqrt(sum(squares))), worst_primal, worst_stationarity,
-        tuple(tape.label(i) for i in tape.roles if lam[i] is None), len(tape), 1e-4 if float32 else 1e-10,
+        tuple(tape.label(i) for i in tape.roles if lam[i] is None), len(tape), {2: 3e-2, 4: 1e-4}.get(coarsest, 1e-10),
     )  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def _inner(a: Any, b: Any) -> tuple[float, float]:
 
 
 def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> tuple[float, str]:
-    directions = [None if lam[i] is None else _direction(z, rng) for i, z in enumerate(tape.values)]
+    directions = [_direction(z, rng) for z in tape.values]  # also where λ is None: a zero is a claim like any other
     total, size = np.zeros(len(tape)), np.zeros(len(tape))
 
     def add(j: int, sign: int, product: tuple[float, float]) -> None:
@@ -132,7 +132,7 @@ def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generato
         size[j] += product[1]
 
     for j, v in enumerate(directions):
-        if v is not None:
+        if v is not None and lam[j] is not None:
             add(j, -1, _inner(lam[j], v))
             if j == loss:
                 add(j, 1, _inner(np.ones_like(v), v))
@@ -149,7 +149,8 @@ def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generato
     if not checked:
         return 0.0, ""
     quotient = np.abs(total[checked]) / np.maximum(size[checked], np.finfo(float).tiny)
-    worst = int(np.argmax(np.where(np.isnan(quotient), np.inf, quotient)))
+    broken = np.flatnonzero(np.isnan(quotient))  # a NaN spreads to smaller numbers: the sweep met it at the largest
+    worst = int(broken[-1] if broken.size else np.argmax(quotient))
     return float(quotient[worst]), _where(tape, checked[worst])
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import ShapeError, TreeError
+from ..errors import DTypeError, ShapeError, TreeError
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
 from ..tape import Tape, Variable
 from .adjoint import adjoint_sweep
@@ -36,6 +36,7 @@ class Lagrangian:
 
     Raises:
         ShapeError: the loss is not a scalar.
+        DTypeError: the loss is not a float.
         TreeError: the loss is not recorded on this tape.
     """
 
@@ -44,6 +45,8 @@ class Lagrangian:
             raise TreeError("the loss is not recorded on this tape; compute it inside its `with` block")
         if loss.size != 1:
             raise ShapeError(f"the loss must be a scalar, got shape {loss.shape}\n  Reduce it with np.sum or np.mean.")
+        if loss.dtype.kind != "f":
+            raise DTypeError(f"the loss must be a float, got {loss.dtype}\n  Integers and booleans have no derivative.")
         self.tape, self.loss = tape, loss
 
     @cached_property
@@ -148,6 +151,9 @@ class Lagrangian:
         return f"<Lagrangian of {len(self.tape)} constraints, loss {float(np.reshape(loss, ())):.6g}>"
 
 
+_ESCAPES = {c: f"\\{c}" for c in "_#%&${}"} | {"\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}"}
+
+
 def _symbol(tape: Tape, i: int) -> str:
     name = tape.names.get(i)
     if not name:
@@ -155,13 +161,14 @@ def _symbol(tape: Tape, i: int) -> str:
     letter = re.fullmatch(r"([A-Za-z])_?(\d*)", name)
     if letter:
         return f"{letter[1]}_{{{letter[2]}}}" if letter[2] else letter[1]
-    return rf"\mathtt{{{re.sub(r'([_#%&$])', lambda m: chr(92) + m[1], name)}}}"
+    return rf"\mathtt{{{''.join(_ESCAPES.get(c, c) for c in name)}}}"
 
 
 def _lambda(tape: Tape, i: int) -> str:
     name = tape.names.get(i)
     index = _symbol(tape, i) if name else str(i)
-    transposed = r"^{\top}" if shape_of(tape.values[i]) else ""
+    z = tape.values[i]
+    transposed = r"^{\top}" if isinstance(z, tuple) or shape_of(z) else ""
     return rf"\lambda_{{{index}}}{transposed}"
 
 

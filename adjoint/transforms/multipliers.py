@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from .. import tree as trees
-from ..ops.primitive import innermost
 from ..sweeps import Lagrangian, Multipliers, NonFinite
 from .recording import Argnum, Recording, own
 
@@ -68,5 +69,5 @@ def nan_origin(f: Callable[..., Any], *args: Any, argnum: Argnum = 0, **kwargs: 
     from ..sweeps.certificate import first_non_finite
 
     run = Recording(f, args, kwargs, argnum)
-    seeds = {x.index: innermost(x) * 0 + 1 for x in run.results if run.is_ours(x) and x.dtype.kind == "f"}
+    seeds = {x.index: np.ones(x.shape, x.dtype)[()] for x in run.results if run.is_ours(x) and x.dtype.kind == "f"}
     return first_non_finite(run.tape, adjoint_sweep(run.tape, seeds))
