@@ -6,6 +6,7 @@ that replace the marks. The arrays are operands, not parameters: they may be rec
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -58,6 +59,14 @@ def _may_repeat(arrays: Sequence[Any]) -> bool:
     return any(dtype_of(a).kind in "iu" for a in arrays)
 
 
+def _holders(table: list[Any], k: int) -> int:
+    """How many references to table[k] there are, in this interpreter's way of counting."""
+    return sys.getrefcount(table[k])
+
+
+_ALONE = _holders([np.zeros(1)], 0)  # what that is for an array that only the table holds
+
+
 class GetItem(Linear):
     """z = x[index]; a view where NumPy gives one."""
 
@@ -75,6 +84,24 @@ class GetItem(Linear):
 
     def transpose(self, lam: Any, x: Any, *arrays: Any, template: Template) -> Any:
         return scatter_add(lam, *arrays, template=template, shape=shape_of(x))
+
+    def pull(
+        self, table: list[Any], parents: Sequence[int], args: Sequence[Any], z: Any, lam: Any, params: dict[str, Any]
+    ) -> None:
+        """Add λ to the λ of x in place where nobody else holds it.
+
+        A loop over the rows of x then costs one row per step, not one array of x's size.
+        """
+        alone = _holders(table, parents[0]) == _ALONE
+        known = table[parents[0]]
+        plain = type(known) is np.ndarray and not isinstance(lam, Recorded)
+        if not (alone and plain and known.base is None and known.flags.writeable):
+            return super().pull(table, parents, args, z, lam, params)
+        index = join_index(params["template"], args[1:])
+        if _may_repeat(args[1:]):
+            np.add.at(known, index, lam)
+        else:
+            known[index] += lam
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         return f"x[…] with x of shape {shape_of(args[0])}: {error}", _index_remedy(error)

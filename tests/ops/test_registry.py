@@ -182,3 +182,23 @@ def test_tails_keep_their_digits() -> None:
     assert ad.grad(lambda x: np.logaddexp(x, 0.0))(1000.0) == 1.0
     assert ad.grad(lambda x: np.logaddexp(x, 0.0))(-1000.0) == 0.0
     assert elementwise.log1p(0.5) == np.log1p(0.5)
+
+
+def test_reading_rows_in_a_loop_adds_in_place_and_never_into_what_others_hold() -> None:
+    def f(u):
+        z = np.zeros(3)
+        for k in range(len(u)):
+            z = np.tanh(0.9 * z + u[k])
+        return np.sum(z**2) + np.sum(u[::2]) + np.sum(u[[0, 0, 1]]) + np.sum(u * u)
+
+    u = np.random.default_rng(0).normal(size=(5, 3))
+    check.gradients(f, [u]).raise_on_failure()
+    check.multipliers(f, [u]).raise_on_failure()
+    seed = np.ones((4, 2))  # the identity hands the caller's own array to the table first
+    pullback, _ = ad.make_vjp(lambda x: (x, x[1], x[[0, 0]]))(np.zeros((4, 2)))
+    result = pullback((seed, np.ones(2), np.ones((2, 2))))
+    assert (seed == 1).all()
+    np.testing.assert_array_equal(result, [[3, 3], [2, 2], [1, 1], [1, 1]])
+    both = ad.grad(lambda x, y: np.sum(x + y) + np.sum(x[0]), (0, 1))(np.zeros((2, 2)), np.zeros((2, 2)))
+    np.testing.assert_array_equal(both[0], [[2, 2], [1, 1]])
+    np.testing.assert_array_equal(both[1], np.ones((2, 2)))
