@@ -487,9 +487,14 @@ def _det_by_traces(a: Any) -> Any:
 
 
 def _gaps(s: Any) -> Any:
-    """F_ij = 1 / (s_j − s_i), and 0 where they are equal (there the vectors are not unique)."""
-    gap = reshape_to(s, (*shape_of(s)[:-1], 1, shape_of(s)[-1])) - reshape_to(s, (*shape_of(s), 1))
-    return where(gap == 0, 0, reciprocal(where(gap == 0, 1, gap)))
+    (0 would pass for a derivative: v eʷ vᵀ at the identity would lose its off-diagonal entries.)
+
+    (0 would pass for a derivative: v eʷ vᵀ at the identity would lose the entries off the diagonal.)
+    """
+    n = shape_of(s)[-1]
+    gap = reshape_to(s, (*shape_of(s)[:-1], 1, n)) - reshape_to(s, (*shape_of(s), 1))
+    inverse = where(gap == 0, np.nan, reciprocal(where(gap == 0, 1, gap)))
+    return where(np.eye(n, dtype=bool), 0, inverse)
 
 
 def _scale_columns(x: Any, s: Any) -> Any:
@@ -500,13 +505,13 @@ def _scale_columns(x: Any, s: Any) -> Any:
 class Eigh(Primitive):
     """Eigenvalues w (ascending) and eigenvectors v of a symmetric matrix: a = v diag(w) vᵀ.
 
-    Where eigenvalues coincide the vectors are not unique, and the derivative through them leaves those
-    directions out.
+    Where eigenvalues coincide the vectors are not unique and the derivative through them is NaN; so is the
+    second derivative of the eigenvalues. Their first derivative needs no unique vectors.
     """
 
     name = "eigh"
     results = 2
-    kink = "equal eigenvalues: eigenvectors have no derivative among themselves"
+    kink = "equal eigenvalues: NaN through the eigenvectors, which are not unique"
 
     def samples(self, rng: np.random.Generator) -> Samples:
         return [((_positive_definite(rng, 2),), {"lower": True})]
@@ -540,7 +545,7 @@ class Svd(Primitive):
 
     name = "svd"
     results = 3
-    kink = "equal or zero singular values: singular vectors have no derivative among themselves"
+    kink = "equal singular values: NaN through the singular vectors, which are not unique"
 
     def samples(self, rng: np.random.Generator) -> Samples:
         return [((rng.standard_normal(s),), {}) for s in ((3, 3), (4, 2), (2, 2, 3))]

@@ -218,12 +218,19 @@ def test_factorisations_read_one_triangle():
     assert gradient[0, 1] == 0 and gradient[1, 0] != 0
 
 
-def test_eigenvectors_of_equal_eigenvalues():
-    """A function of a that does not depend on the choice of vectors has its gradient all the same."""
-    gradient = ad.grad(lambda a: np.sum((lambda w, v: (v * np.exp(w)) @ v.T)(*np.linalg.eigh(a))[0]))(
-        2 * np.eye(2)
-    )
-    np.testing.assert_allclose(np.diag(gradient), [np.exp(2), 0], atol=1e-12)
+@pytest.mark.parametrize("f", [np.linalg.eigvalsh, np.linalg.svdvals], ids=["eigvalsh", "svdvals"])
+def test_equal_values_have_first_derivatives_and_no_made_up_second_ones(f):
+    """Σ w² = tr a² has a second derivative at the identity that w and v cannot tell: NaN, not wrong."""
+    np.testing.assert_allclose(ad.grad(lambda a: np.sum(f(a) ** 2))(np.eye(2)), 2 * np.eye(2), atol=1e-14)
+    assert np.isnan(ad.hessian(lambda a: np.sum(f(a) ** 2))(np.eye(2))).any()
+
+
+def test_vectors_of_equal_values_have_no_derivative():
+    """eᵃ by its eigenvectors: the limit of (eʷⁱ − eʷʲ) / (wᵢ − wⱼ) cannot be had from 0 / 0."""
+    gradient = ad.grad(lambda a: (lambda w, v: (v * np.exp(w)) @ v.T)(*np.linalg.eigh(a))[1, 0])
+    assert np.isnan(gradient(2 * np.eye(2))[1, 0])
+    apart = gradient(np.diag([2.0, 2.0 + 1e-6]))[1, 0]
+    np.testing.assert_allclose(apart, np.exp(2), rtol=1e-5)
 
 
 def test_qr_of_a_wide_matrix_is_refused_by_the_primitive():
