@@ -487,9 +487,9 @@ def _det_by_traces(a: Any) -> Any:
 
 
 def _gaps(s: Any) -> Any:
-    (0 would pass for a derivative: v eʷ vᵀ at the identity would lose its off-diagonal entries.)
+    """F_ij = 1 / (s_j − s_i), 0 on the diagonal; NaN where two are equal: the vectors are not unique there.
 
-    (0 would pass for a derivative: v eʷ vᵀ at the identity would lose the entries off the diagonal.)
+    (0 would pass for a derivative: v eʷ vᵀ at the identity would lose its off-diagonal entries.)
     """
     n = shape_of(s)[-1]
     gap = reshape_to(s, (*shape_of(s)[:-1], 1, n)) - reshape_to(s, (*shape_of(s), 1))
