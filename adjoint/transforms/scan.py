@@ -34,6 +34,8 @@ def scan(
         TreeError: f changes the structure of the carry, or does not return a pair.
     """
     leaves, structure = trees.flatten(xs)
+    if not all(shape_of(x) for x in leaves):
+        raise ShapeError("scan needs one common length along the first axis, but a leaf of xs is a scalar: it has no axis")
     lengths = {shape_of(x)[0] for x in leaves} | ({length} if length is not None else set())
     if len(lengths) != 1:
         found = f"lengths {sorted(lengths)}" if lengths else "neither xs nor length"
