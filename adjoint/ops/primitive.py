@@ -215,6 +215,8 @@ class RecordReading:
     """Rows read as recordings: `m.tanh` is the primitive of that name."""
 
     def __getattr__(self, name: str) -> Primitive:
+        if name not in PRIMITIVES:
+            raise AttributeError(f"no primitive is named {name!r}")
         return PRIMITIVES[name]
 
 
