@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import secrets
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,13 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
     arrays: dict[str, np.ndarray] = {}
     structure = json.dumps(_encode(tree, arrays, ""))
     target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".npz")
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")  # with the permissions of any new file
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             np.savez(file, allow_pickle=False, **{_STRUCTURE: np.array(structure)}, **arrays)
         os.replace(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -40,10 +41,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises:
         TreeError: the file was not written by `save`.
     """
-    with np.load(path, allow_pickle=False) as archive:
-        if _STRUCTURE not in archive:
-            raise TreeError(f"{os.fspath(path)} was not written by ad.save: it has no {_STRUCTURE!r} entry")
-        return _decode(json.loads(str(archive[_STRUCTURE])), archive)
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return _decode(json.loads(str(archive[_STRUCTURE])), archive)
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise TreeError(f"{os.fspath(path)} was not written by ad.save, or is damaged: {error}") from error
 
 
 def _encode(tree: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
