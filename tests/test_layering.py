@@ -1,0 +1,110 @@
+"""The house rules: imports run downward, importing is light, everything public is documented and its examples run."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+
+ROOT = Path(ad.__file__).parent
+# From the ground up; a part may import from those before it and from itself. `__init__` and the command line see all.
+LAYERS = [
+    {"errors", "tree", "text", "_version"}, {"ops"}, {"numpy", "storage", "data"}, {"tape"}, {"sweeps"}, {"transforms"},
+    {"check", "scipy"}, {"demos"}, {"__init__", "__main__"},
+]  # fmt: skip
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def height(name: str) -> int:
+    found = [k for k, layer in enumerate(LAYERS) if name in layer]
+    assert found, f"{name} has no place in LAYERS"
+    return found[0]
+
+
+def imported(path: Path) -> set[str]:
+    """The parts of the package that a file imports, anywhere in it."""
+    folder = ["adjoint", *path.relative_to(ROOT).parts[:-1]]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = folder[: len(folder) - node.level + 1] if node.level else []
+            base = [*base, *([node.module] if node.module else [])]
+            names |= {".".join([*base, alias.name]) for alias in node.names}
+    return {n.split(".")[1] for n in names if n.startswith("adjoint.")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_downward(path: Path) -> None:
+    here, own = height(part(path)), part(path)
+    for name in imported(path) - {own, "_version"}:
+        if (ROOT / name).is_dir() or (ROOT / f"{name}.py").exists():  # otherwise a public name of the package itself
+            below = height(name) < here or here == 0 == height(name)
+            assert below, f"{path.relative_to(ROOT)} imports {name}, which is not below {own}"
+
+
+def test_the_walk_sees_imports() -> None:
+    """The test above can fail: it finds what is known to be there."""
+    assert {"errors", "ops"} <= imported(ROOT / "tape" / "tape.py")
+    assert "transforms" in imported(ROOT / "check" / "gradients.py")
+    assert height("check") > height("tape")
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_is_light() -> None:
+    heavy = ("numba", "scipy", "cupy", "graphviz", "rich", "hypothesis", "pytest", "jax", "torch")
+    loaded = run("import sys, adjoint; print(*sorted(m for m in sys.modules if '.' not in m))").split()
+    assert "adjoint" in loaded
+    assert not set(heavy) & set(loaded)
+
+
+def test_gradient_of_plain_numpy_needs_numpy_only() -> None:
+    code = "import sys, numpy as np, adjoint as ad; ad.grad(lambda w: np.sum(np.tanh(w)))(np.ones(2)); print('scipy' in sys.modules)"
+    assert run(code).strip() == "False"
+
+
+def test_everything_public_exists_and_is_documented() -> None:
+    assert len(set(ad.__all__)) == len(ad.__all__)
+    for name in ad.__all__:
+        assert hasattr(ad, name), name
+        thing = getattr(ad, name)
+        if name == "__version__":
+            continue
+        assert (inspect.getdoc(thing) or "").strip(), f"{name} has no docstring"
+        if inspect.isclass(thing) and not issubclass(thing, Exception):
+            for method, member in vars(thing).items():
+                if not method.startswith("_") and callable(getattr(thing, method)):
+                    assert inspect.getdoc(getattr(thing, method)), f"{name}.{method} has no docstring ({member})"
+
+
+MODULES = sorted(m.name for m in pkgutil.walk_packages([str(ROOT)], "adjoint.") if "__main__" not in m.name)
+
+
+@pytest.mark.parametrize("name", ["adjoint", *MODULES])
+def test_modules_have_docstrings_whose_examples_run(name: str) -> None:
+    module = importlib.import_module(name)
+    assert (module.__doc__ or "").strip()
+    result = doctest.testmod(module, extraglobs={"np": np, "ad": ad})
+    assert result.failed == 0
+
+
+def test_version() -> None:
+    assert ad.__version__.count(".") == 2
