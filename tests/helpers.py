@@ -1,4 +1,4 @@
-"""What the test files share: FUNCTIONS, whole programs of different kinds, and ways to look at errors and tapes."""
+"""What the test files share: FUNCTIONS, whole programs of different kinds; looking at errors and tapes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adjoint.ops.primitive import PRIMITIVES
 from adjoint.tape import Tape, open_tapes
 
 
-# ------------------------------------------------------------------------------------------------ looking at errors
+# -------------------------------------------------------------------------------- looking at errors
 def message(kind: type[Exception], f: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """The text of the error of exactly this kind that f raises."""
     with pytest.raises(kind) as caught:
@@ -42,7 +42,7 @@ def nothing_is_open() -> bool:
 fresh = (f"test_primitive_{k}" for k in itertools.count())  # names for primitives registered in tests
 
 
-# ------------------------------------------------------------------------------------------------ looking at results
+# ------------------------------------------------------------------------------- looking at results
 def close(a: Any, b: Any, tolerance: float = 1e-10) -> None:
     """Two containers hold the same numbers."""
     a_leaves, a_structure = trees.flatten(a)
@@ -78,7 +78,7 @@ def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return rng(seed).standard_normal(shape)
 
 
-# ------------------------------------------------------------------------------------------------ FUNCTIONS
+# ---------------------------------------------------------------------------------------- FUNCTIONS
 class Program(NamedTuple):
     """A scalar function in plain NumPy and the arguments to try it on."""
 
@@ -105,7 +105,10 @@ class Affine(NamedTuple):
     b: Any
 
 
-@program([Affine(normal(4, 5), normal(5, seed=1)), Affine(normal(5, 2, seed=2), normal(2, seed=3))], normal(3, 4, seed=4))
+@program(
+    [Affine(normal(4, 5), normal(5, seed=1)), Affine(normal(5, 2, seed=2), normal(2, seed=3))],
+    normal(3, 4, seed=4),
+)
 def mlp(layers: list[Affine], x: Any) -> Any:
     for k, layer in enumerate(layers):
         with ad.scope(f"layer{k}"):
@@ -116,7 +119,9 @@ def mlp(layers: list[Affine], x: Any) -> Any:
 @program({"w": normal(4), "bias": 0.3}, normal(6, 4, seed=1))
 def logistic_regression(params: dict[str, Any], x: Any) -> Any:
     labels = np.array([1.0, -1.0, 1.0, 1.0, -1.0, 1.0])
-    return np.mean(np.logaddexp(0.0, -labels * (x @ params["w"] + params["bias"]))) + 0.05 * np.sum(params["w"] ** 2)
+    return np.mean(np.logaddexp(0.0, -labels * (x @ params["w"] + params["bias"]))) + 0.05 * np.sum(
+        params["w"] ** 2
+    )
 
 
 @program(normal(2, 3, 4), normal(2, 3, 4, seed=1), normal(2, 3, 4, seed=2))
@@ -216,7 +221,9 @@ def equilibrium(w: Any, x: Any) -> Any:
     return np.sum(z * x)
 
 
-cube = PRIMITIVES.get("test_cube") or ad.primitive("test_cube", lambda x: x**3, adjoint=lambda a, z, lam: (3 * a[0] ** 2 * lam,))
+cube = PRIMITIVES.get("test_cube") or ad.primitive(
+    "test_cube", lambda x: x**3, adjoint=lambda a, z, lam: (3 * a[0] ** 2 * lam,)
+)
 softplus = PRIMITIVES.get("test_softplus") or ad.elementwise(
     "test_softplus", lambda m, x: m.logaddexp(x, 0.0), lambda m, x, z: m.expit(x), domain=((-3, 3),)
 )

@@ -13,11 +13,19 @@ from adjoint import errors
 from adjoint.errors import Origin, describe, format_error, user_instruction
 
 BASES: dict[str, tuple[type[Exception], ...]] = {
-    "ShapeError": (ValueError,), "DTypeError": (TypeError,), "DomainError": (np.linalg.LinAlgError, ValueError),
-    "IndexingError": (IndexError, LookupError), "ConversionError": (TypeError,), "MutationError": (TypeError,),
-    "LeakError": (RuntimeError,), "MissingRuleError": (TypeError,), "RuleError": (RuntimeError,), "TreeError": (ValueError,),
-    "ConvergenceError": (RuntimeError,), "AdjointError": (Exception,),
-}  # fmt: skip
+    "ShapeError": (ValueError,),
+    "DTypeError": (TypeError,),
+    "DomainError": (np.linalg.LinAlgError, ValueError),
+    "IndexingError": (IndexError, LookupError),
+    "ConversionError": (TypeError,),
+    "MutationError": (TypeError,),
+    "LeakError": (RuntimeError,),
+    "MissingRuleError": (TypeError,),
+    "RuleError": (RuntimeError,),
+    "TreeError": (ValueError,),
+    "ConvergenceError": (RuntimeError,),
+    "AdjointError": (Exception,),
+}
 
 
 @pytest.mark.parametrize("name", BASES)
@@ -35,7 +43,9 @@ def test_every_error_class_is_public_and_listed_here() -> None:
 
 def test_format() -> None:
     origin = Origin(*user_instruction())
-    text = format_error("what", origin=origin, scope="a/b", operands=["x: (3,)", "", "y: (2,)"], remedy="do this")
+    text = format_error(
+        "what", origin=origin, scope="a/b", operands=["x: (3,)", "", "y: (2,)"], remedy="do this"
+    )
     first, second, third, fourth = text.split("\n")
     assert (first, third, fourth) == ("what", "  x: (3,);  ;  y: (2,)", "  do this")
     assert second.endswith('in scope "a/b":  origin = Origin(*user_instruction())')
@@ -60,10 +70,19 @@ def test_code_without_a_file_has_a_line_all_the_same() -> None:
     assert "<string>:2" in str(caught.value)
 
 
-@pytest.mark.parametrize(("value", "text"), [
-    (np.zeros((2, 3), np.float32), "x: (2, 3) float32"), (np.float64(1.0), "x: () float64"), (1.5, "x: float 1.5"),
-    (True, "x: bool True"), (3, "x: int 3"), ([1], "x: list"), (None, "x: NoneType"), ("abc", "x: str"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.zeros((2, 3), np.float32), "x: (2, 3) float32"),
+        (np.float64(1.0), "x: () float64"),
+        (1.5, "x: float 1.5"),
+        (True, "x: bool True"),
+        (3, "x: int 3"),
+        ([1], "x: list"),
+        (None, "x: NoneType"),
+        ("abc", "x: str"),
+    ],
+)
 def test_describe(value: Any, text: str) -> None:
     assert describe(value, "x") == text
     assert describe(value, "x", "constant") == f"{text} constant"

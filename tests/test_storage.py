@@ -23,14 +23,36 @@ class Point(NamedTuple):
 
 
 TREES: dict[str, Any] = {
-    "array": normal(3, 4), "float32": np.ones(2, np.float32), "0-d array": np.array(2.5), "numpy scalar": np.float64(2.5),
-    "numpy bool": np.bool_(True), "float": 0.1, "int": 2**70, "bool": True, "string": "ü/\"'\\", "none": None, "list": [1.0, [2]],
-    "tuple": (1.0, (2, [3, None])), "empty": [[], (), {}, np.zeros((0, 3))], "infinities": [float("inf"), -float("inf"), 5e-324],
-    "dict": {"b": {"a": normal(2), "": 1}, "structure": np.arange(3), "array0": 2, "generic": {"dict": 1, "scalar": 2}},
-    "fortran": np.asfortranarray(normal(3, 4)), "strided": normal(6)[::2], "big-endian": np.arange(3, dtype=">f8"),
-    "complex": np.ones(2) * 1j, "strings": np.array(["a", "bcd"]), "dates": np.array(["2020-01-01"], "datetime64[D]"),
-    "half": np.ones(2, np.float16), "int8": np.int8(3), "bytes array": np.array([b"ab"]),
-}  # fmt: skip
+    "array": normal(3, 4),
+    "float32": np.ones(2, np.float32),
+    "0-d array": np.array(2.5),
+    "numpy scalar": np.float64(2.5),
+    "numpy bool": np.bool_(True),
+    "float": 0.1,
+    "int": 2**70,
+    "bool": True,
+    "string": "ü/\"'\\",
+    "none": None,
+    "list": [1.0, [2]],
+    "tuple": (1.0, (2, [3, None])),
+    "empty": [[], (), {}, np.zeros((0, 3))],
+    "infinities": [float("inf"), -float("inf"), 5e-324],
+    "dict": {
+        "b": {"a": normal(2), "": 1},
+        "structure": np.arange(3),
+        "array0": 2,
+        "generic": {"dict": 1, "scalar": 2},
+    },
+    "fortran": np.asfortranarray(normal(3, 4)),
+    "strided": normal(6)[::2],
+    "big-endian": np.arange(3, dtype=">f8"),
+    "complex": np.ones(2) * 1j,
+    "strings": np.array(["a", "bcd"]),
+    "dates": np.array(["2020-01-01"], "datetime64[D]"),
+    "half": np.ones(2, np.float16),
+    "int8": np.int8(3),
+    "bytes array": np.array([b"ab"]),
+}
 
 
 def same(a: Any, b: Any) -> bool:

@@ -25,10 +25,12 @@ class Point(NamedTuple):
 leaves = st.floats(allow_nan=False) | st.integers() | st.text(max_size=3)
 trees = st.recursive(
     leaves | st.none(),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.tuples(inner, inner)
-    | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
-    | st.builds(Point, inner, inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+        | st.builds(Point, inner, inner)
+    ),
     max_leaves=12,
 )
 

@@ -20,10 +20,11 @@ X = np.array([0.3, -0.7, 1.1])
 def sine(tangent: Any = None, adjoint: Any = None) -> Any:
     """np.sin by hand, with a rule replaced by a faulty one."""
     return ad.primitive(
-        next(fresh), np.sin,
+        next(fresh),
+        np.sin,
         tangent=tangent or (lambda a, z, d: np.cos(a[0]) * d[0]),
         adjoint=adjoint or (lambda a, z, lam: (np.cos(a[0]) * lam,)),
-    )  # fmt: skip
+    )
 
 
 def detached(x: Any) -> Any:
@@ -44,17 +45,26 @@ FAULTS: dict[str, tuple[Any, Any, str]] = {
     "tangent, factor": (lambda a, z, d: 0.999 * np.cos(a[0]) * d[0], None, "dot product"),
     "tangent, zero": (lambda a, z, d: 0.0 * d[0], None, "dot product"),
     "both, factor": (
-        lambda a, z, d: 1.01 * np.cos(a[0]) * d[0], lambda a, z, lam: (1.01 * np.cos(a[0]) * lam,), "tangent against differences"
+        lambda a, z, d: 1.01 * np.cos(a[0]) * d[0],
+        lambda a, z, lam: (1.01 * np.cos(a[0]) * lam,),
+        "tangent against differences",
     ),
     "both, one entry": (
-        lambda a, z, d: weights(3) * np.cos(a[0]) * d[0], lambda a, z, lam: (weights(3) * np.cos(a[0]) * lam,),
+        lambda a, z, d: weights(3) * np.cos(a[0]) * d[0],
+        lambda a, z, lam: (weights(3) * np.cos(a[0]) * lam,),
         "tangent against differences",
     ),
     "second order only, factor missing": (
-        lambda a, z, d: np.cos(detached(a[0])) * d[0], lambda a, z, lam: (np.cos(detached(a[0])) * lam,), "second order"
+        lambda a, z, d: np.cos(detached(a[0])) * d[0],
+        lambda a, z, lam: (np.cos(detached(a[0])) * lam,),
+        "second order",
     ),
-    "second order only, adjoint of the adjoint": (None, lambda a, z, lam: (np.cos(detached(a[0])) * lam,), "second order"),
-}  # fmt: skip
+    "second order only, adjoint of the adjoint": (
+        None,
+        lambda a, z, lam: (np.cos(detached(a[0])) * lam,),
+        "second order",
+    ),
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -92,7 +102,9 @@ def test_report_names_argument_index_received_and_expected() -> None:
 
     text = repr(check.gradients(loss, [{"w": X, "other": normal(2)}, 1.5]))
     assert text.startswith("gradients of loss: FAILED")
-    found = re.search(r"argument (\S+), index \[(\d+)\], output \[(\d+)\]: received (\S+), expected (\S+)", text)
+    found = re.search(
+        r"argument (\S+), index \[(\d+)\], output \[(\d+)\]: received (\S+), expected (\S+)", text
+    )
     assert found and found.groups()[:3] == ("0/w", "1", "1")
     received, expected = float(found[4]), float(found[5])
     np.testing.assert_allclose(expected, 2 * np.cos(X[1]), rtol=1e-6)

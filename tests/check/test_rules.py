@@ -39,9 +39,18 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "adjoint factor": ({"adjoint": lambda lam: 2.9 * lam}, "dot product"),
     "tangent factor": ({"tangent": lambda dot: 2.9 * dot}, "dot product"),
     "sign": ({"adjoint": lambda lam: -3 * lam}, "dot product"),
-    "adjoint shape": ({"adjoint": lambda lam: 3 * np.sum(lam, axis=0)}, "adjoint is (3,) float64, should be (2, 3) float64"),
-    "adjoint dtype": ({"adjoint": lambda lam: lam * np.full((2, 3), 3.0)}, "adjoint is (2, 3) float64, should be (2, 3) float32"),
-    "tangent shape": ({"tangent": lambda dot: 3 * dot[:1]}, "tangent is (1, 3) float64, should be (2, 3) float64"),
+    "adjoint shape": (
+        {"adjoint": lambda lam: 3 * np.sum(lam, axis=0)},
+        "adjoint is (3,) float64, should be (2, 3) float64",
+    ),
+    "adjoint dtype": (
+        {"adjoint": lambda lam: lam * np.full((2, 3), 3.0)},
+        "adjoint is (2, 3) float64, should be (2, 3) float32",
+    ),
+    "tangent shape": (
+        {"tangent": lambda dot: 3 * dot[:1]},
+        "tangent is (1, 3) float64, should be (2, 3) float64",
+    ),
     "value dtype": ({"value": lambda x: x * np.full((2, 3), 3.0)}, "value is float64"),
     "value": ({"value": lambda x: x * 3.001}, "tangent against differences"),
 }
@@ -67,7 +76,13 @@ def test_right_rule_passes_and_the_report_counts_everything() -> None:
     op = scaled()
     report = check.rule(op, X)
     assert report, repr(report)
-    for what in ("shapes and dtypes", "float32 is kept", "float32 against float64", "dot product", "second order"):
+    for what in (
+        "shapes and dtypes",
+        "float32 is kept",
+        "float32 against float64",
+        "dot product",
+        "second order",
+    ):
         assert any(what in f.what for f in report)
     assert all(f.what.startswith(f"{op.name}((2,3))") for f in report)
     PRIMITIVES.pop(op.name)
@@ -101,14 +116,22 @@ def test_registry_refuses_a_rule_without_its_twin() -> None:
             return x
 
     text = message(RuleError, register, OnlyForward())
-    assert text == "primitive 'test_only_forward' has no adjoint rule; a rule without its twin cannot be registered"
+    assert (
+        text
+        == "primitive 'test_only_forward' has no adjoint rule; a rule without its twin cannot be registered"
+    )
     assert "has no transpose rule" in message(RuleError, register, OnlyValue())
     assert not {"test_only_forward", "test_only_value"} & set(PRIMITIVES)
 
 
-# ------------------------------------------------------------------------------------------------ check.multipliers
+# -------------------------------------------------------------------------------- check.multipliers
 def test_wrong_rule_in_the_middle_is_named() -> None:
-    wrong = ad.primitive(next(fresh), lambda x: x**2, adjoint=lambda a, z, lam: (1.9 * a[0] * lam,), tangent=lambda a, z, d: 2 * a[0] * d[0])
+    wrong = ad.primitive(
+        next(fresh),
+        lambda x: x**2,
+        adjoint=lambda a, z, lam: (1.9 * a[0] * lam,),
+        tangent=lambda a, z, d: 2 * a[0] * d[0],
+    )
 
     def program(x: Any) -> Any:
         h = ad.name(np.sin(x), "h")

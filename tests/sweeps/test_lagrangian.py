@@ -11,7 +11,7 @@ import pytest
 import adjoint as ad
 from adjoint.errors import DTypeError, ShapeError, TreeError
 
-from ..helpers import close, each_program, fresh, message, normal, Program, record
+from ..helpers import Program, close, each_program, fresh, message, normal, record
 
 X = normal(3)
 
@@ -27,7 +27,7 @@ def lagrangian() -> ad.Lagrangian:
     return ad.Lagrangian(tape, loss)
 
 
-# ------------------------------------------------------------------------------------------------ multipliers, gradients
+# --------------------------------------------------------------------------- multipliers, gradients
 def test_multiplier_by_variable_name_and_number(lagrangian: ad.Lagrangian) -> None:
     first, second = 4 * np.sin(X), np.ones(3)
     close(lagrangian.multiplier("h"), [first, second])
@@ -41,7 +41,9 @@ def test_multiplier_by_variable_name_and_number(lagrangian: ad.Lagrangian) -> No
 def test_gradient_by_containers(lagrangian: ad.Lagrangian) -> None:
     dw, dx = 8 * np.sin(X) * np.cos(X), 4 * np.sum(np.sin(X) ** 2)
     close(lagrangian.gradient({"a": "net/w", "b": ["x", "net/spare"]}), {"a": dw, "b": [dx, np.zeros(2)]})
-    assert "h is not an input; multiplier() gives λ of any constraint" in message(TreeError, lagrangian.gradient, "h")
+    assert "h is not an input; multiplier() gives λ of any constraint" in message(
+        TreeError, lagrangian.gradient, "h"
+    )
 
 
 def test_loss_must_be_a_scalar_of_this_tape() -> None:
@@ -73,7 +75,7 @@ def test_lagrangian_while_the_tape_is_open_and_of_two_losses() -> None:
     assert repr(ad.Lagrangian(tape, b)).startswith(f"<Lagrangian of {len(tape)} constraints, loss")
 
 
-# ------------------------------------------------------------------------------------------------ certificate
+# -------------------------------------------------------------------------------------- certificate
 def certificate_of(f: Any, *args: Any) -> ad.Certificate:
     tape, loss, _ = record(f, *args)
     return ad.Lagrangian(tape, loss).residuals()
@@ -101,7 +103,12 @@ FAULTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_wrong_adjoint_rule_violates_the_certificate_at_its_node(fault: str) -> None:
-    wrong = ad.primitive(next(fresh), lambda x: x * x, adjoint=FAULTS[fault], tangent=lambda args, z, dots: 2.0 * args[0] * dots[0])
+    wrong = ad.primitive(
+        next(fresh),
+        lambda x: x * x,
+        adjoint=FAULTS[fault],
+        tangent=lambda args, z, dots: 2.0 * args[0] * dots[0],
+    )
 
     def f(x: Any) -> Any:
         h = ad.name(np.sin(x), "suspect")
@@ -145,7 +152,7 @@ def test_certificate_uses_the_given_generator(lagrangian: ad.Lagrangian) -> None
     assert lagrangian.residuals() == lagrangian.residuals()
 
 
-# ------------------------------------------------------------------------------------------------ nan_origin
+# --------------------------------------------------------------------------------------- nan_origin
 def test_nan_origin_of_values_and_multipliers(lagrangian: ad.Lagrangian) -> None:
     assert lagrangian.nan_origin() is None
     with np.errstate(all="ignore"):
@@ -157,9 +164,9 @@ def test_nan_origin_of_values_and_multipliers(lagrangian: ad.Lagrangian) -> None
     assert lagrangian.multipliers.nan_origin() is None
 
 
-# ------------------------------------------------------------------------------------------------ LaTeX
+# -------------------------------------------------------------------------------------------- LaTeX
 def check_latex(text: str) -> None:
-    """In spirit: one aligned environment, balanced braces and \\left/\\right, nothing that TeX would trip over."""
+    """In spirit: one aligned environment, balanced braces, nothing that TeX would trip over."""
     assert text.startswith("\\begin{aligned}") and text.endswith("\\end{aligned}")
     assert text.count("{aligned}") == 2
     depth = 0

@@ -119,7 +119,9 @@ def test_constants_may_change_once_they_are_recorded(p: Program) -> None:
 def test_tangent_sweep_agrees_with_the_adjoint_sweep(p: Program) -> None:
     """⟨∇f, v⟩ by forward mode, in one direction of all arguments together."""
     rng = np.random.default_rng(3)
-    v = trees.tree_map(lambda x: np.asarray(rng.standard_normal(np.shape(x)), np.asarray(x).dtype)[()], p.args)
+    v = trees.tree_map(
+        lambda x: np.asarray(rng.standard_normal(np.shape(x)), np.asarray(x).dtype)[()], p.args
+    )
     _, slope = ad.jvp(p.function, p.args, v)
     pairs = zip(trees.flatten(gradient(p))[0], trees.flatten(v)[0], strict=True)
     expected = sum(np.sum(np.multiply(a, b, dtype=float)) for a, b in pairs)
@@ -152,7 +154,10 @@ def test_sweep_solves_the_adjoint_system(p: Program) -> None:
     for i, size in enumerate(sizes):
         if size:
             np.testing.assert_allclose(
-                _flat(multipliers[i]), expected[starts[i] : starts[i + 1]], rtol=1e-9, atol=1e-5 if single else 1e-9
+                _flat(multipliers[i]),
+                expected[starts[i] : starts[i + 1]],
+                rtol=1e-9,
+                atol=1e-5 if single else 1e-9,
             )
 
 

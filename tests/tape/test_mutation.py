@@ -123,7 +123,13 @@ def test_indices_changed_after_recording() -> None:
     large = np.zeros(1000, int)
 
     def f(v: Any) -> Any:
-        total = np.sum(v[array] * 2) + np.sum(v[listed]) + np.sum(v[mask]) + np.sum(np.take(v, array)) + np.sum(v[large])
+        total = (
+            np.sum(v[array] * 2)
+            + np.sum(v[listed])
+            + np.sum(v[mask])
+            + np.sum(np.take(v, array))
+            + np.sum(v[large])
+        )
         total = total + np.sum(v.at[array].add(1.0) ** 2) + np.sum(np.where(mask, v, 0.0))
         array[:], mask[:], large[:] = 4, True, 4
         listed[:] = [0, 0]
@@ -132,7 +138,16 @@ def test_indices_changed_after_recording() -> None:
     def plain(v: Any) -> Any:
         w = v.copy()
         np.add.at(w, [0, 2, 2], 1.0)
-        return 2 * (v[0] + 2 * v[2]) + v[1] + v[3] + 2 * (v[0] + v[4]) + v[0] + 2 * v[2] + 1000 * v[0] + np.sum(w**2)
+        return (
+            2 * (v[0] + 2 * v[2])
+            + v[1]
+            + v[3]
+            + 2 * (v[0] + v[4])
+            + v[0]
+            + 2 * v[2]
+            + 1000 * v[0]
+            + np.sum(w**2)
+        )
 
     basis = 1e-6 * np.eye(5)
     expected = np.array([(plain(x + e) - plain(x - e)) / 2e-6 for e in basis])

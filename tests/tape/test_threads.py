@@ -56,7 +56,13 @@ def test_variable_of_another_thread_is_refused() -> None:
         assert text.startswith("exp got a Variable that another thread is recording")
         assert points_at(text, "return np.exp(v)")
         assert "ad.grad inside the thread" in text
-        for f in (lambda: x + 1, lambda: 1 - x, lambda: -x, lambda: x > 0, lambda: ad.grad(lambda y: x * y)(1.0)):
+        for f in (
+            lambda: x + 1,
+            lambda: 1 - x,
+            lambda: -x,
+            lambda: x > 0,
+            lambda: ad.grad(lambda y: x * y)(1.0),
+        ):
             assert "another thread" in message(LeakError, in_thread, f)
         assert in_thread(lambda: x.value) == 1.0
         assert "only while the tape is open" in message(LeakError, in_thread, lambda: tape.input(1.0))

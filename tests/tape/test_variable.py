@@ -33,7 +33,7 @@ def raises_at(kind: type[Exception], f: Callable[[Any], Any], source: str, x: An
     return text
 
 
-# ------------------------------------------------------------------------------------------------ conversions
+# -------------------------------------------------------------------------------------- conversions
 VECTOR = np.array([1.0, 2.0, 3.0])
 CONVERSIONS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "float": (lambda v: float(v), 2.0),
@@ -75,7 +75,7 @@ def test_conversion_to_a_plain_number_raises(what: str) -> None:
 
 
 def refusal(f: Callable[[], Any]) -> str:
-    """The library's text; NumPy puts a ValueError of its own in front of what float() raises inside a[i] = v."""
+    """The library's text; NumPy puts a ValueError in front of what float() raises inside a[i] = v."""
     with pytest.raises((ConversionError, MissingRuleError, ValueError)) as caught:
         f()
     error = caught.value if isinstance(caught.value, ad.AdjointError) else caught.value.__cause__
@@ -89,7 +89,9 @@ def test_conversion_names_line_origin_and_remedy() -> None:
         return math.sin(h)
 
     text = raises_at(ConversionError, f, "return math.sin(h)")
-    assert text.startswith("float() would turn a recorded value () float64 into a plain one and lose its derivative")
+    assert text.startswith(
+        "float() would turn a recorded value () float64 into a plain one and lose its derivative"
+    )
     assert "by multiply#1" in text
     assert "np.sin, not math.sin" in text
     assert ".value" in text
@@ -146,7 +148,7 @@ def test_formatting_shows_the_value() -> None:
     assert during(lambda v: f"{v:.2f} {v!r}")() == "2.00 Variable(2.0)"
 
 
-# ------------------------------------------------------------------------------------------------ in-place writes
+# ---------------------------------------------------------------------------------- in-place writes
 def test_augmented_assignment_to_a_plain_array_raises() -> None:
     a = np.zeros(3)
 
@@ -156,26 +158,43 @@ def test_augmented_assignment_to_a_plain_array_raises() -> None:
         return a
 
     text = raises_at(MutationError, f, "a += v", VECTOR)
-    assert text.startswith("np.add with out= (or an augmented assignment to an ndarray) would write a recorded value")
+    assert text.startswith(
+        "np.add with out= (or an augmented assignment to an ndarray) would write a recorded value"
+    )
     assert "Write a = a + b instead of a += b" in text
     assert not a.any()
 
 
-@pytest.mark.parametrize("write", [
-    lambda v, a: np.add(a, v, out=a), lambda v, a: np.sum(v[None], axis=0, out=a), lambda v, a: np.sum(v[None], 0, None, a),
-    lambda v, a: np.exp(v, a), lambda v, a: np.matmul(np.eye(3), v, out=a), lambda v, a: np.clip(v, 0, 1, out=a),
-    lambda v, a: np.add(v, v, out=(a,)), lambda v, a: v.sum(0, None, a[0]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda v, a: np.add(a, v, out=a),
+        lambda v, a: np.sum(v[None], axis=0, out=a),
+        lambda v, a: np.sum(v[None], 0, None, a),
+        lambda v, a: np.exp(v, a),
+        lambda v, a: np.matmul(np.eye(3), v, out=a),
+        lambda v, a: np.clip(v, 0, 1, out=a),
+        lambda v, a: np.add(v, v, out=(a,)),
+        lambda v, a: v.sum(0, None, a[0]),
+    ],
+)
 def test_out_raises(write: Any) -> None:
     a = np.zeros(3)
     assert "out=" in message(MutationError, during(lambda v: write(v, a), VECTOR))
     assert not a.any()
 
 
-@pytest.mark.parametrize("write", [
-    lambda v, a: np.copyto(a, v), lambda v, a: np.put(a, [0], v), lambda v, a: np.add.at(a, [0, 1, 2], v),
-    lambda v, a: np.fill_diagonal(np.eye(3), v), lambda v, a: np.place(a, a == 0, v), lambda v, a: np.putmask(a, a == 0, v),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda v, a: np.copyto(a, v),
+        lambda v, a: np.put(a, [0], v),
+        lambda v, a: np.add.at(a, [0, 1, 2], v),
+        lambda v, a: np.fill_diagonal(np.eye(3), v),
+        lambda v, a: np.place(a, a == 0, v),
+        lambda v, a: np.putmask(a, a == 0, v),
+    ],
+)
 def test_writing_functions_raise(write: Any) -> None:
     a = np.zeros(3)
     with pytest.raises((MissingRuleError, MutationError, ConversionError)):
@@ -228,12 +247,19 @@ def test_value_is_plain_detached_and_read_only() -> None:
     assert ad.grad(lambda x: np.sum(x.value * x))(np.array([3.0])) == 3.0
 
 
-# ------------------------------------------------------------------------------------------------ .at
+# ---------------------------------------------------------------------------------------------- .at
 X = normal(5)
 INDICES: dict[str, Any] = {
-    "integer": 2, "negative": -1, "slice": slice(1, 4), "reversed": slice(None, None, -2), "list": [3, 0],
-    "array": np.array([4, 1]), "mask": np.array([True, False, True, False, False]), "ellipsis": ..., "empty": slice(2, 2),
-}  # fmt: skip
+    "integer": 2,
+    "negative": -1,
+    "slice": slice(1, 4),
+    "reversed": slice(None, None, -2),
+    "list": [3, 0],
+    "array": np.array([4, 1]),
+    "mask": np.array([True, False, True, False, False]),
+    "ellipsis": ...,
+    "empty": slice(2, 2),
+}
 
 
 @pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
@@ -293,7 +319,9 @@ def test_at_spreads_scalars_and_keeps_float32() -> None:
     z = during(lambda v: v.at[:, 1].add(2.0), x)()
     assert z.dtype == np.float32
     assert z.value.tolist() == [[1, 3, 1], [1, 3, 1]]
-    g = ad.grad(lambda s: np.sum(ad.numpy.array(np.ones(3)) * 1.0) + np.sum((s * np.ones(3)).at[:2].set(s * 2)))(1.0)
+    g = ad.grad(
+        lambda s: np.sum(ad.numpy.array(np.ones(3)) * 1.0) + np.sum((s * np.ones(3)).at[:2].set(s * 2))
+    )(1.0)
     close(g, np.float64(5.0))
 
 

@@ -1,4 +1,4 @@
-"""What functions may take and return: argnum, containers, dtypes, kinds of output; and what is said when they may not."""
+"""What functions may take and return: argnum, containers, dtypes, outputs; what is said when they may not."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def f(x: Any, y: Any, z: Any = 1.0) -> Any:
     return np.sum(x**2 * y) * z
 
 
-# ------------------------------------------------------------------------------------------------ argnum
+# ------------------------------------------------------------------------------------------- argnum
 def test_argnum() -> None:
     x, y = X, X + 1
     dx, dy, dz = 2 * x * y * 2.0, x**2 * 2.0, np.sum(x**2 * y)
@@ -65,17 +65,34 @@ def test_derivative_functions_keep_name_and_docstring() -> None:
         """The loss."""
         return np.sum(x)
 
-    for transform in (ad.grad, ad.value_and_grad, ad.jacobian, ad.hessian_vector_product, ad.with_multipliers):
+    for transform in (
+        ad.grad,
+        ad.value_and_grad,
+        ad.jacobian,
+        ad.hessian_vector_product,
+        ad.with_multipliers,
+    ):
         assert (transform(loss).__name__, transform(loss).__doc__) == ("loss", "The loss.")
 
 
-# ------------------------------------------------------------------------------------------------ containers
+# --------------------------------------------------------------------------------------- containers
 CONTAINERS: dict[str, Any] = {
-    "scalar": np.float64(2.0), "array": X, "empty array": np.zeros((0, 2)), "list": [X, np.float64(1.0)], "tuple": (X, X),
-    "nested": {"layers": [{"W": normal(2, 2), "b": normal(2)}, {"W": normal(2), "b": None}], "scale": np.float64(0.5)},
-    "named tuple": Pair(X, {"deep": Pair(normal(2), ())}), "with none": [None, X, None], "empty": [], "none": None,
-    "float32": {"a": X.astype(np.float32), "b": X}, "0-d": np.array(2.0),
-}  # fmt: skip
+    "scalar": np.float64(2.0),
+    "array": X,
+    "empty array": np.zeros((0, 2)),
+    "list": [X, np.float64(1.0)],
+    "tuple": (X, X),
+    "nested": {
+        "layers": [{"W": normal(2, 2), "b": normal(2)}, {"W": normal(2), "b": None}],
+        "scale": np.float64(0.5),
+    },
+    "named tuple": Pair(X, {"deep": Pair(normal(2), ())}),
+    "with none": [None, X, None],
+    "empty": [],
+    "none": None,
+    "float32": {"a": X.astype(np.float32), "b": X},
+    "0-d": np.array(2.0),
+}
 
 
 def squares(tree: Any) -> Any:
@@ -95,8 +112,10 @@ def test_gradient_comes_in_the_container_of_the_argument(x: Any) -> None:
 def test_ordered_dicts_come_back_as_dicts_and_keys_of_any_type() -> None:
     g = ad.grad(lambda p: p["b"] * p["a"])(OrderedDict(b=2.0, a=3.0))
     assert g == {"a": 2.0, "b": 3.0}
-    close(ad.grad(lambda p: p[1] * p["a"] * p[None])({1: 2.0, "a": 3.0, None: 4.0}),
-          {1: np.float64(12.0), "a": np.float64(8.0), None: np.float64(6.0)})  # fmt: skip
+    close(
+        ad.grad(lambda p: p[1] * p["a"] * p[None])({1: 2.0, "a": 3.0, None: 4.0}),
+        {1: np.float64(12.0), "a": np.float64(8.0), None: np.float64(6.0)},
+    )
 
 
 def test_disconnected_arguments_have_zero_gradients_and_are_named() -> None:
@@ -121,7 +140,7 @@ def test_connected_only_through_integers_counts_as_disconnected() -> None:
     close(g, np.zeros(3))
 
 
-# ------------------------------------------------------------------------------------------------ dtypes
+# ------------------------------------------------------------------------------------------- dtypes
 INPUTS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "int": (3, ("int 3", "int64", "Pass 3.0, or leave the argument out of argnum")),
     "bool": (True, ("bool True", "its dtype is bool", "Pass 1.0")),
@@ -150,7 +169,9 @@ def test_inputs_that_are_no_floats_are_refused_with_a_remedy(what: str) -> None:
 
 
 def test_other_arguments_may_be_anything() -> None:
-    g = ad.grad(lambda x, n, s, flag, g: np.sum(x**n) if flag and s == "sum" else g(x))(X, 3, "sum", True, np.max)
+    g = ad.grad(lambda x, n, s, flag, g: np.sum(x**n) if flag and s == "sum" else g(x))(
+        X, 3, "sum", True, np.max
+    )
     close(g, 3 * X**2)
 
 
@@ -159,7 +180,7 @@ def test_half_and_long_precision_are_kept() -> None:
         assert ad.grad(lambda x: np.sum(x * x))(X.astype(kind)).dtype == kind
 
 
-# ------------------------------------------------------------------------------------------------ outputs
+# ------------------------------------------------------------------------------------------ outputs
 def test_vector_output_names_the_line_and_remedies() -> None:
     def vector(x: Any) -> Any:
         with ad.scope("head"):
@@ -211,7 +232,9 @@ def test_constant_and_size_one_outputs() -> None:
 
 def test_functions_without_a_result_are_refused_by_every_transform() -> None:
     for transform in (ad.elementwise_grad, ad.jacobian, ad.hessian):
-        assert "NoneType" in message(DTypeError if transform is ad.elementwise_grad else TreeError, transform(lambda x: None), X)
+        assert "NoneType" in message(
+            DTypeError if transform is ad.elementwise_grad else TreeError, transform(lambda x: None), X
+        )
 
 
 def test_grad_and_aux() -> None:
@@ -229,7 +252,7 @@ def test_grad_and_aux() -> None:
     close(ad.grad(lambda x: ad.grad_and_aux(lambda y: (np.sum(y**3), y**2))(x)[1] @ np.ones(3))(X), 2 * X)
 
 
-# ------------------------------------------------------------------------------------------------ cotangents, tangents
+# ----------------------------------------------------------------------------- cotangents, tangents
 def test_cotangents_and_tangents_are_checked() -> None:
     pullback, _ = ad.make_vjp(lambda x: {"a": np.sin(x), "b": np.sum(x)})(X)
     close(pullback({"a": np.ones(3), "b": 2.0}), np.cos(X) + 2)
@@ -240,7 +263,9 @@ def test_cotangents_and_tangents_are_checked() -> None:
         assert "the cotangent must have the structure of the output" in message(TreeError, pullback, wrong)
     push = ad.make_jvp(lambda p: p["x"] * p["y"])({"x": X, "y": 2.0})
     close(push({"x": np.ones(3), "y": 0.0})[1], np.full(3, 2.0))
-    assert "tangent must have the structure of the argument" in message(TreeError, push, {"x": np.ones(3), "z": 0.0})
+    assert "tangent must have the structure of the argument" in message(
+        TreeError, push, {"x": np.ones(3), "z": 0.0}
+    )
     assert "tangent must have the shape of the argument" in message(ShapeError, push, {"x": 1.0, "y": 0.0})
 
 

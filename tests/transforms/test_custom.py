@@ -22,7 +22,11 @@ def pair(**rules: Any) -> Any:
     """z = x² y, by name of the rules given."""
     known = {
         "tangent": lambda args, z, dots: sum(
-            (0.0 if d is None else p * d for p, d in zip((2 * args[0] * args[1], args[0] ** 2), dots, strict=True)), 0.0
+            (
+                0.0 if d is None else p * d
+                for p, d in zip((2 * args[0] * args[1], args[0] ** 2), dots, strict=True)
+            ),
+            0.0,
         ),
         "adjoint": lambda args, z, lam: (2 * args[0] * args[1] * lam, args[0] ** 2 * lam),
     }
@@ -43,7 +47,11 @@ def test_one_rule_is_enough(only: tuple[str, ...]) -> None:
 
 
 def test_computes_on_plain_arrays_and_takes_parameters() -> None:
-    op = ad.primitive(next(fresh), lambda x, *, k: np.asarray(x) ** k, adjoint=lambda a, z, lam, *, k: (k * a[0] ** (k - 1) * lam,))
+    op = ad.primitive(
+        next(fresh),
+        lambda x, *, k: np.asarray(x) ** k,
+        adjoint=lambda a, z, lam, *, k: (k * a[0] ** (k - 1) * lam,),
+    )
     assert op(X, k=2).tolist() == (X**2).tolist()
     close(ad.grad(lambda x: np.sum(op(x, k=3)))(X), 3 * X**2)
     close(ad.jvp(lambda x: op(x, k=3), (X,), (np.ones(3),))[1], 3 * X**2)
@@ -51,26 +59,36 @@ def test_computes_on_plain_arrays_and_takes_parameters() -> None:
 
 
 def test_value_may_use_what_has_no_rule_and_return_anything_like_an_array() -> None:
-    op = ad.primitive(next(fresh), lambda x: [float(v) ** 2 for v in x], tangent=lambda a, z, d: 2 * a[0] * d[0])
+    op = ad.primitive(
+        next(fresh), lambda x: [float(v) ** 2 for v in x], tangent=lambda a, z, d: 2 * a[0] * d[0]
+    )
     close(ad.grad(lambda x: np.sum(op(x)))(X), 2 * X)
 
 
 def test_rules_see_none_for_constants() -> None:
     seen: list[Any] = []
-    op = pair(tangent=lambda args, z, dots: seen.append([d is None for d in dots]) or 2 * args[0] * args[1] * dots[0])
+    op = pair(
+        tangent=lambda args, z, dots: (
+            seen.append([d is None for d in dots]) or 2 * args[0] * args[1] * dots[0]
+        )
+    )
     ad.jvp(lambda x: op(x, 2.0), (X,), (X,))
     assert seen == [[False, True]]
 
 
 def test_dtype_of_rules_is_fitted() -> None:
-    op = ad.primitive(next(fresh), lambda x: x * 2, adjoint=lambda a, z, lam: (np.float64(2.0) * lam.astype(np.float64),))
+    op = ad.primitive(
+        next(fresh), lambda x: x * 2, adjoint=lambda a, z, lam: (np.float64(2.0) * lam.astype(np.float64),)
+    )
     assert ad.grad(lambda x: np.sum(op(x)))(X.astype(np.float32)).dtype == np.float32
 
 
-# ------------------------------------------------------------------------------------------------ faulty rules
+# ------------------------------------------------------------------------------------- faulty rules
 def test_registration_needs_a_rule_and_a_free_name() -> None:
     name = next(fresh)
-    assert f"primitive '{name}' needs a tangent or an adjoint rule" in message(RuleError, ad.primitive, name, np.sin)
+    assert f"primitive '{name}' needs a tangent or an adjoint rule" in message(
+        RuleError, ad.primitive, name, np.sin
+    )
     assert name not in PRIMITIVES
     assert "a primitive named 'tanh' is registered already; choose another name" in message(
         RuleError, ad.elementwise, "tanh", lambda m, x: x, 1
@@ -93,18 +111,27 @@ def test_adjoint_that_returns_the_wrong_thing(what: str) -> None:
     rule, words = RETURNS[what]
     op = pair(adjoint=rule)
     text = message(RuleError, ad.grad(lambda x, y: np.sum(op(x, y)), (0, 1)), X, X)
-    assert text == f"adjoint of {op.name}: {words}" or words in text and text.startswith(f"adjoint of {op.name}: ")
+    assert text == f"adjoint of {op.name}: {words}" or (
+        words in text and text.startswith(f"adjoint of {op.name}: ")
+    )
 
 
 def test_tangent_that_returns_the_wrong_shape() -> None:
     op = pair(tangent=lambda args, z, dots: np.zeros((3, 1)))
-    assert message(RuleError, ad.jvp, op, (X, X), (X, X)) == f"tangent of {op.name}: returned (3, 1), output is (3,)"
+    assert (
+        message(RuleError, ad.jvp, op, (X, X), (X, X))
+        == f"tangent of {op.name}: returned (3, 1), output is (3,)"
+    )
 
 
 def test_rule_that_cannot_be_transposed() -> None:
-    op = pair(only=("adjoint",), adjoint=lambda args, z, lam: (np.array([float(v) for v in lam]), np.zeros(3)))
+    op = pair(
+        only=("adjoint",), adjoint=lambda args, z, lam: (np.array([float(v) for v in lam]), np.zeros(3))
+    )
     text = message(RuleError, ad.jvp, op, (X, X), (X, X))
-    assert text.startswith(f"tangent of {op.name}: cannot be derived from the adjoint rule, which is not written with")
+    assert text.startswith(
+        f"tangent of {op.name}: cannot be derived from the adjoint rule, which is not written with"
+    )
     assert "Give both rules to ad.primitive." in text
     op = pair(only=("tangent",), tangent=lambda args, z, dots: np.array([float(v) for v in dots[0]]))
     text = message(RuleError, ad.grad(lambda x: np.sum(op(x, X))), X)
@@ -124,15 +151,21 @@ def test_exceptions_of_the_users_own_pass_through() -> None:
     message(Surprise, ad.grad(lambda x: np.sum(rule_fails(x))), X)
 
 
-# ------------------------------------------------------------------------------------------------ rows
+# --------------------------------------------------------------------------------------------- rows
 def test_elementwise_row_gives_both_modes_and_broadcasts() -> None:
     op = ad.elementwise(
-        next(fresh), lambda m, x, y: x * m.exp(y), lambda m, x, y, z: m.exp(y), lambda m, x, y, z: z, domain=((-2, 2), (-1, 1))
+        next(fresh),
+        lambda m, x, y: x * m.exp(y),
+        lambda m, x, y, z: m.exp(y),
+        lambda m, x, y, z: z,
+        domain=((-2, 2), (-1, 1)),
     )
     check.rule(op).raise_on_failure()
     x, y = normal(3, 1), normal(4, seed=1)
-    close(ad.grad(lambda x, y: np.sum(op(x, y)), (0, 1))(x, y),
-          (np.full((3, 1), np.sum(np.exp(y))), np.sum(x) * np.exp(y)))  # fmt: skip
+    close(
+        ad.grad(lambda x, y: np.sum(op(x, y)), (0, 1))(x, y),
+        (np.full((3, 1), np.sum(np.exp(y))), np.sum(x) * np.exp(y)),
+    )
     assert op(np.float32(1.0), np.float32(0.0)).dtype == np.float32
     with ad.Tape() as tape:
         loss = np.sum(op(tape.input(x, "x"), tape.input(y, "y")))
@@ -145,7 +178,9 @@ def test_elementwise_row_with_numbers_and_none_for_partials() -> None:
 
 
 def test_wrong_row_is_found_by_its_check() -> None:
-    op = ad.elementwise(next(fresh), lambda m, x: m.sin(x), lambda m, x, z: m.cos(x) * 1.01, domain=((-1, 1),))
+    op = ad.elementwise(
+        next(fresh), lambda m, x: m.sin(x), lambda m, x, z: m.cos(x) * 1.01, domain=((-1, 1),)
+    )
     report = check.rule(op)
     assert not report
     assert "received" in repr(report) and "expected" in repr(report)

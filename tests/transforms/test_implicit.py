@@ -69,9 +69,15 @@ def test_matrix_unknown_scalar_unknown_and_float32() -> None:
     z = ad.root(lambda z, a: z @ z - a, np.eye(3) * 3, a)
     np.testing.assert_allclose(z @ z, a, atol=1e-9)
     assert ad.grad(lambda a: np.sum(ad.root(lambda z, a: z @ z - a, np.eye(3) * 3, a)))(a).shape == (3, 3)
-    close(ad.grad(lambda c: ad.root(lambda z, c: np.cos(z) - c * z, 0.5, c))(1.0), np.float64(-0.739085133215 / (1 + 0.673612029183)), 1e-9)
+    close(
+        ad.grad(lambda c: ad.root(lambda z, c: np.cos(z) - c * z, 0.5, c))(1.0),
+        np.float64(-0.739085133215 / (1 + 0.673612029183)),
+        1e-9,
+    )
     small = B.astype(np.float32)
-    g = ad.grad(lambda b: np.sum(ad.root(lambda z, b: z * z - b, np.ones(3, np.float32), b, tolerance=1e-5)))(small)
+    g = ad.grad(lambda b: np.sum(ad.root(lambda z, b: z * z - b, np.ones(3, np.float32), b, tolerance=1e-5)))(
+        small
+    )
     assert g.dtype == np.float32
     np.testing.assert_allclose(g, 0.5 / np.sqrt(B), rtol=1e-5)
 
@@ -116,7 +122,7 @@ def test_memory_does_not_grow_with_iterations() -> None:
     assert tape.label(1) == "fixedpoint(<lambda>)#1"
 
 
-# ------------------------------------------------------------------------------------------------ refusals
+# ----------------------------------------------------------------------------------------- refusals
 def test_no_convergence() -> None:
     text = message(ConvergenceError, ad.root, lambda z, b: z * z + b, np.ones(3), B)
     assert text.startswith("root: Newton's method stopped at ‖g‖ = ")
@@ -140,9 +146,14 @@ def test_value_taken_from_the_surroundings_is_refused(solve: Any) -> None:
         return np.sum(solve(lambda z: 0.5 * z + b - (z if solve is ad.root else 0.0), np.zeros(3)))
 
     text = message(LeakError, ad.grad(f), B)
-    assert "(<lambda>) uses a recorded value (add#" in text or "(<lambda>) uses a recorded value (subtract#" in text
+    assert (
+        "(<lambda>) uses a recorded value (add#" in text
+        or "(<lambda>) uses a recorded value (subtract#" in text
+    )
     assert "Pass it after z0" in text
-    assert "Pass it after z0" in message(LeakError, ad.grad(lambda b: np.sum(solve(lambda z, c: b * c, B, b))), B)
+    assert "Pass it after z0" in message(
+        LeakError, ad.grad(lambda b: np.sum(solve(lambda z, c: b * c, B, b))), B
+    )
 
 
 @pytest.mark.parametrize("solve", [ad.root, ad.fixed_point])

@@ -32,19 +32,23 @@ KINKS: dict[str, tuple[Any, Any, Any]] = {
     "clip outside": (lambda x: np.clip(x, -1.0, 1.0), 1.5, 0.0),
     "norm at 0": (lambda x: np.linalg.norm(x), np.zeros(3), np.zeros(3)),
     "norm of rows, one of them 0": (
-        lambda x: np.sum(np.linalg.norm(x, axis=1)), np.array([[3.0, 4.0], [0.0, 0.0]]), np.array([[0.6, 0.8], [0.0, 0.0]])
+        lambda x: np.sum(np.linalg.norm(x, axis=1)),
+        np.array([[3.0, 4.0], [0.0, 0.0]]),
+        np.array([[0.6, 0.8], [0.0, 0.0]]),
     ),
     "max tie": (lambda x: np.max(x), np.array([2.0, 1.0, 2.0]), np.array([0.5, 0.0, 0.5])),
     "min tie": (lambda x: np.min(x), np.array([1.0, 1.0, 1.0, 2.0]), np.array([1.0, 1.0, 1.0, 0.0]) / 3),
     "max tie in a row": (
-        lambda x: np.sum(np.max(x, axis=1)), np.array([[1.0, 1.0], [1.0, 2.0]]), np.array([[0.5, 0.5], [0.0, 1.0]])
+        lambda x: np.sum(np.max(x, axis=1)),
+        np.array([[1.0, 1.0], [1.0, 2.0]]),
+        np.array([[0.5, 0.5], [0.0, 1.0]]),
     ),
     "max of infinities": (lambda x: np.max(x), np.array([-INF, -INF]), np.array([0.5, 0.5])),
     "std of equal numbers": (lambda x: np.var(x), np.ones(4), np.zeros(4)),
     "product with one zero": (lambda x: np.prod(x), np.array([0.0, 2.0, 3.0]), np.array([6.0, 0.0, 0.0])),
     "product with two zeros": (lambda x: np.prod(x), np.array([0.0, 0.0, 3.0]), np.zeros(3)),
     "logaddexp of −inf": (lambda x: np.logaddexp(x, -INF), 1.0, 1.0),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", KINKS)

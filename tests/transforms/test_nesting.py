@@ -18,10 +18,12 @@ def d(f: Any) -> Any:
 
 
 MODES = {"reverse": ad.grad, "forward": d}
-pairs = pytest.mark.parametrize(("outer", "inner"), [(a, b) for a in MODES.values() for b in MODES.values()], ids=str)
+pairs = pytest.mark.parametrize(
+    ("outer", "inner"), [(a, b) for a in MODES.values() for b in MODES.values()], ids=str
+)
 
 
-# ------------------------------------------------------------------------------------------------ perturbation confusion
+# --------------------------------------------------------------------------- perturbation confusion
 @pairs
 def test_siskind_pearlmutter(outer: Any, inner: Any) -> None:
     """d/dx [x · d/dy (x + y)] at 1 is 1; confusing the two perturbations gives 2."""
@@ -93,7 +95,7 @@ def test_inner_tape_over_an_explicit_outer_tape() -> None:
     close(ad.Lagrangian(outer, g).gradient("x"), np.float64(9 * 4.0))
 
 
-# ------------------------------------------------------------------------------------------------ higher orders
+# ------------------------------------------------------------------------------------ higher orders
 @pytest.mark.parametrize("order", [3, 4, 5])
 @pytest.mark.parametrize("pattern", ["reverse", "forward", "alternating"])
 def test_high_orders(order: int, pattern: str) -> None:
@@ -107,7 +109,7 @@ def test_high_orders(order: int, pattern: str) -> None:
     for f, expected, x in cases:
         g = f
         for k in range(order):
-            g = ad.grad(g) if pattern == "reverse" or pattern == "alternating" and k % 2 else d(g)
+            g = ad.grad(g) if pattern == "reverse" or (pattern == "alternating" and k % 2) else d(g)
         np.testing.assert_allclose(g(x), expected(x, order), rtol=1e-10)
 
 
@@ -118,7 +120,7 @@ def test_many_levels() -> None:
     close(g(0.1), np.exp(0.1))
 
 
-# ------------------------------------------------------------------------------------------------ Hessians
+# ----------------------------------------------------------------------------------------- Hessians
 A, B = normal(4, 4), normal(4, 4, seed=1)
 
 

@@ -1,4 +1,4 @@
-"""Results belong to the caller: writable, and no memory shared with each other, arguments, constants or the tape."""
+"""Results belong to the caller: writable, no memory shared with each other, arguments, constants, tapes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import pytest
 import adjoint as ad
 from adjoint import tree as trees
 
-from ..helpers import close, each_program, Program
+from ..helpers import Program, close, each_program
 
 X, Y = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
 CONSTANT = np.array([7.0, 8.0, 9.0])
 BOTH = (0, 1)
-passing = ad.primitive("test_passing_a_constant", lambda x: x @ CONSTANT, adjoint=lambda args, z, lam: (CONSTANT,))
+passing = ad.primitive(
+    "test_passing_a_constant", lambda x: x @ CONSTANT, adjoint=lambda args, z, lam: (CONSTANT,)
+)
 
 RESULTS: dict[str, Callable[[], Any]] = {
     "x + y": lambda: ad.grad(lambda x, y: np.sum(x + y), BOTH)(X, Y),
@@ -39,7 +41,9 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "own seed twice": lambda: (SEED, ad.vjp(lambda x, y: x + y, X, Y)[1](SEED)),
     "own tangent": lambda: (SEED, ad.jvp(lambda x: x, (X,), (SEED,))),
     "tangent of two outputs": lambda: (SEED, ad.jvp(lambda x: (x, x + 1, x[:]), (X,), (SEED,))[1]),
-    "pullback twice": lambda: [pull(SEED) for pull in [ad.make_vjp(lambda x: x + CONSTANT)(X)[0]] for _ in "ab"],
+    "pullback twice": lambda: [
+        pull(SEED) for pull in [ad.make_vjp(lambda x: x + CONSTANT)(X)[0]] for _ in "ab"
+    ],
     "jacobian": lambda: ad.jacobian(lambda x, y: x + y, BOTH)(X, Y),
     "hessian": lambda: ad.hessian(lambda x: x @ x)(X),
     "hvp": lambda: (SEED, ad.hvp(lambda x: 0.5 * x @ x, X, SEED)),
@@ -49,7 +53,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "checkpoint": lambda: ad.grad(ad.checkpoint(lambda x, y: np.sum(x + y)), BOTH)(X, Y),
     "scan": lambda: ad.grad(lambda x, y: np.sum(ad.scan(lambda c, z: (c + z, c), x, y[None])[0]), BOTH)(X, Y),
     "size-1": lambda: ad.value_and_grad(lambda x: x)(np.array([2.0])),
-}  # fmt: skip
+}
 SEED = np.array([1.5, 2.5, 3.5])
 
 

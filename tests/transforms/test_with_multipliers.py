@@ -50,7 +50,9 @@ def test_choosing_names_keeps_only_those_and_the_arguments() -> None:
 def test_unknown_name_lists_the_names() -> None:
     text = message(KeyError, ad.with_multipliers(loop, "h"), W)
     assert "no multiplier 'h'; names: step/h, step/h#2, step/h#3, loss" in text
-    assert "none was given: h = ad.name(h, 'h') names a node" in message(KeyError, ad.with_multipliers(np.sum, "h"), W)
+    assert "none was given: h = ad.name(h, 'h') names a node" in message(
+        KeyError, ad.with_multipliers(np.sum, "h"), W
+    )
     m = ad.with_multipliers(loop)(W)[2]
     for key in ("step/h#4", "step", 99, -1):
         assert "no multiplier" in message(KeyError, lambda key=key: m[key])
@@ -74,7 +76,16 @@ def test_multipliers_of_scopes_tables_and_norms() -> None:
     np.testing.assert_allclose(m.norms()["step/h#3"], np.linalg.norm(m["step/h#3"]))
     np.testing.assert_allclose(m.stationarity(), np.linalg.norm(g))
     table = repr(m)
-    assert table.splitlines()[0].split() == ["constraint", "operation", "shape", "‖λ‖", "rms", "λ", "recorded", "at"]
+    assert table.splitlines()[0].split() == [
+        "constraint",
+        "operation",
+        "shape",
+        "‖λ‖",
+        "rms",
+        "λ",
+        "recorded",
+        "at",
+    ]
     assert "step/h#2" in table and "tanh" in table and "test_with_multipliers.py:" in table
     assert "… and 3 more" in m.table(limit=1)
     assert "test_with_multipliers.py" in m.entries("step/h")[0].place
@@ -88,7 +99,9 @@ def test_unnamed_inner_values_have_multipliers_by_number() -> None:
 
 def test_several_arguments_and_containers() -> None:
     params = {"a": W, "b": 2.0}
-    value, (dp, dx), m = ad.with_multipliers(lambda p, x, k: np.sum(p["a"] * x) * p["b"] * k, argnum=(0, 1))(params, W + 1, 3)
+    value, (dp, dx), m = ad.with_multipliers(lambda p, x, k: np.sum(p["a"] * x) * p["b"] * k, argnum=(0, 1))(
+        params, W + 1, 3
+    )
     close(value, np.sum(W * (W + 1)) * 6)
     close([dp["a"], dx], [6 * (W + 1), 6 * W])
     assert m.names == ["0/a", "0/b", "1"]
@@ -99,7 +112,7 @@ def test_vector_output_is_refused() -> None:
     assert "needs a scalar output" in message(ShapeError, ad.with_multipliers(np.sin), W)
 
 
-# ------------------------------------------------------------------------------------------------ nan_origin
+# --------------------------------------------------------------------------------------- nan_origin
 def test_nan_in_the_values_names_the_first_line() -> None:
     def f(x: Any) -> Any:
         a = x - 2.0
