@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,9 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
     Raises:
         TreeError: something in the container cannot be written without pickle; the message names it.
     """
+    import json  # these three are imported here to keep `import adjoint` light
+    import secrets
+
     arrays: dict[str, np.ndarray] = {}
     structure = json.dumps(_encode(tree, arrays, ""))
     target = Path(path)
@@ -41,6 +41,9 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises:
         TreeError: the file was not written by `save`.
     """
+    import json
+    import zipfile
+
     with open(path, "rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:

@@ -14,8 +14,10 @@ from ..ops.broadcast import astype as _astype
 from ..ops.primitive import Recorded as _Recorded
 from ..ops.primitive import dtype_of as _dtype_of
 from . import linalg
-from . import products as _products  # noqa: F401  (these three enter their rules)
+from . import matrices as _matrices  # noqa: F401  (these enter their rules)
+from . import products as _products  # noqa: F401
 from . import reductions as _reductions  # noqa: F401
+from . import selecting as _selecting  # noqa: F401
 from . import shaping as _shaping  # noqa: F401
 
 __all__ = ["array", "asarray", "full", "full_like", "linalg"]

@@ -11,11 +11,11 @@ from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops import reduce as rd
 from ..ops.broadcast import astype, reshape, sum_
 from ..ops.elementwise import absolute, indicator, square
+from ..ops.factorize import svd
 from ..ops.index import argmax as argmax_op
 from ..ops.index import argmin as argmin_op
 from ..ops.index import argsort as argsort_op
 from ..ops.index import take_along_axis
-from ..ops.linalg import svd
 from ..ops.primitive import dtype_of, innermost, normalize_axis, shape_of
 from .dispatch import METHODS, implements
 

@@ -74,6 +74,11 @@ class Reshape(Linear):
 reshape = register(Reshape())
 
 
+def reshape_to(x: Any, shape: tuple[int, ...]) -> Any:
+    """Reshape unless the shape is already right."""
+    return x if shape_of(x) == shape else reshape(x, shape=shape)
+
+
 class AsType(Linear):
     """z = x in another dtype. Integers and booleans have no derivative."""
 

@@ -63,7 +63,13 @@ class Elementwise(Primitive):
         ]
 
     def pull(
-        self, table: list[Any], parents: Sequence[int], args: Sequence[Any], z: Any, lam: Any, params: dict[str, Any]
+        self,
+        table: list[Any],
+        parents: Sequence[int],
+        args: Sequence[Any],
+        z: Any,
+        lam: Any,
+        params: dict[str, Any],
     ) -> None:
         """`adjoint`, `_times` and `fit` in one loop for plain values: most nodes of most sweeps pass here."""
         if isinstance(z, Recorded):
@@ -71,7 +77,7 @@ class Elementwise(Primitive):
         for derivative, x, p in zip(self.partials, args, parents):  # noqa: B905 (strict= would cost 0.1 µs)
             if p < 0 or derivative is None:
                 continue
-            if type(derivative) is int:
+            if not callable(derivative):
                 c = lam if derivative == 1 else derivative * lam
             else:
                 try:
@@ -88,7 +94,7 @@ class Elementwise(Primitive):
             table[p] = c if known is None else known if c is None else known + c
 
     def _times(self, derivative: Any, args: Sequence[Any], z: Any, factor: Any) -> Any:
-        if type(derivative) is int or type(derivative) is float:
+        if not callable(derivative):
             return factor if derivative == 1 else derivative * factor
         try:
             return derivative(RECORD if isinstance(z, Recorded) else NUMPY, *args, z) * factor
@@ -113,7 +119,10 @@ class Elementwise(Primitive):
         arity = len(self.partials)
         shapes: list[list[tuple[int, ...]]] = [[(2, 3)] * arity, [()] * arity, [(0, 3)] * arity]
         if arity > 1:
-            shapes += [[(3, 1) if k % 2 else (2, 1, 4) for k in range(arity)], [() if k else (4,) for k in range(arity)]]
+            shapes += [
+                [(3, 1) if k % 2 else (2, 1, 4) for k in range(arity)],
+                [() if k else (4,) for k in range(arity)],
+            ]
         samples: Samples = [(tuple(map(partial(_draw, rng), self.domain, s)), {}) for s in shapes]
         strided = tuple(_draw(rng, d, (6, 4))[::2, ::-1].T for d in self.domain)
         return [*samples, (strided, {})]
@@ -134,7 +143,7 @@ def _draw(rng: np.random.Generator, interval: Interval, shape: tuple[int, ...]) 
     if interval is BOOLEAN:
         return rng.random(shape) < 0.5
     if interval is COUNT:
-        return rng.integers(low, high, shape, endpoint=True)
+        return rng.integers(int(low), int(high), shape, endpoint=True)
     x = rng.uniform(low, high, shape)
     return x * rng.choice([-1.0, 1.0], shape) if interval is NONZERO else x
 
@@ -179,7 +188,11 @@ add = elementwise("add", lambda m, x, y: x + y, 1, 1)
 subtract = elementwise("subtract", lambda m, x, y: x - y, 1, -1)
 multiply = elementwise("multiply", lambda m, x, y: x * y, lambda m, x, y, z: y, lambda m, x, y, z: x)
 divide = elementwise(
-    "divide", lambda m, x, y: x / y, lambda m, x, y, z: 1 / y, lambda m, x, y, z: -z / y, domain=(REAL, NONZERO)
+    "divide",
+    lambda m, x, y: x / y,
+    lambda m, x, y, z: 1 / y,
+    lambda m, x, y, z: -z / y,
+    domain=(REAL, NONZERO),
 )
 negative = elementwise("negative", lambda m, x: -x, -1)
 positive = elementwise("positive", lambda m, x: +x, 1)
@@ -194,7 +207,9 @@ power = elementwise(
     lambda m, x, y, z: z * m.log(m.where(x == 0, 1, x)),
     domain=(POSITIVE, REAL),
 )
-floor_divide = elementwise("floor_divide", lambda m, x, y: x // y, None, None, domain=((2.2, 2.8), (1.0, 1.05)))
+floor_divide = elementwise(
+    "floor_divide", lambda m, x, y: x // y, None, None, domain=((2.2, 2.8), (1.0, 1.05))
+)
 remainder = elementwise(
     "remainder", lambda m, x, y: x % y, 1, lambda m, x, y, z: -(x // y), domain=((2.2, 2.8), (1.0, 1.05)),
     kink="x a multiple of y: the derivative from the right",
@@ -206,7 +221,11 @@ fmod = elementwise(
 
 # ---------------------------------------------------------------------------------------------- magnitude and choice
 absolute = elementwise(
-    "absolute", lambda m, x: m.absolute(x), lambda m, x, z: m.sign(x), domain=(NONZERO,), kink="x = 0: derivative 0"
+    "absolute",
+    lambda m, x: m.absolute(x),
+    lambda m, x, z: m.sign(x),
+    domain=(NONZERO,),
+    kink="x = 0: derivative 0",
 )
 sign = elementwise("sign", lambda m, x: m.sign(x), None, domain=(NONZERO,), kink="x = 0: derivative 0")
 copysign = elementwise(
@@ -217,7 +236,9 @@ copysign = elementwise(
     domain=(NONZERO, NONZERO),
     kink="x = 0: derivative 0",
 )
-indicator = elementwise("indicator", lambda m, c, like: m.indicator(c, like), None, None, domain=(BOOLEAN, REAL))
+indicator = elementwise(
+    "indicator", lambda m, c, like: m.indicator(c, like), None, None, domain=(BOOLEAN, REAL)
+)
 
 
 def _half_at_ties(m: Any, above: Any, reached: Any, z: Any) -> Any:
@@ -299,8 +320,12 @@ logaddexp2 = elementwise(
 sin = elementwise("sin", lambda m, x: m.sin(x), lambda m, x, z: m.cos(x))
 cos = elementwise("cos", lambda m, x: m.cos(x), lambda m, x, z: -m.sin(x))
 tan = elementwise("tan", lambda m, x: m.tan(x), lambda m, x, z: 1 + z * z, domain=((-1.2, 1.2),))
-arcsin = elementwise("arcsin", lambda m, x: m.arcsin(x), lambda m, x, z: 1 / m.sqrt((1 - x) * (1 + x)), domain=(UNIT,))
-arccos = elementwise("arccos", lambda m, x: m.arccos(x), lambda m, x, z: -1 / m.sqrt((1 - x) * (1 + x)), domain=(UNIT,))
+arcsin = elementwise(
+    "arcsin", lambda m, x: m.arcsin(x), lambda m, x, z: 1 / m.sqrt((1 - x) * (1 + x)), domain=(UNIT,)
+)
+arccos = elementwise(
+    "arccos", lambda m, x: m.arccos(x), lambda m, x, z: -1 / m.sqrt((1 - x) * (1 + x)), domain=(UNIT,)
+)
 arctan = elementwise("arctan", lambda m, x: m.arctan(x), lambda m, x, z: 1 / (1 + x * x))
 arctan2 = elementwise(
     "arctan2",
@@ -316,7 +341,9 @@ arcsinh = elementwise("arcsinh", lambda m, x: m.arcsinh(x), lambda m, x, z: 1 / 
 arccosh = elementwise(
     "arccosh", lambda m, x: m.arccosh(x), lambda m, x, z: 1 / m.sqrt((x - 1) * (x + 1)), domain=((1.2, 4.0),)
 )
-arctanh = elementwise("arctanh", lambda m, x: m.arctanh(x), lambda m, x, z: 1 / ((1 - x) * (1 + x)), domain=(UNIT,))
+arctanh = elementwise(
+    "arctanh", lambda m, x: m.arctanh(x), lambda m, x, z: 1 / ((1 - x) * (1 + x)), domain=(UNIT,)
+)
 radians = elementwise("radians", lambda m, x: m.radians(x), math.pi / 180)
 degrees = elementwise("degrees", lambda m, x: m.degrees(x), 180 / math.pi)
 
@@ -327,11 +354,15 @@ log_expit = elementwise("log_expit", lambda m, x: m.log_expit(x), lambda m, x, z
 erf = elementwise("erf", lambda m, x: m.erf(x), lambda m, x, z: (2 / math.sqrt(math.pi)) * m.exp(-x * x))
 erfc = elementwise("erfc", lambda m, x: m.erfc(x), lambda m, x, z: (-2 / math.sqrt(math.pi)) * m.exp(-x * x))
 gammaln = elementwise("gammaln", lambda m, x: m.gammaln(x), lambda m, x, z: m.digamma(x), domain=(POSITIVE,))
-digamma = elementwise("digamma", lambda m, x: m.digamma(x), lambda m, x, z: m.polygamma(1, x), domain=(POSITIVE,))
+digamma = elementwise(
+    "digamma", lambda m, x: m.digamma(x), lambda m, x, z: m.polygamma(1, x), domain=(POSITIVE,)
+)
 
 
 def _refuse_order(m: Any, n: Any, x: Any, z: Any) -> Any:
-    raise DTypeError("polygamma cannot be differentiated with respect to its order n; pass n as a plain integer")
+    raise DTypeError(
+        "polygamma cannot be differentiated with respect to its order n; pass n as a plain integer"
+    )
 
 
 polygamma = elementwise(
@@ -348,7 +379,9 @@ floor = elementwise("floor", lambda m, x: m.floor(x), None, kink=STEP)
 ceil = elementwise("ceil", lambda m, x: m.ceil(x), None, kink=STEP)
 trunc = elementwise("trunc", lambda m, x: m.trunc(x), None, kink=STEP)
 rint = elementwise("rint", lambda m, x: m.rint(x), None, kink=STEP)
-heaviside = elementwise("heaviside", lambda m, x, y: m.heaviside(x, y), None, None, kink="x = 0: derivative 0")
+heaviside = elementwise(
+    "heaviside", lambda m, x, y: m.heaviside(x, y), None, None, kink="x = 0: derivative 0"
+)
 
 # ---------------------------------------------------------------------------------------------- comparisons and logic
 greater = elementwise("greater", lambda m, x, y: x > y, None, None)
@@ -371,4 +404,10 @@ isfinite = elementwise("isfinite", lambda m, x: m.isfinite(x), None)
 signbit = elementwise("signbit", lambda m, x: m.signbit(x), None)
 
 # ufuncs whose name is not their row's
-ALIASES = {"psi": "digamma", "fabs": "absolute", "float_power": "power", "deg2rad": "radians", "rad2deg": "degrees"}
+ALIASES = {
+    "psi": "digamma",
+    "fabs": "absolute",
+    "float_power": "power",
+    "deg2rad": "radians",
+    "rad2deg": "degrees",
+}

@@ -86,7 +86,13 @@ class GetItem(Linear):
         return scatter_add(lam, *arrays, template=template, shape=shape_of(x))
 
     def pull(
-        self, table: list[Any], parents: Sequence[int], args: Sequence[Any], z: Any, lam: Any, params: dict[str, Any]
+        self,
+        table: list[Any],
+        parents: Sequence[int],
+        args: Sequence[Any],
+        z: Any,
+        lam: Any,
+        params: dict[str, Any],
     ) -> None:
         """Add λ to the λ of x in place where nobody else holds it.
 

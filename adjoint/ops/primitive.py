@@ -28,6 +28,7 @@ FLOAT64 = np.dtype(np.float64)
 NO_PARAMS: dict[str, Any] = {}  # shared by every node without parameters
 
 
+Args = Sequence[Any]
 Samples = list[tuple[tuple[Any, ...], dict[str, Any]]]  # (operands, parameters) pairs
 
 
@@ -53,7 +54,9 @@ class Primitive:
 
     name: str
     results = 1  # more than one: value returns a tuple of that many arrays
-    foreign = False  # the rules come from outside the library: check what they return, let their exceptions pass
+    foreign = (
+        False  # the rules come from outside the library: check what they return, let their exceptions pass
+    )
     kink = ""  # where the derivative does not exist, and the convention taken there
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -74,12 +77,20 @@ class Primitive:
         """The pushforward ż of the operands' tangents; None entries of `dots` are zero."""
         raise NotImplementedError
 
-    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any) -> Sequence[Any]:
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any
+    ) -> Sequence[Any]:
         """The pullback of λ: one contribution per operand, None where it is zero or not wanted."""
         raise NotImplementedError
 
     def pull(
-        self, table: list[Any], parents: Sequence[int], args: Sequence[Any], z: Any, lam: Any, params: dict[str, Any]
+        self,
+        table: list[Any],
+        parents: Sequence[int],
+        args: Sequence[Any],
+        z: Any,
+        lam: Any,
+        params: dict[str, Any],
     ) -> None:
         """One step of the adjoint sweep: add what `adjoint` returns to the table of multipliers.
 
@@ -124,7 +135,9 @@ class Linear(Primitive):
         """ż = f(ẋ)."""
         return self(dots[0], *args[1:], **params)
 
-    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any) -> Sequence[Any]:
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any
+    ) -> Sequence[Any]:
         """Fᵀλ."""
         return (self.transpose(lam, *args, **params), *(None,) * (len(args) - 1))
 
@@ -169,7 +182,9 @@ def register(op: P) -> P:
     rules = ("value", "transpose") if isinstance(op, Linear) else ("value", "tangent", "adjoint")
     for rule in rules:
         if getattr(kind, rule) is getattr(Linear if rule == "transpose" else Primitive, rule):
-            raise RuleError(f"primitive {op.name!r} has no {rule} rule; a rule without its twin cannot be registered")
+            raise RuleError(
+                f"primitive {op.name!r} has no {rule} rule; a rule without its twin cannot be registered"
+            )
     PRIMITIVES[op.name] = op
     return op
 

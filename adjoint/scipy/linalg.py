@@ -7,13 +7,16 @@ from typing import Any
 from ..errors import MissingRuleError
 from ..ops import linalg as la
 from ..ops.broadcast import reshape
+from ..ops.factorize import cholesky
 from ..ops.primitive import shape_of
 from ..ops.shape import swap_last
 
 __all__ = ["cho_factor", "cho_solve", "solve_triangular"]
 
 
-def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False) -> Any:
+def solve_triangular(
+    a: Any, b: Any, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Any:
     """Solve a z = b (trans = 0) or aᵀ z = b (1 or "T"), reading one triangle of a; that triangle has a derivative.
 
     Args:
@@ -34,7 +37,7 @@ def solve_triangular(a: Any, b: Any, trans: int | str = 0, lower: bool = False, 
 
 def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     """The Cholesky factor and which triangle it fills, for `cho_solve`; the other triangle is zero."""
-    factor = la.cholesky(la.mirror(a, lower=bool(lower)))
+    factor = cholesky(la.mirror(a, lower=bool(lower)))
     return (factor if lower else swap_last(factor)), bool(lower)
 
 
@@ -55,5 +58,3 @@ def __dir__() -> list[str]:
     from scipy import linalg
 
     return sorted({*__all__, *dir(linalg)})
-
-

@@ -64,5 +64,3 @@ def __dir__() -> list[str]:
     from scipy import special
 
     return sorted({*__all__, *dir(special)})
-
-

@@ -14,13 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import INTERNAL, ConversionError, MissingRuleError, MutationError, Origin, format_error, user_instruction
+from ..errors import (
+    INTERNAL,
+    ConversionError,
+    MissingRuleError,
+    MutationError,
+    Origin,
+    format_error,
+    user_instruction,
+)
 from ..numpy import dispatch
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops.broadcast import astype
-from ..ops.linalg import matmul
 from ..ops.primitive import FLOAT64, NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
+from ..ops.products import matmul
 from ..ops.shape import swap_last, transpose
 
 numpy: Any = np  # for calls that come back through the protocols: NumPy's stubs know only arrays
