@@ -112,6 +112,8 @@ class Lagrangian:
             if len(entries) > 1:
                 raise TreeError(f"{key!r} names {len(entries)} constraints; give a residual for each: {key}#2, …")
             i = entries[0].node
+            if i in changes:
+                raise TreeError(f"{entries[0].label} is given two residuals, by different keys; add them up")
             if np.shape(r) != shape_of(self.tape.values[i]):
                 raise ShapeError(f"the residual of {key!r} must have shape {shape_of(self.tape.values[i])}, got {np.shape(r)}")
             changes[i] = np.asarray(r, dtype_of(self.tape.values[i]))
