@@ -85,6 +85,15 @@ def test_first_order_check_does_not_see_second_order_faults() -> None:
     assert not check.gradients(lambda x: np.sum(op(x)), [X], order=2)
 
 
+def test_taylor_rates_alone_find_a_fault_of_both_rules() -> None:
+    first = check.gradients(lambda x: np.sum(sine(*FAULTS["both, factor"][:2])(x) ** 2), [X])
+    assert "Taylor rate, order 1" in [f.what for f in first.failures]
+    assert "remainders for h = 2⁻⁵ … 2⁻¹⁰" in repr(first)
+    second = check.gradients(lambda x: np.sum(sine(*FAULTS["second order only, factor missing"][:2])(x)), [X])
+    assert "Taylor rate, order 2" in [f.what for f in second.failures]
+    assert "Taylor rate, order 1" not in [f.what for f in second.failures]
+
+
 def test_right_rules_pass() -> None:
     op = sine()
     report = check.gradients(lambda x: np.sum(op(x) ** 2), [X])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
 
 import adjoint as ad
 from adjoint.errors import ShapeError, TreeError
+from adjoint.sweeps import tangent_sweep
 
 from ..helpers import Program, each_program, message, normal, record
 
@@ -89,8 +91,24 @@ def test_report() -> None:
         assert word in text
 
 
+def test_tangent_sweep_takes_residuals_of_inner_constraints() -> None:
+    """ż of the loss is Σ λᵀr over everything that is relaxed, inputs and inner nodes together."""
+    lagrangian = model()
+    residuals = {0: normal(4, 3, seed=2), 2: normal(5, 3, seed=3), 4: normal(5, 3, seed=4)}
+    pushed = tangent_sweep(lagrangian.tape, residuals)[lagrangian.loss.index]
+    np.testing.assert_allclose(pushed, lagrangian.perturb(residuals).first_order, rtol=1e-12)
+
+
+def test_reports_pickle_without_the_tape() -> None:
+    lagrangian = model()
+    for report in (lagrangian.perturb({"W": W}), lagrangian.residuals()):
+        assert repr(pickle.loads(pickle.dumps(report))) == repr(report)
+
+
 def test_misuse() -> None:
     lagrangian = model()
+    twice = {"W": np.ones((4, 3)), 0: np.ones((4, 3))}
+    assert "W is given two residuals" in message(TreeError, lagrangian.perturb, twice)
     assert "must have shape (4, 3), got (3,)" in message(ShapeError, lagrangian.perturb, {"W": np.ones(3)})
     assert "'h' names 2 constraints" in message(TreeError, lagrangian.perturb, {"h": np.ones((5, 3))})
     assert "no multiplier 'V'" in message(KeyError, lagrangian.perturb, {"V": 1.0})

@@ -1,6 +1,6 @@
 """Random straight-line programs: the multipliers of every node, second derivatives, certificates.
 
-A program is a list of steps; each applies an operation to earlier results, whatever their shapes: (2, 3), (3,), (2, 1), ().
+A program is a list of steps; each applies an operation to earlier results of shapes (2, 3), (3,), (2, 1) and ().
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def build(draft: Draft) -> tuple[Callable[..., Any], list[Any]]:
             values.append(np.tanh(z))  # keeps long products in bounds
         return sum(np.sum(v * (k + 1.0)) for k, v in enumerate(values[-3:]))
 
-    return program, [normal(*shape, seed=seed + k)[()] if shape else float(k + 0.3) for k, shape in enumerate(shapes)]
+    return program, [
+        normal(*shape, seed=seed + k)[()] if shape else float(k + 0.3) for k, shape in enumerate(shapes)
+    ]
 
 
 def _binary(f: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:

@@ -354,6 +354,33 @@ def test_places_are_the_users_lines_also_inside_transforms() -> None:
     assert sources[-1] == "return g * 2.0"
 
 
+def test_places_of_a_nested_sweep_are_those_of_the_lines_it_sweeps_over() -> None:
+    def block(y: Any) -> Any:
+        return np.cos(y) * y
+
+    def inner(y: Any) -> Any:
+        a = np.sum(np.sin(y))
+        with ad.scope("deep"):
+            b = ad.checkpoint(block)(a)
+        return np.sum(b) * 1.0
+
+    with ad.Tape() as tape:
+        x = tape.parameter(X)
+        with ad.scope("outer"):
+            g = ad.grad(inner)(x)
+            after = g * 2.0
+    sources = [tape.origin(i).source for i in range(1, len(tape))]
+    assert set(sources[:-1]) == {
+        "a = np.sum(np.sin(y))",
+        "b = ad.checkpoint(block)(a)",
+        "return np.sum(b) * 1.0",
+    }
+    assert sources.index("b = ad.checkpoint(block)(a)") < len(sources) - 2
+    scopes = {tape.origin(i).source: tape.scope(i) for i in range(len(tape))}
+    assert scopes["b = ad.checkpoint(block)(a)"] == "outer/deep"
+    assert scopes["a = np.sum(np.sin(y))"] == scopes["after = g * 2.0"] == tape.scope(after.index) == "outer"
+
+
 def test_multiline_expressions_point_at_their_own_line() -> None:
     with ad.Tape() as tape:
         x = tape.input(X)

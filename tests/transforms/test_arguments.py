@@ -271,9 +271,10 @@ def test_cotangents_and_tangents_are_checked() -> None:
 
 def test_cotangents_take_the_dtype_of_the_output() -> None:
     x = X.astype(np.float32)
-    value, pullback = ad.vjp(lambda x: x * 2, x)
-    assert pullback(np.ones(3))[0].dtype == value.dtype == np.float32
-    assert ad.jvp(lambda x: x * 2, (x,), (np.ones(3),))[1].dtype == np.float32
+    for f in (lambda x: x * 2, lambda x: x[::-1], lambda x: np.reshape(x, (3, 1))[:, 0], lambda x: x):
+        value, pullback = ad.vjp(f, x)
+        assert pullback(np.ones(3))[0].dtype == value.dtype == np.float32
+        assert ad.jvp(f, (x,), (np.ones(3),))[1].dtype == np.float32
 
 
 def test_variables_as_arguments_of_explicit_transforms() -> None:

@@ -176,6 +176,14 @@ def test_scan_is_a_loop(checkpoint: bool) -> None:
     close(ad.jvp(total(scanned), (X, XS), v), ad.jvp(total(by_loop), (X, XS), v))
 
 
+def test_checkpointed_scan_keeps_one_node_per_step() -> None:
+    with ad.Tape() as tape:
+        x, xs = tape.input(X), tape.input(XS)
+        ad.scan(lambda h, x: (np.tanh(h * x + 0.1), None), x, xs, checkpoint=True)
+    assert len(tape) == 2 + 2 * len(XS)  # a row of xs, and the step
+    assert sum(tape.label(i).startswith("checkpoint(") for i in range(len(tape))) == len(XS)
+
+
 def test_scan_without_inputs_outputs_or_steps() -> None:
     assert ad.scan(lambda c, x: (c * 2, None), 1.0, length=10) == (1024.0, None)
     close(ad.grad(lambda c: ad.scan(lambda c, x: (c * c, None), c, length=3)[0])(1.1), np.float64(8 * 1.1**7))

@@ -65,6 +65,16 @@ def test_value_may_use_what_has_no_rule_and_return_anything_like_an_array() -> N
     close(ad.grad(lambda x: np.sum(op(x)))(X), 2 * X)
 
 
+def test_value_cannot_write_to_what_is_recorded() -> None:
+    def careless(x: Any) -> Any:
+        x *= 2
+        return x
+
+    op = ad.primitive(next(fresh), careless, adjoint=lambda a, z, lam: (2 * lam,))
+    with pytest.raises(ValueError, match="read-only"):
+        ad.grad(lambda x: np.sum(op(x)))(X)
+
+
 def test_rules_see_none_for_constants() -> None:
     seen: list[Any] = []
     op = pair(

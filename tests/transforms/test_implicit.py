@@ -14,6 +14,7 @@ from adjoint.errors import ConvergenceError, LeakError, ShapeError
 from ..helpers import close, message, normal
 
 B = np.array([2.0, 3.0, 5.0])
+X = normal(3, seed=7)
 M = normal(3, 3) + 4 * np.eye(3)
 
 
@@ -62,6 +63,10 @@ def test_linear_system_and_containers() -> None:
     expected = ({"M": -2 * np.outer(w, z), "scale": np.float64(-w @ M @ z)}, w)
     close(ad.grad(lambda p, b: np.sum(solve(p, b)), (0, 1))(params, B), expected, 1e-8)
     close(ad.grad(lambda b: np.sum(solve(params, b)))(B), w, 1e-8)
+    close(ad.jvp(lambda b: solve(params, b), (B,), (X,))[1], np.linalg.solve(2 * M, X), 1e-8)
+    v = {"M": normal(3, 3, seed=5), "scale": 0.5}
+    change = np.linalg.solve(2 * M, -(2 * v["M"] + 0.5 * M) @ z)
+    close(ad.jvp(lambda p: solve(p, B), (params,), (v,))[1], change, 1e-8)
 
 
 def test_matrix_unknown_scalar_unknown_and_float32() -> None:
