@@ -75,10 +75,10 @@ PACKAGES = (
 
 def run_doctor() -> int:
     """Print versions and engines; 0 when what the library needs is there."""
+    from importlib.metadata import PackageNotFoundError, version
+
     from rich.console import Console
     from rich.table import Table
-
-    from importlib.metadata import PackageNotFoundError, version
 
     console = Console()
     table = Table("package", "version", "for", title=f"adjoint {__version__} on Python {platform.python_version()}, {sys.platform}")

@@ -20,7 +20,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # Frames below these folders are not the user's; except the demos', which play the user's part.
 INTERNAL = (_PACKAGE, os.path.dirname(os.path.abspath(np.__file__)) + os.sep)

@@ -7,23 +7,25 @@ sorted order (insertion order when they cannot be sorted), so equal dicts give e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from .errors import TreeError
 
 
-class Structure(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Structure:
     """The shape of a nested container: its type, its keys, and the structures below; a leaf has `kind` None."""
 
     kind: type | None
-    keys: tuple[Any, ...] = ()
+    keys: tuple[object, ...] = ()
     children: tuple[Structure, ...] = ()
 
 
 LEAF = Structure(None)
 
 
-def _keys(tree: dict[Any, Any]) -> tuple[Any, ...]:
+def _keys(tree: dict[Any, Any]) -> tuple[object, ...]:
     try:
         return tuple(sorted(tree))
     except TypeError:

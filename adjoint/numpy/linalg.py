@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+__all__: list[str] = []  # everything here is NumPy's own
+
 
 def __getattr__(name: str) -> Any:
     return getattr(np.linalg, name)
