@@ -359,8 +359,8 @@ def test_places_of_a_nested_sweep_are_those_of_the_lines_it_sweeps_over() -> Non
         return np.cos(y) * y
 
     def inner(y: Any) -> Any:
-        a = np.sum(np.sin(y))
         with ad.scope("deep"):
+            a = np.sum(np.sin(y))
             b = ad.checkpoint(block)(a)
         return np.sum(b) * 1.0
 
@@ -377,8 +377,8 @@ def test_places_of_a_nested_sweep_are_those_of_the_lines_it_sweeps_over() -> Non
     }
     assert sources.index("b = ad.checkpoint(block)(a)") < len(sources) - 2
     scopes = {tape.origin(i).source: tape.scope(i) for i in range(len(tape))}
-    assert scopes["b = ad.checkpoint(block)(a)"] == "outer/deep"
-    assert scopes["a = np.sum(np.sin(y))"] == scopes["after = g * 2.0"] == tape.scope(after.index) == "outer"
+    assert scopes["b = ad.checkpoint(block)(a)"] == scopes["a = np.sum(np.sin(y))"] == "outer/deep"
+    assert scopes["after = g * 2.0"] == tape.scope(after.index) == "outer"
 
 
 def test_multiline_expressions_point_at_their_own_line() -> None:
