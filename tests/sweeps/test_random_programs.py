@@ -1,6 +1,6 @@
 """Random straight-line programs: the multipliers of every node, second derivatives, certificates.
 
-A program is a list of steps; each applies an operation to earlier results of shapes (2, 3), (3,), (2, 1) and ().
+A program is a list of steps; each applies an operation to earlier results of shapes (2, 3), (3,), (2, 1), ().
 """
 
 from __future__ import annotations
