@@ -25,6 +25,7 @@ from .errors import (
     ShapeError,
     TreeError,
 )
+from .ops.segment import segment_logsumexp, segment_max, segment_sum
 from .storage import load, save
 from .sweeps import Certificate, Lagrangian, Multiplier, Multipliers, NonFinite, Perturbation
 from .tape import Tape, Variable, name, scope
@@ -62,6 +63,8 @@ __all__ = [
     "Certificate", "Perturbation", "NonFinite", "nan_origin",
     # programs within programs
     "primitive", "elementwise", "root", "fixed_point", "checkpoint", "scan",
+    # reductions over ragged rows
+    "segment_sum", "segment_max", "segment_logsumexp",
     # NumPy's namespace; containers; files
     "numpy", "tree_map", "save", "load",
     # errors

@@ -81,6 +81,9 @@ class Extremum(Primitive):
             "It has no value over nothing.",
         )
 
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        return rf"\{self.name} {symbols[0]}"
+
 
 max_ = register(Extremum("max", np.max))
 min_ = register(Extremum("min", np.min))

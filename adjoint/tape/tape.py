@@ -12,7 +12,6 @@ A tape never holds its own Variables, so dropping the last one frees the arrays.
 from __future__ import annotations
 
 import itertools
-import weakref
 from _thread import get_ident
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -37,6 +36,7 @@ from ..errors import (
     user_instruction,
 )
 from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
+from .entries import Snapshots, base_array, check_constant, entry_value
 from .variable import Variable
 
 Attribution = tuple[CodeType | None, int]
@@ -60,8 +60,8 @@ class Tape:
     """
 
     __slots__ = (
-        "__weakref__", "_named", "_snapshots", "attribution", "codes", "constants", "level", "names", "offsets",
-        "operations", "owner", "params", "parents", "roles", "scopes", "values",
+        "__weakref__", "_named", "attribution", "codes", "constants", "level", "names", "offsets",
+        "operations", "owner", "params", "parents", "roles", "scopes", "snapshot", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Tape:
         self.attribution: Attribution | None = None  # set while a sweep over a younger tape records here
         self.level = 0
         self.owner: int | None = None  # the thread that records; None when closed
-        self._snapshots: dict[int, tuple[Any, np.ndarray]] = {}
+        self.snapshot = Snapshots()
 
     # ------------------------------------------------------------------------------------------ opening and closing
     def __enter__(self) -> Tape:
@@ -94,7 +94,7 @@ class Tape:
         self.owner = None
         # not `reset`: generators and tasks may close tapes in another order than they opened them
         _open_tapes.set(tuple(tape for tape in _open_tapes.get() if tape is not self))
-        self._snapshots.clear()
+        self.snapshot.clear()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -166,9 +166,11 @@ class Tape:
             elif type(a) is np.ndarray:
                 a = self.snapshot(a)
             elif type(a) is list:
-                a = np.array(a)
+                a = self.snapshot(np.array(a))
             elif isinstance(a, np.ndarray):
                 a = self.snapshot(base_array(a))
+            else:
+                check_constant(a)
             parents.append(-1)
             inner.append(a)
             constant = True
@@ -202,28 +204,6 @@ class Tape:
         self.codes.append(code)
         self.offsets.append(offset)
         return i
-
-    def snapshot(self, array: np.ndarray) -> np.ndarray:
-        """A constant as it is now: a copy, or the array itself if it is large and nobody can write to it.
-
-        A large array met again is compared, not copied again: a mask used in every step of a loop costs one copy.
-        """
-        if array.dtype.hasobject:
-            raise DTypeError(
-                "an object array cannot be recorded: it hides numbers (or Variables) from differentiation\n"
-                "  Stack the elements with np.stack, or convert with .astype(float)."
-            )
-        if array.nbytes <= 4096:
-            return array.copy()
-        if not array.flags.writeable and array.base is None:
-            return array
-        known, copy = self._snapshots.get(id(array), (None, array))
-        if known is not None and known() is array and np.array_equal(copy, array, equal_nan=True):
-            return copy
-        copy = array.copy()
-        copy.setflags(write=False)
-        self._snapshots[id(array)] = (weakref.ref(array), copy)
-        return copy
 
     # ------------------------------------------------------------------------------------------ reading
     def operands(self, i: int) -> list[Any]:
@@ -338,54 +318,6 @@ class Tape:
 
 def _bad_name(name: str) -> str:
     return f"a name must be non-empty and free of '#', got {name!r}"
-
-
-def base_array(array: np.ndarray) -> np.ndarray:
-    """An ndarray as such; of its subclasses only memory maps mean the same by their operators.
-
-    Raises:
-        DTypeError: the subclass may compute otherwise (masked arrays skip elements, np.matrix multiplies matrices).
-    """
-    if type(array) is np.ndarray or isinstance(array, np.memmap):
-        return np.asarray(array)
-    what = f"cannot record a {type(array).__name__}: its operations are not those of ndarray"
-    remedy = "Convert it with np.asarray; of a masked array take .filled(0.0), and multiply by ~mask."
-    raise DTypeError(format_error(what, remedy=remedy))
-
-
-def entry_value(leaf: Any, name: str = "") -> Any:
-    """What a tape stores for an input: a read-only copy of a float array; Variables and Python floats as they are.
-
-    Raises:
-        DTypeError: the leaf is not a real floating-point number or array.
-    """
-    if isinstance(leaf, Recorded):
-        if innermost(leaf).dtype.kind == "f" if hasattr(innermost(leaf), "dtype") else True:
-            return leaf
-    elif type(leaf) is float:
-        return leaf
-    elif isinstance(leaf, np.ndarray):
-        leaf = base_array(leaf)
-    try:
-        array = np.array(innermost(leaf))
-    except (ValueError, AdjointError) as error:
-        raise DTypeError(f"an input must be a float, a float array, or a container of these: {error}") from None
-    kind = array.dtype.kind
-    if kind != "f":
-        label = f' "{name}"' if name else ""
-        what = f"cannot differentiate with respect to {describe(leaf)} input{label}: its dtype is {array.dtype}"
-        raise DTypeError(format_error(what, remedy=_dtype_remedy(kind, leaf)))
-    array.flags.writeable = False
-    return array if isinstance(leaf, np.ndarray) else array[()]
-
-
-def _dtype_remedy(kind: str, leaf: Any) -> str:
-    if kind in "iub":
-        suggestion = f"{float(leaf)}" if isinstance(leaf, (int, np.integer)) else "x.astype(float)"
-        return f"Pass {suggestion}, or leave the argument out of argnum."
-    if kind == "c":
-        return "Complex inputs have no rule yet; pass real and imaginary parts as two real arrays."
-    return "Pass floats; leave strings, objects and options out of argnum, or bind them with functools.partial."
 
 
 def open_tapes() -> tuple[Tape, ...]:

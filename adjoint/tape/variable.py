@@ -7,15 +7,12 @@
 from __future__ import annotations
 
 import operator
-import sys
-from _thread import get_ident
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..errors import (
-    INTERNAL,
     ConversionError,
     MissingRuleError,
     MutationError,
@@ -27,26 +24,20 @@ from ..numpy import dispatch
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops.broadcast import astype
-from ..ops.primitive import FLOAT64, NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
-from ..ops.products import matmul
+from ..ops.primitive import FLOAT64, innermost
 from ..ops.shape import swap_last, transpose
+from .operators import Operators, record_binary, record_unary
 
 numpy: Any = np  # for calls that come back through the protocols: NumPy's stubs know only arrays
-_PLAIN = frozenset({float, int, np.float64, np.float32, np.ndarray})
 
 
-class Variable(Recorded):
+class Variable(Operators):
     """A recorded value. Made by `Tape.input`, by transforms, and by every operation on a Variable.
 
     It has the attributes and methods of an ndarray; `value` is the plain array, detached from the tape.
     """
 
     __slots__ = ()
-    __hash__ = object.__hash__
-
-    def __init__(self, tape: Any, index: int) -> None:
-        self.tape = tape
-        self.index = index
 
     # ------------------------------------------------------------------------------------------ what it stands for
     @property
@@ -172,9 +163,9 @@ class Variable(Recorded):
                 raise self._missing(f"np.{ufunc.__name__}")
             if isinstance(op, ew.Elementwise):  # a row of that ufunc's name: the ufunc itself computes it
                 if len(inputs) == 1:
-                    return _record_unary(op, ufunc, self)
+                    return record_unary(op, ufunc, self)
                 if len(inputs) == 2:
-                    return _record_binary(op, ufunc, *inputs)
+                    return record_binary(op, ufunc, *inputs)
             return op(*inputs)
         rule = dispatch.ufunc_rule(ufunc) if method == "__call__" else dispatch.METHODS.get((ufunc, method))
         dtype = options.pop("dtype", None) if method == "__call__" else None
@@ -386,137 +377,3 @@ class At:
     def divide(self, v: Any) -> Variable:
         """A copy with x[index] /= v."""
         return self.set(self._read() / v)
-
-
-# ---------------------------------------------------------------------------------------------- operators, ufuncs
-# The two functions below repeat `Tape.apply` for the common case, plain values on one open tape: a third of its time.
-# They record what `compute` returns; every other case, and every error, goes to `op` itself.
-def _record_unary(op: Primitive, compute: Callable[[Any], Any], x: Variable) -> Any:
-    tape, i = x.tape, x.index
-    values = tape.values
-    plain = values[i]
-    if type(plain) is Variable or tape.attribution is not None or tape.owner != get_ident():
-        return op(x)
-    try:
-        z = compute(plain)
-    except (ValueError, TypeError):
-        return op(x)
-    frame = sys._getframe(2)
-    code, offset = frame.f_code, frame.f_lasti
-    if code.co_filename.startswith(INTERNAL):
-        code, offset = user_instruction()
-    k = len(values)
-    tape.operations.append(op)
-    tape.parents.append((i,))
-    tape.constants.append(None)
-    tape.params.append(NO_PARAMS)
-    values.append(z)
-    tape.codes.append(code)
-    tape.offsets.append(offset)
-    return Variable(tape, k)
-
-
-def _record_binary(op: Primitive, compute: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-    constants: tuple[Any, Any] | None = None
-    if type(a) is Variable:
-        tape, i = a.tape, a.index
-        values = tape.values
-        x = values[i]
-        if type(b) is Variable:
-            if b.tape is not tape:
-                return op(a, b)
-            j = b.index
-            y = values[j]
-        else:
-            y = tape.snapshot(b) if type(b) is np.ndarray else b
-            if type(y) not in _PLAIN:
-                return op(a, b)
-            j, constants = -1, (None, y)
-    else:
-        tape, j = b.tape, b.index
-        values = tape.values
-        y = values[j]
-        x = tape.snapshot(a) if type(a) is np.ndarray else a
-        if type(x) not in _PLAIN:
-            return op(a, b)
-        i, constants = -1, (x, None)
-    if type(x) is Variable or type(y) is Variable or tape.attribution is not None or tape.owner != get_ident():
-        return op(a, b)
-    try:
-        z = compute(x, y)
-    except (ValueError, TypeError):
-        return op(a, b)
-    frame = sys._getframe(2)
-    code, offset = frame.f_code, frame.f_lasti
-    if code.co_filename.startswith(INTERNAL):
-        code, offset = user_instruction()
-    k = len(values)
-    tape.operations.append(op)
-    tape.parents.append((i, j))
-    tape.constants.append(constants)
-    tape.params.append(NO_PARAMS)
-    values.append(z)
-    tape.codes.append(code)
-    tape.offsets.append(offset)
-    return Variable(tape, k)
-
-
-def _binary(op: Primitive, compute: Callable[[Any, Any], Any]) -> Callable[[Variable, Any], Any]:
-    def operate(self: Variable, other: Any) -> Any:
-        return _record_binary(op, compute, self, other)
-
-    return operate
-
-
-def _reflected(op: Primitive, compute: Callable[[Any, Any], Any]) -> Callable[[Variable, Any], Any]:
-    def operate(self: Variable, other: Any) -> Any:
-        return _record_binary(op, compute, other, self)
-
-    return operate
-
-
-def _unary(op: Primitive, compute: Callable[[Any], Any]) -> Callable[[Variable], Any]:
-    def operate(self: Variable) -> Any:
-        return _record_unary(op, compute, self)
-
-    return operate
-
-
-def _power(self: Variable, exponent: Any) -> Any:
-    if type(exponent) is int and exponent == 2:  # the common power: one product, no logarithm, no branches
-        return _record_unary(ew.square, _square, self)
-    return _record_binary(ew.power, operator.pow, self, exponent)
-
-
-def _square(x: Any) -> Any:
-    return x * x
-
-
-def _install_operators() -> None:
-    binary: dict[str, tuple[Primitive, Callable[[Any, Any], Any]]] = {
-        "add": (ew.add, operator.add),
-        "sub": (ew.subtract, operator.sub),
-        "mul": (ew.multiply, operator.mul),
-        "truediv": (ew.divide, operator.truediv),
-        "pow": (ew.power, operator.pow),
-        "mod": (ew.remainder, operator.mod),
-        "floordiv": (ew.floor_divide, operator.floordiv),
-        "matmul": (matmul, operator.matmul),
-        "and": (ew.bitwise_and, operator.and_),
-        "or": (ew.bitwise_or, operator.or_),
-        "xor": (ew.bitwise_xor, operator.xor),
-    }
-    for name, (op, compute) in binary.items():
-        setattr(Variable, f"__{name}__", _binary(op, compute))
-        setattr(Variable, f"__r{name}__", _reflected(op, compute))
-    setattr(Variable, "__pow__", _power)
-    comparisons = {
-        "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal", "ne": "not_equal",
-    }  # fmt: skip
-    for name, row in comparisons.items():
-        setattr(Variable, f"__{name}__", _binary(PRIMITIVES[row], getattr(operator, name)))
-    for name, row in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}.items():
-        setattr(Variable, f"__{name}__", _unary(PRIMITIVES[row], getattr(operator, name)))
-
-
-_install_operators()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import DTypeError, TreeError, format_error
+from ..errors import TreeError
 from ..ops.primitive import dtype_of, shape_of
 from .recording import Argnum, Recording, own
 
@@ -101,10 +101,7 @@ def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnum)
-        if not run.results:
-            what = f"elementwise_grad needs a function that returns an array, not {type(run.output).__name__}"
-            raise DTypeError(format_error(what, remedy="Is a `return` missing?"))
-        return trees.unflatten(run.structure, run.pull([_one(x) for x in run.results]))
+        return trees.unflatten(run.structure, run.pull([_one(x) for x in run.array_outputs("elementwise_grad")]))
 
     return derivative
 
@@ -195,23 +192,22 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
 def jacobian(f: Function, argnum: Argnum = 0) -> Function:
     """All partial derivatives: an array of shape `f(x).shape + x.shape`.
 
-    f runs once; then come as many adjoint sweeps as f has outputs, or tangent sweeps as x has elements, whichever are
-    fewer. For several arguments, or a container, a container of such arrays.
+    f runs once; then come as many adjoint sweeps as f has outputs, or tangent sweeps as x has elements,
+    whichever are fewer. Containers nest: for every leaf of f's result, the container of the argument.
 
     Raises:
-        TreeError: f does not return one array.
+        DTypeError: f does not return arrays.
     """
 
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnum)
-        if run.output_structure != trees.LEAF:
-            what = f"jacobian needs a function that returns one array, not {type(run.output).__name__}"
-            raise TreeError(format_error(what, remedy="Return np.concatenate of its parts. Is a `return` missing?"))
-        z = run.results[0]
-        rows, columns = math.prod(shape_of(z)), sum(x.size for x in run.inputs)
-        blocks = _by_rows(run, z, rows) if rows <= columns else _by_columns(run, z)
-        return trees.unflatten(run.structure, own(blocks))
+        rows = sum(math.prod(shape_of(z)) for z in run.array_outputs("jacobian"))
+        columns = sum(x.size for x in run.inputs)
+        blocks = _by_rows(run) if rows <= columns else _by_columns(run)
+        owned = iter(own([scalar_or_array(block) for row in blocks for block in row]))
+        trees_of_rows = [trees.unflatten(run.structure, [next(owned) for _ in row]) for row in blocks]
+        return trees.unflatten(run.output_structure, trees_of_rows)
 
     return derivative
 
@@ -222,29 +218,45 @@ def _basis(x: Any) -> list[Any]:
     return [row.reshape(shape)[()] for row in np.eye(n, dtype=kind)]
 
 
-def _by_rows(run: Recording, z: Any, rows: int) -> list[Any]:
-    if rows == 0:
-        return [np.zeros(shape_of(z) + x.shape, x.dtype) for x in run.inputs]
-    pulled = [run.pull([e]) for e in _basis(z)]
-    return [
-        np.reshape(np.stack(column), shape_of(z) + x.shape)
-        for x, column in zip(run.inputs, zip(*pulled, strict=True), strict=True)
-    ]
-
-
-def _by_columns(run: Recording, z: Any) -> list[Any]:
+def _by_rows(run: Recording) -> list[list[Any]]:
+    """∂z/∂x for every result z and input x, by one adjoint sweep per element of the results."""
     blocks = []
-    for k, x in enumerate(run.inputs):
-        pushed = [run.push([e if j == k else None for j in range(len(run.inputs))])[0] for e in _basis(x)]
-        if pushed:
-            blocks.append(np.reshape(np.stack(pushed, axis=-1), shape_of(z) + x.shape))
-        else:
-            blocks.append(np.zeros(shape_of(z) + x.shape, x.dtype))
+    for k, z in enumerate(run.results):
+        pulled = [run.pull([e if j == k else None for j in range(len(run.results))]) for e in _basis(z)]
+        columns = zip(*pulled, strict=True) if pulled else [()] * len(run.inputs)
+        blocks.append([
+            np.reshape(np.stack(rows), shape_of(z) + x.shape) if rows else _empty_block(z, x)
+            for x, rows in zip(run.inputs, columns, strict=True)
+        ])  # fmt: skip
     return blocks
 
 
+def _by_columns(run: Recording) -> list[list[Any]]:
+    """The same by one tangent sweep per element of the inputs."""
+    blocks: list[list[Any]] = [[] for _ in run.results]
+    for k, x in enumerate(run.inputs):
+        pushed = [run.push([e if j == k else None for j in range(len(run.inputs))]) for e in _basis(x)]
+        for j, z in enumerate(run.results):
+            columns = [p[j] for p in pushed]
+            block = np.reshape(np.stack(columns, axis=-1), shape_of(z) + x.shape) if columns else _empty_block(z, x)
+            blocks[j].append(block)
+    return blocks
+
+
+def scalar_or_array(x: Any) -> Any:
+    """NumPy's habit: a scalar in place of a 0-d array."""
+    return x[()] if type(x) is np.ndarray and x.ndim == 0 else x
+
+
+def _empty_block(z: Any, x: Any) -> Any:
+    return np.zeros(shape_of(z) + shape_of(x), dtype_of(x))
+
+
 def hessian(f: Function, argnum: Argnum = 0) -> Function:
-    """All second partial derivatives: an array of shape `f(x).shape + x.shape + x.shape`."""
+    """All second partial derivatives: an array of shape `f(x).shape + x.shape + x.shape`.
+
+    For a container as argument, a container of containers: `hessian(f)(p)["a"]["b"]` is ∂²f/∂a∂b.
+    """
     return jacobian(jacobian(f, argnum), argnum)
 
 

@@ -82,6 +82,18 @@ class Recording:
             raise DTypeError(self._complaint(x, f"{transform} needs a float output, got {dtype_of(x)}", remedy))
         return x
 
+    def array_outputs(self, transform: str) -> list[Any]:
+        """The leaves of the output, checked to be numbers, at least one.
+
+        Raises:
+            DTypeError: there is none, or one is something else.
+        """
+        odd = [x for x in self.results if dtype_of(x).kind not in "fiub"]
+        if odd or not self.results:
+            what = f"{transform} needs a function that returns arrays, not {describe(odd[0] if odd else self.output)}"
+            raise DTypeError(format_error(what, remedy="" if odd else "Is a `return` missing?"))
+        return self.results
+
     def _complaint(self, x: Any, what: str, remedy: str) -> str:
         if not self.is_ours(x):
             return format_error(what, remedy=remedy)

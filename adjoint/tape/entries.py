@@ -1,0 +1,120 @@
+"""What may enter a tape: inputs and constants, as they are at that moment.
+
+Both are copied, so that changing an array later does not change the record of what was computed from it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from ..errors import AdjointError, DTypeError, describe, format_error, refusal
+from ..ops.primitive import Recorded, innermost
+
+
+class Snapshots:
+    """Constants as they are now. A large array met again is compared, not copied again.
+
+    So a mask used in every step of a loop costs one copy, and one comparison per step.
+    """
+
+    __slots__ = ("_large",)
+
+    def __init__(self) -> None:
+        self._large: dict[int, tuple[Any, np.ndarray]] = {}  # id → (weak reference, read-only copy)
+
+    def __call__(self, array: np.ndarray) -> np.ndarray:
+        """A copy of the array, or the array itself if it is large and nobody can write to it.
+
+        Raises:
+            DTypeError: its elements are neither real numbers nor booleans.
+        """
+        if array.dtype.kind not in "fiub":
+            raise _refused_constant(array.dtype)
+        if array.nbytes <= 4096:
+            return array.copy()
+        if not array.flags.writeable and array.base is None:
+            return array
+        known, copy = self._large.get(id(array), (None, array))
+        if known is not None and known() is array and np.array_equal(copy, array, equal_nan=True):
+            return copy
+        copy = array.copy()
+        copy.setflags(write=False)
+        self._large[id(array)] = (weakref.ref(array), copy)
+        return copy
+
+    def clear(self) -> None:
+        """Forget which arrays were copied."""
+        self._large.clear()
+
+
+def _refused_constant(dtype: np.dtype[Any]) -> DTypeError:
+    what, remedy = f"an array of {dtype} cannot be recorded: its elements are neither real numbers nor booleans", ""
+    if dtype.hasobject:
+        what = "an object array cannot be recorded: it hides numbers (or Variables) from differentiation"
+        remedy = "Stack the elements with np.stack, or convert with .astype(float)."
+    elif dtype.kind == "c":
+        what = f"{dtype} cannot be recorded: complex numbers have no rules yet"
+        remedy = "Compute with real and imaginary parts as two real arrays."
+    return refusal(DTypeError, what, remedy)
+
+
+def check_constant(x: Any) -> Any:
+    """A constant that is no array, unless it is complex.
+
+    Raises:
+        DTypeError: it is complex.
+    """
+    if isinstance(x, (complex, np.complexfloating)):
+        raise _refused_constant(np.asarray(x).dtype)
+    return x
+
+
+def base_array(array: np.ndarray) -> np.ndarray:
+    """An ndarray as such; of its subclasses only memory maps mean the same by their operators.
+
+    Raises:
+        DTypeError: the subclass may compute otherwise (masked arrays skip elements, np.matrix multiplies matrices).
+    """
+    if type(array) is np.ndarray or isinstance(array, np.memmap):
+        return np.asarray(array)
+    what = f"cannot record a {type(array).__name__}: its operations are not those of ndarray"
+    remedy = "Convert it with np.asarray; of a masked array take .filled(0.0), and multiply by ~mask."
+    raise DTypeError(format_error(what, remedy=remedy))
+
+
+def entry_value(leaf: Any, name: str = "") -> Any:
+    """What a tape stores for an input: a read-only copy of a float array; Variables and Python floats as they are.
+
+    Raises:
+        DTypeError: the leaf is not a real floating-point number or array.
+    """
+    if isinstance(leaf, Recorded):
+        if innermost(leaf).dtype.kind == "f" if hasattr(innermost(leaf), "dtype") else True:
+            return leaf
+    elif type(leaf) is float:
+        return leaf
+    elif isinstance(leaf, np.ndarray):
+        leaf = base_array(leaf)
+    try:
+        array = np.array(innermost(leaf))
+    except (ValueError, AdjointError) as error:
+        raise DTypeError(f"an input must be a float, a float array, or a container of these: {error}") from None
+    kind = array.dtype.kind
+    if kind != "f":
+        label = f' "{name}"' if name else ""
+        what = f"cannot differentiate with respect to {describe(leaf)} input{label}: its dtype is {array.dtype}"
+        raise DTypeError(format_error(what, remedy=_dtype_remedy(kind, leaf)))
+    array.flags.writeable = False
+    return array if isinstance(leaf, np.ndarray) else array[()]
+
+
+def _dtype_remedy(kind: str, leaf: Any) -> str:
+    if kind in "iub":
+        suggestion = f"{float(leaf)}" if isinstance(leaf, (int, np.integer)) else "x.astype(float)"
+        return f"Pass {suggestion}, or leave the argument out of argnum."
+    if kind == "c":
+        return "Complex inputs have no rule yet; pass real and imaginary parts as two real arrays."
+    return "Pass floats; leave strings, objects and options out of argnum, or bind them with functools.partial."
