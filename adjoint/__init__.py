@@ -1,7 +1,8 @@
-"""Programs as tapes of constraints: derivatives that come with explicit, named, certified Lagrange multipliers.
+"""Programs as tapes of constraints: derivatives that come with explicit, named, certified Lagrange
+multipliers.
 
-A program is a list of constraints z_i = f_i(z_<i, W). One adjoint sweep leaves the multiplier λ_i of each; the
-multipliers of the parameters are the gradient.
+A program is a list of constraints z_i = f_i(z_<i, W). One adjoint sweep leaves the multiplier λ_i of each;
+the multipliers of the parameters are the gradient.
 
 >>> import numpy as np
 >>> import adjoint as ad

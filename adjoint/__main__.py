@@ -16,11 +16,17 @@ from .demos import DEMOS
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m adjoint", description="Programs as tapes of constraints, with their multipliers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m adjoint", description="Programs as tapes of constraints, with their multipliers."
+    )
     parser.add_argument("--version", action="version", version=f"adjoint {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    demo = commands.add_parser("demo", help="train on real digits, then read multipliers, certificate and Lagrangian")
-    demo.add_argument("name", nargs="?", default="all", choices=[*DEMOS, "all"], help="which demonstration (default: all)")
+    demo = commands.add_parser(
+        "demo", help="train on real digits, then read multipliers, certificate and Lagrangian"
+    )
+    demo.add_argument(
+        "name", nargs="?", default="all", choices=[*DEMOS, "all"], help="which demonstration (default: all)"
+    )
     demo.add_argument("--seed", type=int, default=0, help="seed of every random number (default: 0)")
     check = commands.add_parser("check", help="check the rules of every primitive on this machine")
     check.add_argument("name", nargs="*", help="names of primitives (default: all)")
@@ -54,7 +60,9 @@ def run_checks(names: Sequence[str]) -> int:
     console = Console()
     unknown = [n for n in names if n not in PRIMITIVES]
     if unknown:
-        console.print(f"no primitive {', '.join(unknown)}; there are {', '.join(PRIMITIVES)}", highlight=False)
+        console.print(
+            f"no primitive {', '.join(unknown)}; there are {', '.join(PRIMITIVES)}", highlight=False
+        )
         return 2
     chosen = list(names) or [n for n in PRIMITIVES if n != "item"]
     reports = [rule(n) for n in track(chosen, "checking rules", console=console)]
@@ -62,7 +70,10 @@ def run_checks(names: Sequence[str]) -> int:
     for report in failed:
         console.print(repr(report), highlight=False, markup=False)
     findings = sum(len(r.findings) for r in reports)
-    console.print(f"{len(reports) - len(failed)} of {len(reports)} primitives pass, {findings} findings", highlight=False)
+    console.print(
+        f"{len(reports) - len(failed)} of {len(reports)} primitives pass, {findings} findings",
+        highlight=False,
+    )
     return 1 if failed else 0
 
 
@@ -81,7 +92,12 @@ def run_doctor() -> int:
     from rich.table import Table
 
     console = Console()
-    table = Table("package", "version", "for", title=f"adjoint {__version__} on Python {platform.python_version()}, {sys.platform}")
+    table = Table(
+        "package",
+        "version",
+        "for",
+        title=f"adjoint {__version__} on Python {platform.python_version()}, {sys.platform}",
+    )
     missing = []
     for name, purpose in PACKAGES:
         try:
@@ -93,7 +109,9 @@ def run_doctor() -> int:
         table.add_row(name, found, purpose)
     console.print(table)
     engines = Table("engine", "state")
-    engines.add_row("numpy", f"ready, {os.cpu_count()} processors" if not missing else f"needs {', '.join(missing)}")
+    engines.add_row(
+        "numpy", f"ready, {os.cpu_count()} processors" if not missing else f"needs {', '.join(missing)}"
+    )
     engines.add_row("numba", "not part of this version: programs run eagerly on NumPy")
     engines.add_row("cupy", "not part of this version")
     console.print(engines)

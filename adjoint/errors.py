@@ -1,7 +1,8 @@
-"""Errors are part of the interface: what went wrong, where in the user's code, with which shapes, and the remedy.
+"""Errors are part of the interface: what went wrong, where in the user's code, with which shapes, and the
+remedy.
 
-Every exception of the library is an `AdjointError` *and* the built-in a NumPy user would catch, so `except ValueError`
-keeps working. `format_error` is the one formatter; it lays the parts out as
+Every exception of the library is an `AdjointError` *and* the built-in a NumPy user would catch, so `except
+ValueError` keeps working. `format_error` is the one formatter; it lays the parts out as
 
     ShapeError: matmul needs inner sizes to agree: (32, 10) @ (12, 4)
       recorded at train.py:41  in scope "encoder/layer2":  h = x @ W
@@ -27,7 +28,10 @@ _DEMOS = os.path.join(_PACKAGE, "demos") + os.sep
 
 
 def user_instruction() -> tuple[CodeType, int]:
-    """Code object and offset of the innermost frame that is the user's; of the outermost when all are the library's."""
+    """Code object and offset of the innermost frame that is the user's.
+
+    Of the outermost when all are the library's.
+    """
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
@@ -77,7 +81,10 @@ class MissingRuleError(AdjointError, TypeError):
 
 
 class RuleError(AdjointError, RuntimeError):
-    """A rule contradicts its primitive: wrong shape, wrong number of results, or a twin that cannot be derived."""
+    """A rule contradicts its primitive.
+
+    Wrong shape, wrong number of results, or a twin that cannot be derived.
+    """
 
 
 class TreeError(AdjointError, ValueError):
@@ -172,7 +179,11 @@ def describe(value: object, label: str = "", role: str = "") -> str:
     """One operand in words: `W: (12, 4) float64 parameter "W2"`."""
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is None:
-        text = f"{type(value).__name__} {value!r}" if isinstance(value, (bool, int, float)) else type(value).__name__
+        text = (
+            f"{type(value).__name__} {value!r}"
+            if isinstance(value, (bool, int, float))
+            else type(value).__name__
+        )
     else:
         text = f"{tuple(shape)} {dtype}"
     return " ".join(part for part in (f"{label}:" if label else "", text, role) if part)

@@ -14,7 +14,8 @@ _STRUCTURE = "structure"
 
 
 def save(path: str | os.PathLike[str], tree: Any) -> None:
-    """Write nested dicts (with string keys), lists and tuples of arrays and plain scalars to `path`, atomically.
+    """Write nested dicts (with string keys), lists and tuples of arrays and plain scalars to `path`,
+    atomically.
 
     Raises:
         TreeError: something in the container cannot be written without pickle; the message names it.
@@ -25,7 +26,9 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
     arrays: dict[str, np.ndarray] = {}
     structure = json.dumps(_encode(tree, arrays, ""))
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")  # with the permissions of any new file
+    temporary = target.with_name(
+        f".{target.name}.{secrets.token_hex(4)}"
+    )  # with the permissions of any new file
     try:
         with open(temporary, "xb") as file:
             np.savez(file, allow_pickle=False, **{_STRUCTURE: np.array(structure)}, **arrays)
@@ -36,7 +39,8 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read what `save` wrote: the same containers, arrays with their shapes and dtypes, Python scalars as such.
+    """Read what `save` wrote: the same containers, arrays with their shapes and dtypes, Python scalars as
+    such.
 
     Raises:
         TreeError: the file was not written by `save`.
@@ -49,11 +53,13 @@ def load(path: str | os.PathLike[str]) -> Any:
             with np.load(file, allow_pickle=False) as archive:
                 return _decode(json.loads(str(archive[_STRUCTURE])), archive)
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise TreeError(f"{os.fspath(path)} was not written by ad.save, or is damaged: {error}") from error
+            raise TreeError(
+                f"{os.fspath(path)} was not written by ad.save, or is damaged: {error}"
+            ) from error
 
 
 def _encode(tree: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
-    if tree is None or isinstance(tree, (bool, int, float, str)) and not isinstance(tree, np.generic):
+    if tree is None or (isinstance(tree, (bool, int, float, str)) and not isinstance(tree, np.generic)):
         return {"scalar": tree}
     if isinstance(tree, dict):
         if not all(isinstance(k, str) for k in tree):
@@ -65,7 +71,9 @@ def _encode(tree: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
         key = f"array{len(arrays)}"
         arrays[key] = np.asarray(tree)
         return {"array": key, "generic": isinstance(tree, np.generic)}
-    raise TreeError(f"ad.save cannot write {type(tree).__name__} at {path or 'the top'}; arrays, scalars and containers only")
+    raise TreeError(
+        f"ad.save cannot write {type(tree).__name__} at {path or 'the top'}; arrays, scalars and containers only"
+    )
 
 
 def _decode(node: Any, archive: Any) -> Any:

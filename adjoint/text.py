@@ -16,7 +16,10 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
     widths = [max(len(row[k]) for row in [headers, *rows]) for k in range(len(headers))]
     rule = ["─" * w for w in widths]
     lines = [
-        "  ".join(cell.rjust(w) if k in right else cell.ljust(w) for k, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.rjust(w) if k in right else cell.ljust(w)
+            for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         for row in [headers, rule, *rows]
     ]
     return "\n".join(line.rstrip() for line in lines)

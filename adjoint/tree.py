@@ -1,7 +1,7 @@
 """Nested containers: lists, tuples, named tuples and dicts of arrays, flattened to leaves and built up again.
 
-`None` is a container without leaves; everything else that is not a container is a leaf. Dict keys are visited in
-sorted order (insertion order when they cannot be sorted), so equal dicts give equal leaves.
+`None` is a container without leaves; everything else that is not a container is a leaf. Dict keys are visited
+in sorted order (insertion order when they cannot be sorted), so equal dicts give equal leaves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from .errors import TreeError
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """The shape of a nested container: its type, its keys, and the structures below; a leaf has `kind` None."""
+    """The shape of a nested container.
+
+    Its type, its keys, and the structures below; a leaf has `kind` None.
+    """
 
     kind: type | None
     keys: tuple[object, ...] = ()

@@ -2,9 +2,10 @@
 
     Lambert W: the real solution of  w eʷ = x  for x > −1/e,      dw/dx = w / (x (1 + w)) = e⁻ʷ / (1 + w)
 
-SciPy computes it, so plain NumPy code cannot be recorded through it: the library needs its derivative. As a row of the
-table the derivative is written once, and tangent, adjoint and all higher orders follow. The second registration shows
-a structured primitive, a cyclic correlation by FFT, with only its adjoint given: the tangent is its transpose.
+SciPy computes it, so plain NumPy code cannot be recorded through it: the library needs its derivative. As a
+row of the table the derivative is written once, and tangent, adjoint and all higher orders follow. The second
+registration shows a structured primitive, a cyclic correlation by FFT, with only its adjoint given: the
+tangent is its transpose.
 """
 
 import numpy as np

@@ -1,9 +1,10 @@
-"""An implicit layer: a network whose hidden state is the solution of an equation, differentiated without its iterations.
+"""An implicit layer: a network whose hidden state is the solution of an equation, differentiated without its
+iterations.
 
     z = tanh(A z + B x)          λ-equation  w = λ + (∂f/∂z)ᵀ w,   λ_A = (∂f/∂A)ᵀ w
 
-The layer is fitted to a target by gradient descent. Its gradient is compared with backpropagation through 200 recorded
-iterations, which needs 200 times the memory, and with central differences.
+The layer is fitted to a target by gradient descent. Its gradient is compared with backpropagation through 200
+recorded iterations, which needs 200 times the memory, and with central differences.
 
 Source: S. Bai, J. Z. Kolter and V. Koltun, "Deep equilibrium models", 2019, arXiv:1909.01377.
 """
@@ -50,7 +51,11 @@ for step in range(201):
     A, B = A - 0.1 * gradient_A, B - 0.1 * gradient_B
 
 # the equation can be solved by any means: Newton's method gives the same z and the same derivatives
-by_newton = ad.grad(lambda A: np.sum((ad.root(lambda z, A: layer(z, A, B) - z, np.zeros(n), A) - target) ** 2))(A)
+by_newton = ad.grad(
+    lambda A: np.sum((ad.root(lambda z, A: layer(z, A, B) - z, np.zeros(n), A) - target) ** 2)
+)(A)
 same = np.max(np.abs(by_newton - ad.grad(loss)(A, B)))
 ok = gap < 1e-10 and rough < 1e-7 and same < 1e-9 and value < 1e-4
-print(f"check: implicit = unrolled to {gap:.1e}, = Newton to {same:.1e}, loss {value:.1e}  {'ok' if ok else 'FAILED'}")
+print(
+    f"check: implicit = unrolled to {gap:.1e}, = Newton to {same:.1e}, loss {value:.1e}  {'ok' if ok else 'FAILED'}"
+)

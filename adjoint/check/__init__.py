@@ -1,4 +1,7 @@
-"""Checks of derivatives, multipliers and rules. Each returns a `Report`: true or false, with the text as its repr."""
+"""Checks of derivatives, multipliers and rules.
+
+Each returns a `Report`: true or false, with the text as its repr.
+"""
 
 from .gradients import gradients
 from .multipliers import multipliers

@@ -1,7 +1,7 @@
 """Checks of a function's derivatives by routes that do not share code with them.
 
-Dot product: ⟨λ, J v⟩ = ⟨Jᵀλ, v⟩ holds the tangent rules against the adjoint rules, to rounding. Differences and Taylor
-rates hold both against the function itself: with h → h/2 the remainder
+Dot product: ⟨λ, J v⟩ = ⟨Jᵀλ, v⟩ holds the tangent rules against the adjoint rules, to rounding. Differences
+and Taylor rates hold both against the function itself: with h → h/2 the remainder
 
     |f(x + h v) − f(x) − h ⟨∇f, v⟩|  falls like h²,      less ½ h² ⟨v, ∇²f v⟩ like h³.
 """
@@ -31,7 +31,9 @@ class Probe:
         self.paths = trees.paths(self.structure)
 
     def __call__(self, *x: Any) -> list[Any]:
-        results = trees.flatten(self.f(*replace(self.args, self.argnum, trees.unflatten(self.structure, list(x)))))[0]
+        results = trees.flatten(
+            self.f(*replace(self.args, self.argnum, trees.unflatten(self.structure, list(x))))
+        )[0]
         return [z for z in results if dtype_of(z).kind == "f"]
 
     def at(self, v: Sequence[Any], h: float) -> list[Any]:
@@ -77,7 +79,13 @@ def dot_product(probe: Probe, what: str = "dot product ⟨λ, Jv⟩ = ⟨Jᵀλ,
     error = abs(inner(lam, pushed) - inner(pulled, v)) / scale
     limit = 5e3 * probe.eps
     passed = bool(error <= limit)
-    return Finding(what, error, limit, passed, "" if passed else f"⟨λ, Jv⟩ = {inner(lam, pushed):.12g}, ⟨Jᵀλ, v⟩ = {inner(pulled, v):.12g}")
+    return Finding(
+        what,
+        error,
+        limit,
+        passed,
+        "" if passed else f"⟨λ, Jv⟩ = {inner(lam, pushed):.12g}, ⟨Jᵀλ, v⟩ = {inner(pulled, v):.12g}",
+    )
 
 
 def differences(probe: Probe, what: str = "tangent against differences") -> Finding:
@@ -89,9 +97,15 @@ def differences(probe: Probe, what: str = "tangent against differences") -> Find
     error = np.inf
     for exponent in (0.28, 1 / 3, 0.4):
         h = probe.eps**exponent * max(scale, 1.0) / reach
-        rough = [(np.asarray(a, float) - b) / (2 * h) for a, b in zip(probe.at(v, h), probe.at(v, -h), strict=True)]
+        rough = [
+            (np.asarray(a, float) - b) / (2 * h) for a, b in zip(probe.at(v, h), probe.at(v, -h), strict=True)
+        ]
         gap = [a - np.asarray(b, float) for a, b in zip(rough, pushed, strict=True)]
-        error = min(error, np.sqrt(inner(gap, gap)) / max(np.sqrt(inner(pushed, pushed)), np.sqrt(inner(rough, rough)), 1e-8))
+        error = min(
+            error,
+            np.sqrt(inner(gap, gap))
+            / max(np.sqrt(inner(pushed, pushed)), np.sqrt(inner(rough, rough)), 1e-8),
+        )
     limit = 50 * probe.eps**0.55
     passed = bool(error <= limit)
     return Finding(what, float(error), limit, passed, "" if passed else _worst_entry(probe))
@@ -128,8 +142,8 @@ def _index(index: Sequence[Any]) -> str:
 def taylor_rates(probe: Probe, second_order: bool = True) -> list[Finding]:
     """Rates at which Taylor remainders of a random combination of the outputs fall when the step halves.
 
-    In an unlucky direction two orders cancel at some step and the rate is meaningless; a wrong derivative shows in every
-    direction. So up to three directions are tried.
+    In an unlucky direction two orders cancel at some step and the rate is meaningless; a wrong derivative
+    shows in every direction. So up to three directions are tried.
     """
     for _ in range(3):
         findings = _taylor_along(probe, second_order)
@@ -155,7 +169,10 @@ def _taylor_along(probe: Probe, second_order: bool) -> list[Finding]:
     base, first = make_jvp(phi, everything)(*probe.x)(tuple(v))
     second = make_jvp(slope, everything)(*probe.x)(tuple(v))[1] if second_order else 0.0
     steps = [2.0**-k for k in range(5, 11)]
-    moved = [float(phi(*(np.asarray(x + h * d, dtype_of(x))[()] for x, d in zip(probe.x, v, strict=True)))) for h in steps]
+    moved = [
+        float(phi(*(np.asarray(x + h * d, dtype_of(x))[()] for x, d in zip(probe.x, v, strict=True))))
+        for h in steps
+    ]
     base, first, second = float(base), float(first), float(second)
     noise = 200 * probe.eps * (abs(base) + abs(first) + abs(second) + max(abs(m) for m in moved))
     findings = []
@@ -176,7 +193,9 @@ def _rate(remainders: list[float], noise: float, order: int) -> Finding:
         return Finding(what, np.inf, limit, True)
     rates = [float(np.log2(a / b)) for a, b in zip(remainders, remainders[1:], strict=False)]
     rate = max(rates[-2:])
-    detail = "" if rate >= limit else "remainders for h = 2⁻⁵ … 2⁻¹⁰: " + ", ".join(f"{r:.2e}" for r in remainders)
+    detail = (
+        "" if rate >= limit else "remainders for h = 2⁻⁵ … 2⁻¹⁰: " + ", ".join(f"{r:.2e}" for r in remainders)
+    )
     return Finding(what, rate, limit, rate >= limit, detail)
 
 
@@ -191,9 +210,15 @@ def gradient_of(probe: Probe) -> Probe:
 
 
 def gradients(
-    f: Function, args: Sequence[Any], *, argnum: Argnum | None = None, order: int = 2, rng: np.random.Generator | None = None
+    f: Function,
+    args: Sequence[Any],
+    *,
+    argnum: Argnum | None = None,
+    order: int = 2,
+    rng: np.random.Generator | None = None,
 ) -> Report:
-    """Check a function's derivatives: dot product, differences and Taylor rates, then the same of its gradient.
+    """Check a function's derivatives: dot product, differences and Taylor rates, then the same of its
+    gradient.
 
     Args:
         f: any function the library differentiates; arrays and nested containers in and out.
@@ -209,7 +234,9 @@ def gradients(
     >>> bool(gradients(lambda x: np.sum(np.sin(x)), [np.array([0.3, 0.7])]))
     True
     """
-    probe = Probe(f, args, tuple(range(len(args))) if argnum is None else argnum, rng or np.random.default_rng(0))
+    probe = Probe(
+        f, args, tuple(range(len(args))) if argnum is None else argnum, rng or np.random.default_rng(0)
+    )
     findings = [dot_product(probe), differences(probe), *taylor_rates(probe, second_order=order > 1)]
     if order > 1:
         findings += second_order(probe)

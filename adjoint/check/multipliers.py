@@ -18,7 +18,11 @@ from .report import Finding, Report
 
 
 def multipliers(
-    f: Callable[..., Any], args: Sequence[Any], *, argnum: Argnum | None = None, rng: np.random.Generator | None = None
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    *,
+    argnum: Argnum | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Report:
     """Residual injection at every node of `f(*args)`.
 
@@ -56,7 +60,9 @@ def _inject(tape: Tape, loss: int, lam: list[Any], i: int, rng: np.random.Genera
     r = rng.standard_normal(shape_of(z))
     eps = float(np.finfo(dtype_of(z)).eps)
     received = 0.0 if lam[i] is None else float(np.sum(np.multiply(lam[i], r, dtype=np.float64)))
-    scale = float(np.linalg.norm(np.ravel(lam[i])) * np.linalg.norm(np.ravel(r))) if lam[i] is not None else 0.0
+    scale = (
+        float(np.linalg.norm(np.ravel(lam[i])) * np.linalg.norm(np.ravel(r))) if lam[i] is not None else 0.0
+    )
     error, expected = np.inf, 0.0
     for exponent in (0.25, 1 / 3, 0.4):  # truncation falls, rounding grows: take the best of three
         h = eps**exponent * max(1.0, float(np.max(np.abs(z), initial=0)))

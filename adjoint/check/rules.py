@@ -44,10 +44,14 @@ def rule(op: Primitive | str, *args: Any, rng: np.random.Generator | None = None
 
 def all_rules(rng: np.random.Generator | None = None) -> dict[str, Report]:
     """Check every primitive in the registry; reports by name."""
-    return {name: rule(op, rng=rng) for name, op in list(PRIMITIVES.items()) if not op.foreign and name != "item"}
+    return {
+        name: rule(op, rng=rng) for name, op in list(PRIMITIVES.items()) if not op.foreign and name != "item"
+    }
 
 
-def _check_sample(op: Primitive, operands: Sequence[Any], params: dict[str, Any], rng: np.random.Generator) -> list[Finding]:
+def _check_sample(
+    op: Primitive, operands: Sequence[Any], params: dict[str, Any], rng: np.random.Generator
+) -> list[Finding]:
     positions = tuple(k for k, a in enumerate(operands) if dtype_of(a).kind == "f")
     if not positions:
         return [_no_derivative(op, operands, params)]
@@ -65,7 +69,8 @@ def _check_sample(op: Primitive, operands: Sequence[Any], params: dict[str, Any]
         return [_no_derivative(op, operands, params)]
     findings = [_shapes(f, x, "shapes and dtypes")]
     single = [np.asarray(a, np.float32)[()] for a in x]
-    # a function from outside may compute in float64 only, a dtype may be asked for: derivatives must then fit that
+    # a function from outside may compute in float64 only, a dtype may be asked for: derivatives must then fit
+    # that
     free = op.foreign or "dtype" in params
     findings.append(_shapes(f, single, "shapes and dtypes, float32" if free else "float32 is kept"))
     findings.append(_agreement(f, x, single, rng))
@@ -96,7 +101,9 @@ def _shapes(f: Any, x: Sequence[Any], what: str) -> Finding:
         if (shape_of(a), dtype_of(a)) != (shape_of(b), dtype_of(b))
     ]
     if what == "float32 is kept":
-        wrong += [f"value is {dtype_of(z)}" for z in values if dtype_of(z) not in (np.float32, np.bool_, np.int64)]
+        wrong += [
+            f"value is {dtype_of(z)}" for z in values if dtype_of(z) not in (np.float32, np.bool_, np.int64)
+        ]
     return Finding(what, float(len(wrong)), 0.0, not wrong, "; ".join(wrong))
 
 

@@ -21,7 +21,10 @@ class Split(NamedTuple):
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """The 1,797 handwritten digits of the UCI test set: images (1797, 64) with grey values 0 … 16, labels (1797,)."""
+    """The 1,797 handwritten digits of the UCI test set.
+
+    Images (1797, 64) with grey values 0 … 16, labels (1797,).
+    """
     with gzip.open(FOLDER / "digits.csv.gz", "rt") as file:
         table = np.loadtxt(file, delimiter=",", dtype=np.int64)
     return table[:, :64].astype(np.float64), table[:, 64]

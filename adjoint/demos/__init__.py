@@ -1,3 +1,6 @@
-"""Demonstrations behind `python -m adjoint demo`: each module has `run(console)` and plays the part of a user's program."""
+"""Demonstrations behind `python -m adjoint demo`.
+
+Each module has `run(console)` and plays the part of a user's program.
+"""
 
 DEMOS = ("backprop",)

@@ -1,7 +1,7 @@
 """Backpropagation as a Lagrangian: train a network on handwritten digits, then read its multipliers.
 
-The network and its loss are plain NumPy. One adjoint sweep gives the multiplier of every constraint h = tanh(x W + b);
-those of the parameters are the gradient, and the trained network is where it is nearly zero.
+The network and its loss are plain NumPy. One adjoint sweep gives the multiplier of every constraint h =
+tanh(x W + b); those of the parameters are the gradient, and the trained network is where it is nearly zero.
 """
 
 from __future__ import annotations
@@ -116,25 +116,39 @@ def run(console: Console, seed: int = 0) -> bool:
     """Train, examine, print; true when accuracy, certificate and prediction are as promised."""
     rng = np.random.default_rng(seed)
     data = digits_split(rng)
-    console.print(f"[bold]Training[/] {'-'.join(map(str, SIZES))} on {len(data.train_y)} digits, {len(data.test_y)} held out")
+    console.print(
+        f"[bold]Training[/] {'-'.join(map(str, SIZES))} on {len(data.train_y)} digits, {len(data.test_y)} held out"
+    )
     start = time.perf_counter()
-    columns = (TextColumn("epoch {task.completed:>2.0f}"), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
+    columns = (
+        TextColumn("epoch {task.completed:>2.0f}"),
+        BarColumn(),
+        TextColumn("loss {task.fields[loss]:.4f}"),
+    )
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
         task = progress.add_task("training", total=EPOCHS, loss=float("nan"))
         parameters = train(data, rng, lambda epoch, value: progress.update(task, completed=epoch, loss=value))
     result = examine(parameters, data)
     elapsed = time.perf_counter() - start
     steps = EPOCHS * -(-len(data.train_y) // BATCH)
-    console.print(f"held-out accuracy [bold]{100 * result.accuracy:.1f} %[/] after {steps} steps, {elapsed:.1f} s\n")
+    console.print(
+        f"held-out accuracy [bold]{100 * result.accuracy:.1f} %[/] after {steps} steps, {elapsed:.1f} s\n"
+    )
 
-    show(console, "Multipliers: λ = dℓ/dε if z = f + ε. Those of W and b are the gradient.", result.multipliers.table())
+    show(
+        console,
+        "Multipliers: λ = dℓ/dε if z = f + ε. Those of W and b are the gradient.",
+        result.multipliers.table(),
+    )
     show(console, "Certificate", repr(result.certificate))
-    show(console, "Weights rounded to 8 bits: what the multipliers predict, and what happens", repr(result.perturbation))
+    show(
+        console,
+        "Weights rounded to 8 bits: what the multipliers predict, and what happens",
+        repr(result.perturbation),
+    )
     show(console, "The Lagrangian of this very program, in LaTeX", result.latex)
 
-    ok = (
-        result.accuracy >= 0.96 and result.certificate.holds and result.perturbation.relative_error <= 0.1
-    )
+    ok = result.accuracy >= 0.96 and result.certificate.holds and result.perturbation.relative_error <= 0.1
     console.print(
         f"check: accuracy {100 * result.accuracy:.1f} % (≥ 96), stationarity {result.certificate.stationarity:.1e} (≤ 1e-10), "
         f"predicted Δℓ off by {100 * result.perturbation.relative_error:.1f} % (≤ 10)  {'ok' if ok else 'FAILED'}",

@@ -1,8 +1,8 @@
 """Factorisations: cholesky, eigh, svd, qr. Leading axes are a batch of matrices.
 
-Derivatives follow Giles 2008, "An extended collection of matrix derivative results"; QR follows Walter, Lehmann and
-Lamour 2012. What reads one triangle (cholesky, eigh) is given a matrix that `mirror` made symmetric from that triangle,
-so that derivatives are NumPy's function's, entry by entry.
+Derivatives follow Giles 2008, "An extended collection of matrix derivative results"; QR follows Walter,
+Lehmann and Lamour 2012. What reads one triangle (cholesky, eigh) is given a matrix that `mirror` made
+symmetric from that triangle, so that derivatives are NumPy's function's, entry by entry.
 """
 
 from __future__ import annotations

@@ -1,18 +1,22 @@
-"""What a constraint can be: a primitive `z = f(x_0, …, x_k; params)` with its value, its tangent and its adjoint.
+"""What a constraint can be: a primitive `z = f(x_0, …, x_k; params)` with its value, its tangent and its
+adjoint.
 
-A primitive is called like a function. On plain arrays it computes; as soon as one operand is *recorded* (a handle on
-some tape) the youngest tape among the operands records the call and its value is the same primitive applied to the
-operands' values, which may themselves be recorded on an older tape. That one rule gives derivatives of any order.
+A primitive is called like a function. On plain arrays it computes; as soon as one operand is *recorded* (a
+handle on some tape) the youngest tape among the operands records the call and its value is the same primitive
+applied to the operands' values, which may themselves be recorded on an older tape. That one rule gives
+derivatives of any order.
 
-Two kinds exist. An elementwise primitive is one row of the table in `elementwise.py`. A structured primitive is one
-small class like those in `shape.py`, with adjacent
+Two kinds exist. An elementwise primitive is one row of the table in `elementwise.py`. A structured primitive
+is one small class like those in `shape.py`, with adjacent
 
     value(*args, **params)                      z, from plain NumPy arrays and Python scalars
     tangent(args, z, dots, **params)            ż = Σ_k (∂f/∂x_k) ẋ_k        (a dot that is None is zero)
-    adjoint(args, z, lam, wanted, **params)     (∂f/∂x_k)ᵀ λ for every k     (None is zero; wanted[k] False: skip)
+    adjoint(args, z, lam, wanted, **params)     (∂f/∂x_k)ᵀ λ for every k     (None is zero; wanted[k] False:
+    skip)
 
-Rules are written with primitives and Python operators only, so they can be recorded in turn. λ has exactly the shape and
-dtype of z, and (∂f/∂x_k)ᵀ λ those of x_k. A primitive with several results returns a tuple; its λ is a tuple too.
+Rules are written with primitives and Python operators only, so they can be recorded in turn. λ has exactly
+the shape and dtype of z, and (∂f/∂x_k)ᵀ λ those of x_k. A primitive with several results returns a tuple; its
+λ is a tuple too.
 """
 
 from __future__ import annotations
@@ -42,7 +46,10 @@ class Recorder(Protocol):
 
 
 class Recorded:
-    """An operand that some tape records: a handle made of a tape and an index. Its only subclass is `Variable`."""
+    """An operand that some tape records.
+
+    A handle made of a tape and an index. Its only subclass is `Variable`.
+    """
 
     __slots__ = ("index", "tape")
     tape: Any
@@ -129,7 +136,10 @@ class Primitive:
 
 
 class Linear(Primitive):
-    """A primitive linear in its first operand: it gives `value` and `transpose`, the tangent is the primitive itself."""
+    """A primitive linear in its first operand.
+
+    It gives `value` and `transpose`, the tangent is the primitive itself.
+    """
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
         """ż = f(ẋ)."""
@@ -197,7 +207,10 @@ item = register(Item())
 
 
 class NumpyReading:
-    """Rows read as NumPy: `m.tanh` is `np.tanh`, `m.erf` is `scipy.special.erf`, imported when first asked for."""
+    """Rows read as NumPy.
+
+    `m.tanh` is `np.tanh`, `m.erf` is `scipy.special.erf`, imported when first asked for.
+    """
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(np, name, None)

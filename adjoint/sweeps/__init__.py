@@ -1,4 +1,7 @@
-"""Sweeps over a tape: the adjoint sweep and its multipliers, the tangent sweep, and the certificate that they agree."""
+"""Sweeps over a tape.
+
+The adjoint sweep and its multipliers, the tangent sweep, and the certificate that they agree.
+"""
 
 from .adjoint import adjoint_sweep
 from .certificate import Certificate, NonFinite

@@ -2,8 +2,8 @@
 
     λ_j = ∂ℓ/∂z_j + Σ_{i uses j} (∂f_i/∂z_j)ᵀ λ_i
 
-λ_i = dℓ/dε when constraint i is relaxed to z_i = f_i + ε. When the tape's values are Variables of an older tape, the
-sweep is recorded there: that is all there is to higher derivatives.
+λ_i = dℓ/dε when constraint i is relaxed to z_i = f_i + ε. When the tape's values are Variables of an older
+tape, the sweep is recorded there: that is all there is to higher derivatives.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""Proof that a tape and its multipliers satisfy the KKT conditions, by a route the adjoint sweep did not take.
+"""Proof that a tape and its multipliers satisfy the KKT conditions, by a route the adjoint sweep did not
+take.
 
 Primal feasibility ‖f_i − z_i‖ comes from evaluating every constraint again. Stationarity
 
     ⟨∂L/∂z_j, v⟩ = ⟨∂ℓ/∂z_j, v⟩ − ⟨λ_j, v⟩ + Σ_{i uses j} ⟨λ_i, (∂f_i/∂z_j) v⟩
 
-comes from the *tangent* rules in a random direction v per node: an adjoint rule that contradicts its tangent twin, or a
-sweep that loses a contribution, shows at the node where it happens.
+comes from the *tangent* rules in a random direction v per node: an adjoint rule that contradicts its tangent
+twin, or a sweep that loses a contribution, shows at the node where it happens.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ class Certificate:
     Attributes:
         primal: max_i ‖f_i − z_i‖∞ / (1 + ‖z_i‖∞).
         stationarity: max_j |⟨∂L/∂z_j, v⟩| over the size of its terms.
-        gradient_norm: ‖∂L/∂W‖ over the parameters; zero only where W is optimal, so it is reported, not required.
+        gradient_norm: ‖∂L/∂W‖ over the parameters; zero only where W is optimal, so it is reported, not
+            required.
         worst_primal, worst_stationarity: the constraints with the largest residuals, and their lines.
         disconnected: inputs on which the loss does not depend: their gradient is exactly zero.
         nodes: number of constraints checked.
-        tolerance: what primal and stationarity residuals are held against, from the coarsest dtype of the tape.
+        tolerance: what primal and stationarity residuals are held against, from the coarsest dtype of the
+            tape.
     """
 
     primal: float
@@ -70,8 +73,12 @@ def certify(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> 
     stationarity, worst_stationarity = _stationarity(tape, loss, lam, rng)
     roles = [role for role in tape.roles.values()]
     chosen = "parameter" if "parameter" in roles else "input"
-    squares = [float(np.sum(np.square(lam[i]))) for i, r in tape.roles.items() if r == chosen and lam[i] is not None]
-    coarsest = min((dtype_of(p).itemsize for z in tape.values for p in _parts(z) if dtype_of(p).kind == "f"), default=8)
+    squares = [
+        float(np.sum(np.square(lam[i]))) for i, r in tape.roles.items() if r == chosen and lam[i] is not None
+    ]
+    coarsest = min(
+        (dtype_of(p).itemsize for z in tape.values for p in _parts(z) if dtype_of(p).kind == "f"), default=8
+    )
     return Certificate(
         primal, stationarity, float(np.sqrt(sum(squares))), worst_primal, worst_stationarity,
         tuple(tape.label(i) for i in tape.roles if lam[i] is None), len(tape), {2: 3e-2, 4: 1e-4}.get(coarsest, 1e-10),
@@ -124,7 +131,9 @@ def _inner(a: Any, b: Any) -> tuple[float, float]:
 
 
 def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> tuple[float, str]:
-    directions = [_direction(z, rng) for z in tape.values]  # also where λ is None: a zero is a claim like any other
+    directions = [
+        _direction(z, rng) for z in tape.values
+    ]  # also where λ is None: a zero is a claim like any other
     total, size = np.zeros(len(tape)), np.zeros(len(tape))
 
     def add(j: int, sign: int, product: tuple[float, float]) -> None:
@@ -149,7 +158,9 @@ def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generato
     if not checked:
         return 0.0, ""
     quotient = np.abs(total[checked]) / np.maximum(size[checked], np.finfo(float).tiny)
-    broken = np.flatnonzero(np.isnan(quotient))  # a NaN spreads to smaller numbers: the sweep met it at the largest
+    broken = np.flatnonzero(
+        np.isnan(quotient)
+    )  # a NaN spreads to smaller numbers: the sweep met it at the largest
     worst = int(broken[-1] if broken.size else np.argmax(quotient))
     return float(quotient[worst]), _where(tape, checked[worst])
 
@@ -181,23 +192,38 @@ class NonFinite:
     def __repr__(self) -> str:
         scope = f'  in scope "{self.scope}"' if self.scope else ""
         source = f":  {self.source}" if self.source else ""
-        head = f"first non-finite {self.what}: {self.label}, {self.count} element{'s' if self.count > 1 else ''}"
-        return "\n".join([head, f"  recorded at {self.place}{scope}{source}", *(f"  {o}" for o in self.operands)])
+        head = (
+            f"first non-finite {self.what}: {self.label}, {self.count} element{'s' if self.count > 1 else ''}"
+        )
+        return "\n".join(
+            [head, f"  recorded at {self.place}{scope}{source}", *(f"  {o}" for o in self.operands)]
+        )
 
 
 def first_non_finite(tape: Tape, lam: list[Any] | None = None) -> NonFinite | None:
-    """The first node whose value is not finite; failing that, the node where the adjoint sweep first met such a λ."""
+    """The first node whose value is not finite.
+
+    Failing that, the node where the adjoint sweep first met such a λ.
+    """
     for i, z in enumerate(tape.values):
         count = _count_non_finite(z)
         if count:
-            return _report(tape, i, "value", count, [("x", k, a) for k, a in enumerate(tape.operands(i))] if tape.parents[i] else [])
+            return _report(
+                tape,
+                i,
+                "value",
+                count,
+                [("x", k, a) for k, a in enumerate(tape.operands(i))] if tape.parents[i] else [],
+            )
     for i in range(len(lam or ()) - 1, -1, -1):
         assert lam is not None
         count = _count_non_finite(lam[i])
         if count:
             users = [c for c, parents in enumerate(tape.parents) if i in parents and lam[c] is not None]
             at = users[-1] if users else i  # the rule of a user of z_i produced it
-            return _report(tape, at, "multiplier", count, [("x", k, a) for k, a in enumerate(tape.operands(at))])
+            return _report(
+                tape, at, "multiplier", count, [("x", k, a) for k, a in enumerate(tape.operands(at))]
+            )
     return None
 
 
@@ -220,4 +246,6 @@ def _report(tape: Tape, i: int, what: str, count: int, operands: list[tuple[str,
         odd = a.size - finite.size
         described.append(f"{text}{spread}{f', {odd} not finite' if odd else ''}")
     origin = tape.origin(i)
-    return NonFinite(what, i, tape.label(i), origin.place, origin.source, tape.scope(i), count, tuple(described))
+    return NonFinite(
+        what, i, tape.label(i), origin.place, origin.source, tape.scope(i), count, tuple(described)
+    )

@@ -5,7 +5,8 @@
     ∂L/∂λ_i = 0   the forward sweep: every constraint holds          ∂L/∂z_i = 0   the adjoint sweep gives λ_i
     ∂L/∂W = Σ_i (∂f_i/∂W)ᵀ λ_i   is the gradient, zero only where W is optimal
 
-λ_i = dℓ/dε when constraint i is relaxed to z_i = f_i + ε. An input is the constraint z_W = W, so its λ is the gradient.
+λ_i = dℓ/dε when constraint i is relaxed to z_i = f_i + ε. An input is the constraint z_W = W, so its λ is the
+gradient.
 """
 
 from __future__ import annotations
@@ -44,9 +45,13 @@ class Lagrangian:
         if not isinstance(loss, Recorded) or loss.tape is not tape:
             raise TreeError("the loss is not recorded on this tape; compute it inside its `with` block")
         if loss.size != 1:
-            raise ShapeError(f"the loss must be a scalar, got shape {loss.shape}\n  Reduce it with np.sum or np.mean.")
+            raise ShapeError(
+                f"the loss must be a scalar, got shape {loss.shape}\n  Reduce it with np.sum or np.mean."
+            )
         if loss.dtype.kind != "f":
-            raise DTypeError(f"the loss must be a float, got {loss.dtype}\n  Integers and booleans have no derivative.")
+            raise DTypeError(
+                f"the loss must be a float, got {loss.dtype}\n  Integers and booleans have no derivative."
+            )
         self.tape, self.loss = tape, loss
 
     @cached_property
@@ -100,22 +105,27 @@ class Lagrangian:
         """Dual-weighted residuals: what happens to the loss when constraints are relaxed to z_i = f_i + r_i.
 
         Args:
-            residuals: r by Variable, name or node number, in the node's shape. Rounding a weight W to W' is r = W' − W.
+            residuals: r by Variable, name or node number, in the node's shape. Rounding a weight W to W' is r
+                = W' − W.
 
         Returns:
-            Predicted change, first order Σ λᵀr and trapezoidal Σ ½(λ⁰ + λ¹)ᵀr, beside the measured one, with the share of
-            every constraint.
+            Predicted change, first order Σ λᵀr and trapezoidal Σ ½(λ⁰ + λ¹)ᵀr, beside the measured one, with
+            the share of every constraint.
         """
         changes: dict[int, Any] = {}
         for key, r in residuals.items():
             entries = self.multipliers.entries(self._ours(key))
             if len(entries) > 1:
-                raise TreeError(f"{key!r} names {len(entries)} constraints; give a residual for each: {key}#2, …")
+                raise TreeError(
+                    f"{key!r} names {len(entries)} constraints; give a residual for each: {key}#2, …"
+                )
             i = entries[0].node
             if i in changes:
                 raise TreeError(f"{entries[0].label} is given two residuals, by different keys; add them up")
             if np.shape(r) != shape_of(self.tape.values[i]):
-                raise ShapeError(f"the residual of {key!r} must have shape {shape_of(self.tape.values[i])}, got {np.shape(r)}")
+                raise ShapeError(
+                    f"the residual of {key!r} must have shape {shape_of(self.tape.values[i])}, got {np.shape(r)}"
+                )
             changes[i] = np.asarray(r, dtype_of(self.tape.values[i]))
         return perturb(self.tape, self.loss.index, self.lam, changes)
 
@@ -138,7 +148,9 @@ class Lagrangian:
                 continue
             symbols = [
                 _symbol(tape, p) if p >= 0 else _constant(c)
-                for p, c in zip(tape.parents[i], tape.constants[i] or (None,) * len(tape.parents[i]), strict=True)
+                for p, c in zip(
+                    tape.parents[i], tape.constants[i] or (None,) * len(tape.parents[i]), strict=True
+                )
             ]
             right = op.latex(symbols, tape.params[i])
             z = _symbol(tape, i)
@@ -178,5 +190,3 @@ def _constant(c: Any) -> str:
     if np.shape(c) == ():
         return f"{float(c):.4g}" if np.asarray(c).dtype.kind in "fiu" else str(c)
     return r"c_{" + r" \times ".join(str(n) for n in np.shape(c)) + "}"
-
-

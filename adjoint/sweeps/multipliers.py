@@ -48,8 +48,8 @@ class Multiplier:
 class Multipliers:
     """λ of the constraints of a program. Holds arrays and texts, no tape; it can be pickled.
 
-    `m["h"]` is the array of the node named h (a list when the name was given several times; `m["h#2"]` is the second),
-    `m[3]` that of node 3, `m[z]` that of a Variable.
+    `m["h"]` is the array of the node named h (a list when the name was given several times; `m["h#2"]` is the
+    second), `m[3]` that of node 3, `m[z]` that of a Variable.
     """
 
     def __init__(self, entries: list[Multiplier]) -> None:
@@ -67,7 +67,9 @@ class Multipliers:
             kind = op.name if op is not None else tape.roles[i]
             place = tape.where(i) if tape.codes[i] is not None else ""
             name = tape.names.get(i, "")
-            entries.append(Multiplier(i, tape.label(i), name, kind, tape.scope(i), place, shown, value is not None))
+            entries.append(
+                Multiplier(i, tape.label(i), name, kind, tape.scope(i), place, shown, value is not None)
+            )
         return cls(entries)
 
     def __len__(self) -> int:
@@ -132,7 +134,10 @@ class Multipliers:
         return float(np.sqrt(sum(e.norm**2 for e in self._entries if e.operation == "parameter")))
 
     def nan_origin(self) -> Multiplier | None:
-        """The constraint where the sweep, which goes from last to first, first met a λ that is not finite; or None."""
+        """The constraint where the sweep, which goes from last to first, first met a λ that is not finite.
+
+        Or None.
+        """
         for e in reversed(self._entries):
             parts = e.value if isinstance(e.value, tuple) else (e.value,)
             if not all(np.all(np.isfinite(innermost(p))) for p in parts):

@@ -1,8 +1,8 @@
 """Dual-weighted residuals: predict what a perturbation of the constraints does to the loss, and measure it.
 
-With z_i = f_i + t r_i the loss changes at the rate dℓ/dt = Σ λ_i(t)ᵀ r_i, exactly. First order takes λ(0) all the way;
-the trapezoidal rule takes ½(λ(0) + λ(1)) and errs in third order only. On a fitted model λ(0) is nearly zero by
-construction, which is why first order alone misleads there.
+With z_i = f_i + t r_i the loss changes at the rate dℓ/dt = Σ λ_i(t)ᵀ r_i, exactly. First order takes λ(0) all
+the way; the trapezoidal rule takes ½(λ(0) + λ(1)) and errs in third order only. On a fitted model λ(0) is
+nearly zero by construction, which is why first order alone misleads there.
 """
 
 from __future__ import annotations
@@ -55,9 +55,14 @@ class Perturbation:
         def against(x: float) -> str:
             return f"{100 * (x - self.measured) / abs(self.measured):+.1f} %" if self.measured else ""
 
-        rows = [[s.label, number(s.residual_norm), number(s.first_order), number(s.trapezoidal)] for s in self.shares]
+        rows = [
+            [s.label, number(s.residual_norm), number(s.first_order), number(s.trapezoidal)]
+            for s in self.shares
+        ]
         rows.append(["predicted Δℓ", "", number(self.first_order), number(self.trapezoidal)])
-        rows.append([f"measured Δℓ {number(self.measured)}", "", against(self.first_order), against(self.trapezoidal)])
+        rows.append(
+            [f"measured Δℓ {number(self.measured)}", "", against(self.first_order), against(self.trapezoidal)]
+        )
         head = f"loss {number(self.loss)}, constraints relaxed to z = f + r"
         return head + "\n" + table(["constraint", "‖r‖", "λᵀr", "½(λ⁰+λ¹)ᵀr"], rows, right=(1, 2, 3))
 

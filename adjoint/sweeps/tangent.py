@@ -14,8 +14,8 @@ def tangent_sweep(tape: Tape, dots: Mapping[int, Any]) -> list[Any]:
 
     Args:
         tape: the recorded program.
-        dots: node → perturbation of that node (an input's tangent, or the residual of a constraint), in the node's shape
-            and dtype.
+        dots: node → perturbation of that node (an input's tangent, or the residual of a constraint), in the
+            node's shape and dtype.
 
     Returns:
         ż, one entry per node; None is a structural zero.

@@ -51,7 +51,10 @@ class Snapshots:
 
 
 def _refused_constant(dtype: np.dtype[Any]) -> DTypeError:
-    what, remedy = f"an array of {dtype} cannot be recorded: its elements are neither real numbers nor booleans", ""
+    what, remedy = (
+        f"an array of {dtype} cannot be recorded: its elements are neither real numbers nor booleans",
+        "",
+    )
     if dtype.hasobject:
         what = "an object array cannot be recorded: it hides numbers (or Variables) from differentiation"
         remedy = "Stack the elements with np.stack, or convert with .astype(float)."
@@ -76,7 +79,8 @@ def base_array(array: np.ndarray) -> np.ndarray:
     """An ndarray as such; of its subclasses only memory maps mean the same by their operators.
 
     Raises:
-        DTypeError: the subclass may compute otherwise (masked arrays skip elements, np.matrix multiplies matrices).
+        DTypeError: the subclass may compute otherwise (masked arrays skip elements, np.matrix multiplies
+            matrices).
     """
     if type(array) is np.ndarray or isinstance(array, np.memmap):
         return np.asarray(array)
@@ -86,7 +90,8 @@ def base_array(array: np.ndarray) -> np.ndarray:
 
 
 def entry_value(leaf: Any, name: str = "") -> Any:
-    """What a tape stores for an input: a read-only copy of a float array; Variables and Python floats as they are.
+    """What a tape stores for an input: a read-only copy of a float array; Variables and Python floats as they
+    are.
 
     Raises:
         DTypeError: the leaf is not a real floating-point number or array.
@@ -101,11 +106,15 @@ def entry_value(leaf: Any, name: str = "") -> Any:
     try:
         array = np.array(innermost(leaf))
     except (ValueError, AdjointError) as error:
-        raise DTypeError(f"an input must be a float, a float array, or a container of these: {error}") from None
+        raise DTypeError(
+            f"an input must be a float, a float array, or a container of these: {error}"
+        ) from None
     kind = array.dtype.kind
     if kind != "f":
         label = f' "{name}"' if name else ""
-        what = f"cannot differentiate with respect to {describe(leaf)} input{label}: its dtype is {array.dtype}"
+        what = (
+            f"cannot differentiate with respect to {describe(leaf)} input{label}: its dtype is {array.dtype}"
+        )
         raise DTypeError(format_error(what, remedy=_dtype_remedy(kind, leaf)))
     array.flags.writeable = False
     return array if isinstance(leaf, np.ndarray) else array[()]
@@ -117,4 +126,6 @@ def _dtype_remedy(kind: str, leaf: Any) -> str:
         return f"Pass {suggestion}, or leave the argument out of argnum."
     if kind == "c":
         return "Complex inputs have no rule yet; pass real and imaginary parts as two real arrays."
-    return "Pass floats; leave strings, objects and options out of argnum, or bind them with functools.partial."
+    return (
+        "Pass floats; leave strings, objects and options out of argnum, or bind them with functools.partial."
+    )

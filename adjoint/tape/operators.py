@@ -29,8 +29,8 @@ class Operators(Recorded):
         self.index = index
 
 
-# The two functions below repeat `Tape.apply` for the common case, plain values on one open tape: a third of its time.
-# They record what `compute` returns; every other case, and every error, goes to `op` itself.
+# The two functions below repeat `Tape.apply` for the common case, plain values on one open tape: a third of
+# its time. They record what `compute` returns; every other case, and every error, goes to `op` itself.
 def record_unary(op: Primitive, compute: Callable[[Any], Any], x: Operators) -> Any:
     """`op(x)`, where `compute(x)` is its value."""
     tape, i = x.tape, x.index
@@ -152,7 +152,7 @@ def _install_operators() -> None:
     for name, (op, compute) in binary.items():
         setattr(Operators, f"__{name}__", _binary(op, compute))
         setattr(Operators, f"__r{name}__", _reflected(op, compute))
-    setattr(Operators, "__pow__", _power)
+    Operators.__pow__ = _power
     comparisons = {
         "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal", "ne": "not_equal",
     }  # fmt: skip

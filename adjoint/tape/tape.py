@@ -1,12 +1,12 @@
 """THE RECORD: a program as a list of constraints z_i = f_i(z_<i, W), in append-only columns.
 
 Node i is an input (operation None) or the primitive `operations[i]` applied to operands; operand k is node
-`parents[i][k]`, or the constant `constants[i][k]` where the parent is −1. Parents have smaller indices, so the list is
-its own topological order and every sweep is a loop.
+`parents[i][k]`, or the constant `constants[i][k]` where the parent is −1. Parents have smaller indices, so
+the list is its own topological order and every sweep is a loop.
 
-A tape records while it is open (`with tape:`), in the thread that opened it. Tapes nest: an operation goes to the one
-opened last among its operands' tapes (`level`), and what that tape stores as a value may be a Variable of an older one.
-A tape never holds its own Variables, so dropping the last one frees the arrays.
+A tape records while it is open (`with tape:`), in the thread that opened it. Tapes nest: an operation goes to
+the one opened last among its operands' tapes (`level`), and what that tape stores as a value may be a
+Variable of an older one. A tape never holds its own Variables, so dropping the last one frees the arrays.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class Tape:
         self.owner: int | None = None  # the thread that records; None when closed
         self.snapshot = Snapshots()
 
-    # ------------------------------------------------------------------------------------------ opening and closing
+    # ------------------------------------------------------------------------------------------ opening and
+    # closing
     def __enter__(self) -> Tape:
         if self.owner is not None:
             raise LeakError("this tape is open already; one `with` block per tape at a time")
@@ -108,7 +109,8 @@ class Tape:
         """Record data as inputs of the program.
 
         Args:
-            value: a float array or scalar, a Variable of an older tape, or a nested container of these. Arrays are
+            value: a float array or scalar, a Variable of an older tape, or a nested container of these.
+                Arrays are
                 copied: changing the original later does not change the record.
             name: name of the node; leaves of a container are called `name/path`.
 
@@ -144,7 +146,10 @@ class Tape:
         return trees.unflatten(structure, handles)
 
     def apply(self, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        """Record one primitive on operands of which this tape is the youngest; returns the Variable of its result."""
+        """Record one primitive on operands of which this tape is the youngest.
+
+        Returns the Variable of its result.
+        """
         thread = get_ident()
         if self.owner != thread:
             raise self.refusal(op)
@@ -182,7 +187,9 @@ class Tape:
             if op.foreign:
                 raise
             raise self._failure(op, parents, inner, params, error) from error
-        constants = tuple(None if p >= 0 else a for p, a in zip(parents, inner, strict=True)) if constant else None
+        constants = (
+            tuple(None if p >= 0 else a for p, a in zip(parents, inner, strict=True)) if constant else None
+        )
         code, offset = self.attribution or user_instruction()
         i = self._append(op, tuple(parents), constants, params or NO_PARAMS, z, code, offset)
         if op.results == 1:
@@ -265,7 +272,12 @@ class Tape:
         other = Tape()
         for column in ("operations", "parents", "constants", "params", "codes", "offsets"):
             setattr(other, column, getattr(self, column))
-        other.names, other._named, other.roles, other.scopes = self.names, self._named, self.roles, self.scopes
+        other.names, other._named, other.roles, other.scopes = (
+            self.names,
+            self._named,
+            self.roles,
+            self.scopes,
+        )
         for i, op in enumerate(self.operations):
             z = self.values[i] if op is None else op(*other.operands(i), **self.params[i])
             if i in changes:
@@ -295,7 +307,12 @@ class Tape:
         return LeakError(format_error(what, origin=Origin(code, offset), scope=_scope.get(), remedy=remedy))
 
     def _failure(
-        self, op: Primitive, parents: Sequence[int], inner: Sequence[Any], params: dict[str, Any], error: Exception
+        self,
+        op: Primitive,
+        parents: Sequence[int],
+        inner: Sequence[Any],
+        params: dict[str, Any],
+        error: Exception,
     ) -> AdjointError:
         """The error for a primitive whose value could not be computed; the tape stays as it was."""
         kind: type[AdjointError] = ShapeError
@@ -313,7 +330,9 @@ class Tape:
         ]
         code, offset = self.attribution or user_instruction()
         scope = _scope.get()
-        return kind(format_error(what, origin=Origin(code, offset), scope=scope, operands=operands, remedy=remedy))
+        return kind(
+            format_error(what, origin=Origin(code, offset), scope=scope, operands=operands, remedy=remedy)
+        )
 
 
 def _bad_name(name: str) -> str:

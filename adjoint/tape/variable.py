@@ -1,7 +1,7 @@
 """The user's handle on a node: behaves like the array it stands for, and records what is done to it.
 
-`__array_ufunc__` and `__array_function__` make plain NumPy code differentiable. What would lose a derivative silently
-(conversion to a plain number, assignment to elements) raises with the remedy.
+`__array_ufunc__` and `__array_function__` make plain NumPy code differentiable. What would lose a derivative
+silently (conversion to a plain number, assignment to elements) raises with the remedy.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Variable(Operators):
 
     __slots__ = ()
 
-    # ------------------------------------------------------------------------------------------ what it stands for
+    # ------------------------------------------------------------------------------------------ what it
+    # stands for
     @property
     def value(self) -> Any:
         """The plain value, detached: nothing done with it is recorded. Arrays are read-only."""
@@ -71,12 +72,12 @@ class Variable(Operators):
         return int(np.prod(self.shape, dtype=int))
 
     @property
-    def T(self) -> Variable:  # noqa: N802
+    def T(self) -> Variable:
         """The axes reversed."""
         return transpose(self, axes=tuple(reversed(range(self.ndim))))
 
     @property
-    def mT(self) -> Variable:  # noqa: N802
+    def mT(self) -> Variable:
         """The last two axes exchanged."""
         return swap_last(self)
 
@@ -97,7 +98,8 @@ class Variable(Operators):
     def __format__(self, spec: str) -> str:
         return format(innermost(self), spec)
 
-    # ------------------------------------------------------------------------------------------ no silent conversion
+    # ------------------------------------------------------------------------------------------ no silent
+    # conversion
     def _plain(self, what: str) -> Any:
         """Integers and booleans carry no derivative and convert freely; a float would lose its own."""
         value = innermost(self)
@@ -109,7 +111,9 @@ class Variable(Operators):
             "x.at[i].set(v) instead of x[i] = v, or .value if the derivative is to be dropped."
         )
         origin = Origin(*user_instruction())
-        raise ConversionError(format_error(text, origin=origin, operands=[f"made at {self._made()}"], remedy=remedy))
+        raise ConversionError(
+            format_error(text, origin=origin, operands=[f"made at {self._made()}"], remedy=remedy)
+        )
 
     def _made(self) -> str:
         place = self.tape.where(self.index)
@@ -153,7 +157,8 @@ class Variable(Operators):
     def __reduce__(self) -> Any:
         raise ConversionError("a Variable cannot be pickled: it belongs to a tape. Save its .value")
 
-    # ------------------------------------------------------------------------------------------ NumPy's protocols
+    # ------------------------------------------------------------------------------------------ NumPy's
+    # protocols
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         if out is not None:
             raise self._in_place(f"np.{ufunc.__name__} with out= (or an augmented assignment to an ndarray)")
@@ -169,9 +174,11 @@ class Variable(Operators):
             return op(*inputs)
         rule = dispatch.ufunc_rule(ufunc) if method == "__call__" else dispatch.METHODS.get((ufunc, method))
         dtype = options.pop("dtype", None) if method == "__call__" else None
-        if rule is None or method == "__call__" and options:
+        if rule is None or (method == "__call__" and options):
             named = f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method}"
-            raise self._missing(named if rule is None else f"{named} with {', '.join(f'{o}=' for o in options)}")
+            raise self._missing(
+                named if rule is None else f"{named} with {', '.join(f'{o}=' for o in options)}"
+            )
         z = rule(*inputs, **options)
         return z if dtype is None else astype(z, dtype=np.dtype(dtype))
 
@@ -190,16 +197,20 @@ class Variable(Operators):
             raise
 
     def _missing(self, what: str) -> MissingRuleError:
-        remedy = (
-            "Write it with functions that have one, register it with ad.primitive, or take x.value if no derivative is meant."
-        )
+        remedy = "Write it with functions that have one, register it with ad.primitive, or take x.value if no derivative is meant."
         origin = Origin(*user_instruction())
-        return MissingRuleError(format_error(f"{what} has no rule for recorded values", origin=origin, remedy=remedy))
+        return MissingRuleError(
+            format_error(f"{what} has no rule for recorded values", origin=origin, remedy=remedy)
+        )
 
     def _in_place(self, what: str) -> MutationError:
         text = f"{what} would write a recorded value into a plain array and lose its derivative"
         origin = Origin(*user_instruction())
-        return MutationError(format_error(text, origin=origin, remedy="Write a = a + b instead of a += b, and leave out= away."))
+        return MutationError(
+            format_error(
+                text, origin=origin, remedy="Write a = a + b instead of a += b, and leave out= away."
+            )
+        )
 
     # ------------------------------------------------------------------------------------------ indexing
     def __getitem__(self, index: Any) -> Variable:
@@ -207,16 +218,21 @@ class Variable(Operators):
         return ix.getitem(self, *arrays, template=template)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        text = f"x[…] = v on a recorded value {self.shape} {self.dtype} would change it behind the tape's back"
+        text = (
+            f"x[…] = v on a recorded value {self.shape} {self.dtype} would change it behind the tape's back"
+        )
         origin = Origin(*user_instruction())
-        raise MutationError(format_error(text, origin=origin, remedy="Write x = x.at[…].set(v), or .at[…].add(v) for +=."))
+        raise MutationError(
+            format_error(text, origin=origin, remedy="Write x = x.at[…].set(v), or .at[…].add(v) for +=.")
+        )
 
     @property
     def at(self) -> At:
         """Functional updates: `x = x.at[i].set(v)`, also `.add`, `.subtract`, `.multiply`, `.divide`."""
         return At(self)
 
-    # ------------------------------------------------------------------------------------------ methods of ndarray
+    # ------------------------------------------------------------------------------------------ methods of
+    # ndarray
     def sum(self, *args: Any, **options: Any) -> Variable:
         """As np.sum."""
         return numpy.sum(self, *args, **options)
@@ -336,7 +352,10 @@ class Variable(Operators):
 
 
 class At:
-    """The other end of `x.at`: index it, then say what to write. An index that occurs twice counts once, except in `add`."""
+    """The other end of `x.at`.
+
+    Index it, then say what to write. An index that occurs twice counts once, except in `add`.
+    """
 
     __slots__ = ("_arrays", "_template", "_x")
 

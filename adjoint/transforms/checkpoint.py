@@ -16,8 +16,8 @@ from .recording import zeros_like
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """f, with its inner values dropped after the forward sweep and computed again in the adjoint sweep.
 
-    Memory falls to f's arguments and results; time grows by one more run of f. Arguments and results may be nested
-    containers; everything that f differentiates must be passed as an argument.
+    Memory falls to f's arguments and results; time grows by one more run of f. Arguments and results may be
+    nested containers; everything that f differentiates must be passed as an argument.
 
     Raises:
         LeakError: f uses a recorded value that is not among its arguments.

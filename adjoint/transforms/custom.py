@@ -25,7 +25,9 @@ from .recording import zeros_like
 Rule = Callable[..., Any]
 
 
-def elementwise(name: str, value: Rule, *partials: Any, domain: Sequence[tuple[float, float]] = ()) -> Elementwise:
+def elementwise(
+    name: str, value: Rule, *partials: Any, domain: Sequence[tuple[float, float]] = ()
+) -> Elementwise:
     """Register an elementwise primitive as one row: its value and one partial derivative per operand.
 
     Args:
@@ -43,15 +45,18 @@ def elementwise(name: str, value: Rule, *partials: Any, domain: Sequence[tuple[f
     return table.elementwise(name, value, *partials, domain=domain, foreign=True)
 
 
-def primitive(name: str, value: Rule, *, tangent: Rule | None = None, adjoint: Rule | None = None) -> Primitive:
+def primitive(
+    name: str, value: Rule, *, tangent: Rule | None = None, adjoint: Rule | None = None
+) -> Primitive:
     """Register a primitive with rules of the user's own.
 
     Args:
         name: unique name.
         value: `value(*args, **params)`: z, one array, from plain arrays. It may call anything.
         tangent: `tangent(args, z, dots, **params)`: ż. A dot that is None is zero.
-        adjoint: `adjoint(args, z, lam, **params)`: a sequence with (∂z/∂x_k)ᵀ λ for every operand, None where zero.
-            Rules are written with NumPy functions, so that they can be differentiated in turn. One of the two may be
+        adjoint: `adjoint(args, z, lam, **params)`: a sequence with (∂z/∂x_k)ᵀ λ for every operand, None where
+            zero. Rules are written with NumPy functions, so that they can be differentiated in turn. One of
+            the two may be
             missing: it is derived by transposing the other, which is linear in its last argument.
 
     Returns:
@@ -59,7 +64,8 @@ def primitive(name: str, value: Rule, *, tangent: Rule | None = None, adjoint: R
         differentiated.
 
     Raises:
-        RuleError: the name is taken, or there is no rule at all. Later, when a rule returns a wrong shape or number of
+        RuleError: the name is taken, or there is no rule at all. Later, when a rule returns a wrong shape or
+            number of
             results: the message names rule, operand and shapes.
     """
     if tangent is None and adjoint is None:
@@ -95,13 +101,21 @@ class Custom(Primitive):
             z_dot = self._transposed(pull, zeros_like(z), [dots[k] for k in given], "adjoint")
         return None if z_dot is None else self._checked("tangent", z_dot, z, "output")
 
-    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any) -> Sequence[Any]:
+    def adjoint(
+        self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any
+    ) -> Sequence[Any]:
         """The user's rule, or the transpose of the user's tangent."""
         if self._adjoint is not None:
             contributions = self._adjoint(args, z, lam, **params)
             if not isinstance(contributions, (tuple, list)) or len(contributions) != len(args):
-                returned = f"{len(contributions)} results" if isinstance(contributions, (tuple, list)) else "one result"
-                raise RuleError(f"adjoint of {self.name}: returned {returned} for {len(args)} inputs; return a tuple")
+                returned = (
+                    f"{len(contributions)} results"
+                    if isinstance(contributions, (tuple, list))
+                    else "one result"
+                )
+                raise RuleError(
+                    f"adjoint of {self.name}: returned {returned} for {len(args)} inputs; return a tuple"
+                )
         else:
             assert self._tangent is not None
             contributions, rule = [], self._tangent
@@ -111,7 +125,9 @@ class Custom(Primitive):
                     return rule(args, z, [x_dot if j == k else None for j in range(len(args))], **params)
 
                 differentiable = wanted[k] and dtype_of(x).kind == "f"
-                contributions.append(self._transposed(push, zeros_like(x), lam, "tangent") if differentiable else None)
+                contributions.append(
+                    self._transposed(push, zeros_like(x), lam, "tangent") if differentiable else None
+                )
         return [
             None if c is None or not want else self._checked("adjoint", c, x, f"input {k}")
             for k, (c, x, want) in enumerate(zip(contributions, args, wanted, strict=True))
@@ -129,7 +145,11 @@ class Custom(Primitive):
 
     def _checked(self, rule: str, result: Any, like: Any, whose: str) -> Any:
         if shape_of(result) != shape_of(like):
-            raise RuleError(f"{rule} of {self.name}: returned {shape_of(result)}, {whose} is {shape_of(like)}")
+            raise RuleError(
+                f"{rule} of {self.name}: returned {shape_of(result)}, {whose} is {shape_of(like)}"
+            )
         if isinstance(result, np.ndarray):
-            result = result.view()  # it may be an array of the user's: a view is copied before the user gets it back
+            result = (
+                result.view()
+            )  # it may be an array of the user's: a view is copied before the user gets it back
         return result if dtype_of(result) == dtype_of(like) else astype(result, dtype=dtype_of(like))

@@ -1,7 +1,9 @@
-"""Functions in, derivative functions out. Names and argument conventions are those of HIPS/autograd where it has them.
+"""Functions in, derivative functions out. Names and argument conventions are those of HIPS/autograd where it
+has them.
 
-`argnum` is a position or a tuple of positions; arguments may be floats, arrays, or nested lists, tuples and dicts of
-these, and derivatives come back in the same containers. Transforms compose: each is a sweep, and sweeps are recorded.
+`argnum` is a position or a tuple of positions; arguments may be floats, arrays, or nested lists, tuples and
+dicts of these, and derivatives come back in the same containers. Transforms compose: each is a sweep, and
+sweeps are recorded.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ def value_and_grad(f: Function, argnum: Argnum = 0) -> Function:
         argnum: which argument(s) to differentiate.
 
     Returns:
-        A function of f's arguments. The gradient has the containers, shapes and dtypes of the argument; an argument that
-        f does not use has a zero gradient.
+        A function of f's arguments. The gradient has the containers, shapes and dtypes of the argument; an
+        argument that f does not use has a zero gradient.
 
     Raises:
         ShapeError: f's output is not a scalar.
@@ -79,7 +81,9 @@ def grad_and_aux(f: Function, argnum: Argnum = 0) -> Function:
         def loss(*inner: Any, **options: Any) -> Any:
             result = f(*inner, **options)
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise TreeError(f"grad_and_aux needs a function that returns (loss, aux), not {type(result).__name__}")
+                raise TreeError(
+                    f"grad_and_aux needs a function that returns (loss, aux), not {type(result).__name__}"
+                )
             aux.append(result[1])
             return result[0]
 
@@ -93,7 +97,8 @@ def grad_and_aux(f: Function, argnum: Argnum = 0) -> Function:
 
 
 def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
-    """The derivative of each output element with respect to its input element, for f that works element by element.
+    """The derivative of each output element with respect to its input element, for f that works element by
+    element.
 
     (For other f: the gradient of the sum of its outputs.)
     """
@@ -101,7 +106,9 @@ def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
     @wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnum)
-        return trees.unflatten(run.structure, run.pull([_one(x) for x in run.array_outputs("elementwise_grad")]))
+        return trees.unflatten(
+            run.structure, run.pull([_one(x) for x in run.array_outputs("elementwise_grad")])
+        )
 
     return derivative
 
@@ -154,7 +161,10 @@ def push_some(f: Function, args: Sequence[Any], dots: Sequence[Any]) -> Any:
 
 
 def pull_some(f: Function, args: Sequence[Any], lam: Function, wanted: Sequence[bool]) -> list[Any]:
-    """λᵀ ∂f/∂x of the wanted floating-point operands, None for the others; `lam` gives λ from the value of f."""
+    """λᵀ ∂f/∂x of the wanted floating-point operands, None for the others.
+
+    `lam` gives λ from the value of f.
+    """
     chosen = [k for k, want in enumerate(wanted) if want and dtype_of(args[k]).kind == "f"]
     value, pullback = vjp(_of_some(f, args, chosen), *(args[k] for k in chosen))
     contributions: list[Any] = [None] * len(args)
@@ -174,7 +184,10 @@ def _of_some(f: Function, args: Sequence[Any], chosen: Sequence[int]) -> Functio
 
 
 def hessian_vector_product(f: Function, argnum: Argnum = 0) -> Function:
-    """`hessian_vector_product(f)(*args, v)` is (∇²f) v, the tangent of the gradient: about four times the cost of f."""
+    """`hessian_vector_product(f)(*args, v)` is (∇²f) v, the tangent of the gradient.
+
+    About four times the cost of f.
+    """
 
     @wraps(f)
     def product(*args: Any, **kwargs: Any) -> Any:
@@ -238,7 +251,11 @@ def _by_columns(run: Recording) -> list[list[Any]]:
         pushed = [run.push([e if j == k else None for j in range(len(run.inputs))]) for e in _basis(x)]
         for j, z in enumerate(run.results):
             columns = [p[j] for p in pushed]
-            block = np.reshape(np.stack(columns, axis=-1), shape_of(z) + x.shape) if columns else _empty_block(z, x)
+            block = (
+                np.reshape(np.stack(columns, axis=-1), shape_of(z) + x.shape)
+                if columns
+                else _empty_block(z, x)
+            )
             blocks[j].append(block)
     return blocks
 
@@ -258,5 +275,3 @@ def hessian(f: Function, argnum: Argnum = 0) -> Function:
     For a container as argument, a container of containers: `hessian(f)(p)["a"]["b"]` is ∂²f/∂a∂b.
     """
     return jacobian(jacobian(f, argnum), argnum)
-
-

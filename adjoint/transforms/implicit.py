@@ -1,10 +1,12 @@
-"""Implicit constraints: z defined by an equation, solved by any means, differentiated through the equation alone.
+"""Implicit constraints: z defined by an equation, solved by any means, differentiated through the equation
+alone.
 
     g(z, W) = 0        (∂g/∂z)ᵀ w = λ,     λ_W = −(∂g/∂W)ᵀ w
     z = f(z, W)        w = λ + (∂f/∂z)ᵀ w,  λ_W = (∂f/∂W)ᵀ w
 
-Neither the solver nor its iterations are recorded, so memory does not grow with them, and derivatives are those of the
-exact solution. The adjoint equations are written with differentiable pieces: derivatives of any order exist.
+Neither the solver nor its iterations are recorded, so memory does not grow with them, and derivatives are
+those of the exact solution. The adjoint equations are written with differentiable pieces: derivatives of any
+order exist.
 """
 
 from __future__ import annotations
@@ -27,16 +29,22 @@ Function = Callable[..., Any]
 
 
 def root(
-    g: Function, z0: Any, *args: Any, solver: Function | None = None, tolerance: float = 1e-10, max_steps: int = 100
+    g: Function,
+    z0: Any,
+    *args: Any,
+    solver: Function | None = None,
+    tolerance: float = 1e-10,
+    max_steps: int = 100,
 ) -> Any:
     """Solve g(z, *args) = 0 for z, differentiably in args.
 
     Args:
         g: residual, of z's shape; written with NumPy functions.
         z0: where the solver starts; float scalar or array. It has no influence on derivatives.
-        *args: what z depends on: arrays or nested containers. Values that g takes from its surroundings do not count.
-        solver: `solver(residual, z0)` returns z for a plain function `residual(z)`; by default Newton's method with the
-            exact Jacobian and step halving.
+        *args: what z depends on: arrays or nested containers. Values that g takes from its surroundings do
+            not count.
+        solver: `solver(residual, z0)` returns z for a plain function `residual(z)`; by default Newton's
+            method with the exact Jacobian and step halving.
         tolerance: largest ‖g‖∞ of the default solver's answer.
         max_steps: Newton steps at most.
 
@@ -56,13 +64,11 @@ def root(
     return Root(g, structure, z0, solver or newton)(*leaves)
 
 
-def fixed_point(
-    f: Function, z0: Any, *args: Any, tolerance: float = 1e-12, max_steps: int = 10_000
-) -> Any:
+def fixed_point(f: Function, z0: Any, *args: Any, tolerance: float = 1e-12, max_steps: int = 10_000) -> Any:
     """Iterate z ← f(z, *args) to its fixed point, differentiably in args.
 
-    The adjoint equation w = λ + (∂f/∂z)ᵀ w is iterated in the same way, without forming a Jacobian, and converges at the
-    same rate.
+    The adjoint equation w = λ + (∂f/∂z)ᵀ w is iterated in the same way, without forming a Jacobian, and
+    converges at the same rate.
 
     Args:
         f: a contraction near the solution; written with NumPy functions.
@@ -96,7 +102,10 @@ class Implicit(Primitive):
         return self.function(z, *trees.unflatten(self.structure, list(leaves)))
 
     def plain_call(self, z: Any, leaves: Sequence[Any]) -> Any:
-        """The same with plain values, refusing a result that is recorded: a value was taken from the surroundings."""
+        """The same with plain values, refusing a result that is recorded.
+
+        A value was taken from the surroundings.
+        """
         result = self.call(z, leaves)
         if isinstance(result, Recorded) and not isinstance(z, Recorded):
             raise LeakError(
@@ -138,7 +147,10 @@ class Root(Implicit):
     def _solve(self, args: Sequence[Any], z: Any, right: Any, transposed: bool) -> Any:
         n = int(np.prod(shape_of(z), dtype=int))
         matrix = reshape(jacobian(lambda y: self.call(y, args))(z), shape=(n, n))
-        return reshape(solve(swap_last(matrix) if transposed else matrix, reshape(right, shape=(n, 1))), shape=shape_of(z))
+        return reshape(
+            solve(swap_last(matrix) if transposed else matrix, reshape(right, shape=(n, 1))),
+            shape=shape_of(z),
+        )
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         return -self._solve(args, z, self.push_args(args, z, dots), transposed=False)
@@ -171,7 +183,9 @@ class FixedPoint(Implicit):
 
     def _linear(self, push: Function, right: Any, z: Any, args: Sequence[Any]) -> Any:
         """w = right + push(w), where push depends on z and the arguments too."""
-        return fixed_point(push, zeros_like(z), right, z, list(args), tolerance=self.tolerance, max_steps=self.max_steps)
+        return fixed_point(
+            push, zeros_like(z), right, z, list(args), tolerance=self.tolerance, max_steps=self.max_steps
+        )
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         def push(v: Any, right: Any, z: Any, leaves: Sequence[Any]) -> Any:

@@ -16,7 +16,8 @@ from .recording import Argnum, Recording, own
 def with_multipliers(f: Callable[..., Any], *names: str, argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that returns `(f(x), ∇f(x), Multipliers)`.
 
-    Inside f, `ad.name(h, "h")` names a value. A name given twice becomes `h` and `h#2`; asking for `"h"` gives both.
+    Inside f, `ad.name(h, "h")` names a value. A name given twice becomes `h` and `h#2`; asking for `"h"`
+    gives both.
 
     Args:
         f: returns a real scalar.
@@ -54,7 +55,8 @@ def with_multipliers(f: Callable[..., Any], *names: str, argnum: Argnum = 0) -> 
 
 
 def nan_origin(f: Callable[..., Any], *args: Any, argnum: Argnum = 0, **kwargs: Any) -> NonFinite | None:
-    """The first operation of `f(*args)` whose value, or whose multiplier, is not finite: its line, operands and ranges.
+    """The first operation of `f(*args)` whose value, or whose multiplier, is not finite: its line, operands
+    and ranges.
 
     Args:
         f: the function whose value or gradient is NaN or infinite; its outputs are summed.
@@ -69,5 +71,7 @@ def nan_origin(f: Callable[..., Any], *args: Any, argnum: Argnum = 0, **kwargs: 
     from ..sweeps.certificate import first_non_finite
 
     run = Recording(f, args, kwargs, argnum)
-    seeds = {x.index: np.ones(x.shape, x.dtype)[()] for x in run.results if run.is_ours(x) and x.dtype.kind == "f"}
+    seeds = {
+        x.index: np.ones(x.shape, x.dtype)[()] for x in run.results if run.is_ours(x) and x.dtype.kind == "f"
+    }
     return first_non_finite(run.tape, adjoint_sweep(run.tape, seeds))

@@ -1,4 +1,7 @@
-"""Running a plain function on a fresh tape: what every transform starts with, and what its results end with."""
+"""Running a plain function on a fresh tape.
+
+What every transform starts with, and what its results end with.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ Argnum = int | Sequence[int]  # a position among the arguments, or several
 class Recording:
     """One run of `f` with the arguments `argnum` recorded as parameters of a tape of its own."""
 
-    def __init__(self, f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnum: Argnum) -> None:
+    def __init__(
+        self, f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnum: Argnum
+    ) -> None:
         chosen = pick(args, argnum)
         leaves, self.structure = trees.flatten(chosen)
         with Tape() as tape:
@@ -41,9 +46,14 @@ class Recording:
         return self.tape.values[x.index] if self.is_ours(x) else x
 
     def value(self) -> Any:
-        """The output, one level of recording removed, in arrays of its own: the tape's may still be needed."""
+        """The output, one level of recording removed, in arrays of its own.
+
+        The tape's may still be needed.
+        """
         plain = [self.plain(x) for x in self.results]
-        return trees.unflatten(self.output_structure, [x.copy() if isinstance(x, np.ndarray) else x for x in plain])
+        return trees.unflatten(
+            self.output_structure, [x.copy() if isinstance(x, np.ndarray) else x for x in plain]
+        )
 
     def pull(self, cotangents: Sequence[Any], *, keep: bool = False) -> list[Any]:
         """λ of every input, for one cotangent per output leaf (None is zero); zeros where nothing arrives."""
@@ -53,14 +63,18 @@ class Recording:
                 seeds[x.index] = lam if x.index not in seeds else seeds[x.index] + lam
         lam = adjoint_sweep(self.tape, seeds, keep=keep)
         found = [lam[x.index] if x.index < len(lam) else None for x in self.inputs]
-        return own([zeros_like(x) if g is None else g for x, g in zip(self.inputs, found, strict=True)], cotangents)
+        return own(
+            [zeros_like(x) if g is None else g for x, g in zip(self.inputs, found, strict=True)], cotangents
+        )
 
     def push(self, dots: Sequence[Any]) -> list[Any]:
         """The tangent of every output leaf, for one tangent per input leaf (None is zero)."""
         given = {x.index: d for x, d in zip(self.inputs, dots, strict=True) if d is not None}
         z_dot = tangent_sweep(self.tape, given)
         found = [z_dot[x.index] if self.is_ours(x) else None for x in self.results]
-        return own([zeros_like(x) if t is None else t for x, t in zip(self.results, found, strict=True)], dots)
+        return own(
+            [zeros_like(x) if t is None else t for x, t in zip(self.results, found, strict=True)], dots
+        )
 
     def scalar_output(self, transform: str) -> Any:
         """The one output, checked to be a real scalar.
@@ -76,10 +90,14 @@ class Recording:
         x = self.results[0]
         if np.prod(shape_of(x), dtype=int) != 1:
             remedy = "Reduce it (np.sum, np.mean), or use jacobian, elementwise_grad or make_vjp."
-            raise ShapeError(self._complaint(x, f"{transform} needs a scalar output, got shape {shape_of(x)}", remedy))
+            raise ShapeError(
+                self._complaint(x, f"{transform} needs a scalar output, got shape {shape_of(x)}", remedy)
+            )
         if dtype_of(x).kind != "f":
             remedy = "Integers, booleans and rounded values have no derivative; return a float."
-            raise DTypeError(self._complaint(x, f"{transform} needs a float output, got {dtype_of(x)}", remedy))
+            raise DTypeError(
+                self._complaint(x, f"{transform} needs a float output, got {dtype_of(x)}", remedy)
+            )
         return x
 
     def array_outputs(self, transform: str) -> list[Any]:
@@ -151,7 +169,9 @@ def check_leaves(
     checked = []
     for leaf, reference in zip(leaves, references, strict=True):
         if shape_of(leaf) != shape_of(reference):
-            raise ShapeError(f"the {what} must have the shape of the {whose}: {shape_of(reference)}, got {shape_of(leaf)}")
+            raise ShapeError(
+                f"the {what} must have the shape of the {whose}: {shape_of(reference)}, got {shape_of(leaf)}"
+            )
         kind = dtype_of(reference)
         if not isinstance(leaf, Recorded) and kind.kind == "f":
             leaf = np.asarray(leaf, kind)[()]
@@ -166,7 +186,10 @@ def zeros_like(x: Any) -> Any:
 
 
 def own(results: list[Any], others: Sequence[Any] = ()) -> list[Any]:
-    """Results that the caller may write to: no views, nothing read-only, no array twice, none that was passed in."""
+    """Results that the caller may write to.
+
+    No views, nothing read-only, no array twice, none that was passed in.
+    """
     seen = {id(x) for x in others}
     owned = []
     for x in results:

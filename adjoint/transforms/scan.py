@@ -14,17 +14,23 @@ from .checkpoint import checkpoint as checkpointed
 
 
 def scan(
-    f: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any = None, length: int | None = None, *, checkpoint: bool = False
+    f: Callable[[Any, Any], tuple[Any, Any]],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    *,
+    checkpoint: bool = False,
 ) -> tuple[Any, Any]:
-    """`carry, y = f(carry, x)` for every x along the first axis of xs; returns the last carry and the stacked y.
+    """`carry, y = f(carry, x)` for every x along the first axis of xs; returns the last carry and the stacked
+    y.
 
     Args:
         f: one step. carry, x and y may be nested containers of arrays (y may be None).
         init: the first carry.
         xs: what to loop over, or None for `length` steps without input.
         length: number of steps; needed when xs is None.
-        checkpoint: keep only the carries and run each step again in the adjoint sweep. f must then take everything that
-            is differentiated from carry and x.
+        checkpoint: keep only the carries and run each step again in the adjoint sweep. f must then take
+            everything that is differentiated from carry and x.
 
     Returns:
         `(carry, ys)`, ys with a new first axis (None for zero steps).
@@ -35,7 +41,9 @@ def scan(
     """
     leaves, structure = trees.flatten(xs)
     if not all(shape_of(x) for x in leaves):
-        raise ShapeError("scan needs one common length along the first axis, but a leaf of xs is a scalar: it has no axis")
+        raise ShapeError(
+            "scan needs one common length along the first axis, but a leaf of xs is a scalar: it has no axis"
+        )
     lengths = {shape_of(x)[0] for x in leaves} | ({length} if length is not None else set())
     if len(lengths) != 1:
         found = f"lengths {sorted(lengths)}" if lengths else "neither xs nor length"
@@ -46,7 +54,9 @@ def scan(
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TreeError(f"scan: the step must return (carry, y), not {type(result).__name__}")
         if trees.flatten(result[0])[1] != trees.flatten(init)[1]:
-            raise TreeError(f"scan: the step changed the structure of the carry: {trees.flatten(result[0])[1]}")
+            raise TreeError(
+                f"scan: the step changed the structure of the carry: {trees.flatten(result[0])[1]}"
+            )
         carry = result[0]
         ys.append(result[1])
     return carry, trees.tree_map(lambda *rows: np.stack(rows), *ys) if ys else None

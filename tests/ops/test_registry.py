@@ -28,7 +28,19 @@ def test_all_rules_covers_the_registry() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_rules_hold_on_other_samples(seed: int) -> None:
-    for name in ("divide", "power", "hypot", "arctan2", "max", "norm", "matmul", "solve", "cholesky", "qr", "svd"):
+    for name in (
+        "divide",
+        "power",
+        "hypot",
+        "arctan2",
+        "max",
+        "norm",
+        "matmul",
+        "solve",
+        "cholesky",
+        "qr",
+        "svd",
+    ):
         check.rule(name, rng=np.random.default_rng(seed)).raise_on_failure()
 
 

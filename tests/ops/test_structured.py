@@ -11,8 +11,8 @@ import pytest
 import adjoint as ad
 from adjoint.errors import DomainError, IndexingError, RuleError
 from adjoint.ops import broadcast as bc
-from adjoint.ops import index as ix
 from adjoint.ops import factorize as fz
+from adjoint.ops import index as ix
 from adjoint.ops import linalg as la
 from adjoint.ops import reduce as rd
 from adjoint.ops import segment as sg

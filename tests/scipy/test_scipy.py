@@ -28,7 +28,9 @@ def test_exponential_families(name: str, axis) -> None:
 
 
 def test_logsumexp_with_weights_and_zero_weights() -> None:
-    np.testing.assert_allclose(special.logsumexp(X, 1, WEIGHTS), scipy.special.logsumexp(X, 1, WEIGHTS), rtol=1e-14)
+    np.testing.assert_allclose(
+        special.logsumexp(X, 1, WEIGHTS), scipy.special.logsumexp(X, 1, WEIGHTS), rtol=1e-14
+    )
     check.gradients(lambda x, b: special.logsumexp(x, 1, b), [X, WEIGHTS]).raise_on_failure()
     masked = np.where(np.arange(4) == 2, 0.0, WEIGHTS)
     gradient = ad.grad(lambda x: np.sum(special.logsumexp(x, 1, masked)))(X)
@@ -77,6 +79,8 @@ def test_closed_forms_of_special_functions() -> None:
     assert ad.grad(scipy.special.digamma)(1.0) == pytest.approx(np.pi**2 / 6, rel=1e-14)
     assert ad.grad(scipy.special.gammaln)(1.0) == pytest.approx(-np.euler_gamma, rel=1e-14)
     assert ad.grad(scipy.special.erf)(0.0) == pytest.approx(2 / np.sqrt(np.pi), rel=1e-15)
-    assert ad.grad(scipy.special.expit)(40.0) == pytest.approx(np.exp(-40.0), rel=1e-12)  # 1 − σ has no digits left
+    assert ad.grad(scipy.special.expit)(40.0) == pytest.approx(
+        np.exp(-40.0), rel=1e-12
+    )  # 1 − σ has no digits left
     with pytest.raises(ad.DTypeError, match="with respect to its order"):
         ad.grad(lambda n: special.polygamma(n, 1.5))(2.0)

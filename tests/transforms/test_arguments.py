@@ -304,11 +304,15 @@ def test_jacobian_and_hessian_of_containers_nest() -> None:
 @pytest.mark.parametrize("result", [None, "text"], ids=["None", "str"])
 @pytest.mark.parametrize("transform", [ad.jacobian, ad.elementwise_grad])
 def test_results_that_are_no_arrays_are_refused(transform, result) -> None:
-    with pytest.raises(ad.DTypeError, match=f"{transform.__name__} needs a function that returns arrays, not"):
+    with pytest.raises(
+        ad.DTypeError, match=f"{transform.__name__} needs a function that returns arrays, not"
+    ):
         transform(lambda x: result)(np.ones(2))
 
 
-@pytest.mark.parametrize("constant", [1j, np.ones(2) * 1j, np.complex64(1j)], ids=["scalar", "array", "complex64"])
+@pytest.mark.parametrize(
+    "constant", [1j, np.ones(2) * 1j, np.complex64(1j)], ids=["scalar", "array", "complex64"]
+)
 def test_complex_constants_are_refused(constant) -> None:
     with pytest.raises(ad.DTypeError, match="complex numbers have no rules yet"):
         ad.grad(lambda x: np.sum(x * constant))(np.ones(2))
