@@ -369,5 +369,10 @@ def name(x: Any, label: str) -> Any:
     """
     if isinstance(x, Recorded):
         path = _scope.get()
-        x.tape.set_name(x.index, f"{path}/{label}" if path else label)
+        full = f"{path}/{label}" if path else label
+        if x.tape.names.get(x.index) == full:
+            return x  # a leaf of a dict has its key as its name already
+        if x.index in x.tape.names:
+            x = PRIMITIVES["positive"](x)  # a second name needs a node of its own
+        x.tape.set_name(x.index, full)
     return x

@@ -172,3 +172,16 @@ def test_everything_finite() -> None:
     assert ad.nan_origin(loop, W) is None
     assert ad.nan_origin(lambda x: 1.0, W) is None
     assert ad.nan_origin(lambda x: (np.argmax(x), x, None), W) is None
+
+
+def test_naming_what_has_a_name_already() -> None:
+    def f(p):
+        w = ad.name(p["w"], "w")  # its key is its name: nothing happens
+        v = ad.name(w, "v")
+        return np.sum(np.tanh(v) * v)
+
+    x = np.array([0.5, -1.0])
+    value, gradient, m = ad.with_multipliers(f)({"w": x})
+    assert m.names == ["w", "v"]
+    np.testing.assert_array_equal(m["v"], gradient["w"])
+    np.testing.assert_array_equal(m["w"], gradient["w"])
