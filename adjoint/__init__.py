@@ -1,5 +1,4 @@
-"""Programs as tapes of constraints: derivatives that come with explicit, named, certified Lagrange
-multipliers.
+"""Programs as tapes of constraints, with explicit, named, certified Lagrange multipliers.
 
 A program is a list of constraints z_i = f_i(z_<i, W). One adjoint sweep leaves the multiplier λ_i of each;
 the multipliers of the parameters are the gradient.
@@ -55,7 +54,7 @@ from .transforms import (
 from .tree import tree_map
 
 # fmt: off
-__all__ = [
+__all__ = [  # noqa: RUF022  (grouped by use)
     # functions in, derivative functions out
     "grad", "value_and_grad", "grad_and_aux", "elementwise_grad", "jacobian", "hessian",
     "hessian_vector_product", "hvp", "make_vjp", "make_jvp", "vjp", "jvp",
@@ -69,8 +68,8 @@ __all__ = [
     # NumPy's namespace; containers; files
     "numpy", "tree_map", "save", "load",
     # errors
-    "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError", "LeakError",
-    "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TreeError",
+    "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError",
+    "LeakError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TreeError",
     "__version__",
 ]
 # fmt: on

@@ -79,8 +79,8 @@ def run_checks(names: Sequence[str]) -> int:
 
 PACKAGES = (
     ("numpy", "arrays"), ("scipy", "special functions, triangular solves"), ("rich", "this command line"),
-    ("numba", "kernels of the CPU engine"), ("graphviz", "drawings"), ("graphviz_pure", "layout without a system `dot`"),
-    ("cupy", "the GPU engine"),
+    ("numba", "kernels of the CPU engine"), ("graphviz", "drawings"),
+    ("graphviz_pure", "layout without a system `dot`"), ("cupy", "the GPU engine"),
 )  # fmt: skip
 
 

@@ -1,8 +1,7 @@
-"""Errors are part of the interface: what went wrong, where in the user's code, with which shapes, and the
-remedy.
+"""Errors are part of the interface: what went wrong, where, with which shapes, and the remedy.
 
-Every exception of the library is an `AdjointError` *and* the built-in a NumPy user would catch, so `except
-ValueError` keeps working. `format_error` is the one formatter; it lays the parts out as
+Every exception of the library is an `AdjointError` *and* the built-in a NumPy user would catch, so
+`except ValueError` keeps working. `format_error` is the one formatter; it lays the parts out as
 
     ShapeError: matmul needs inner sizes to agree: (32, 10) @ (12, 4)
       recorded at train.py:41  in scope "encoder/layer2":  h = x @ W
@@ -28,10 +27,7 @@ _DEMOS = os.path.join(_PACKAGE, "demos") + os.sep
 
 
 def user_instruction() -> tuple[CodeType, int]:
-    """Code object and offset of the innermost frame that is the user's.
-
-    Of the outermost when all are the library's.
-    """
+    """Code object and offset of the user's innermost frame; of the outermost when none is the user's."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
@@ -81,14 +77,11 @@ class MissingRuleError(AdjointError, TypeError):
 
 
 class RuleError(AdjointError, RuntimeError):
-    """A rule contradicts its primitive.
-
-    Wrong shape, wrong number of results, or a twin that cannot be derived.
-    """
+    """A rule contradicts its primitive in shape or number of results, or its twin cannot be derived."""
 
 
 class TreeError(AdjointError, ValueError):
-    """Two nested containers that should have the same structure do not, or a leaf is not a number or an array."""
+    """Two nested containers differ where they should agree, or a leaf is neither number nor array."""
 
 
 class ConvergenceError(AdjointError, RuntimeError):
@@ -96,7 +89,7 @@ class ConvergenceError(AdjointError, RuntimeError):
 
 
 class Origin(NamedTuple):
-    """The user's instruction that recorded a node: a code object and an offset into it; formatted only when asked."""
+    """The user's instruction that recorded a node: a code object and an offset, formatted only when asked."""
 
     code: CodeType | None
     offset: int

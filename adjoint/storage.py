@@ -14,8 +14,9 @@ _STRUCTURE = "structure"
 
 
 def save(path: str | os.PathLike[str], tree: Any) -> None:
-    """Write nested dicts (with string keys), lists and tuples of arrays and plain scalars to `path`,
-    atomically.
+    """Write nested containers of arrays and plain scalars to `path`, atomically.
+
+    Containers are lists, tuples, and dicts with string keys.
 
     Raises:
         TreeError: something in the container cannot be written without pickle; the message names it.
@@ -26,9 +27,8 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
     arrays: dict[str, np.ndarray] = {}
     structure = json.dumps(_encode(tree, arrays, ""))
     target = Path(path)
-    temporary = target.with_name(
-        f".{target.name}.{secrets.token_hex(4)}"
-    )  # with the permissions of any new file
+    # not a name from tempfile: the file is to have the permissions of any new file
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         with open(temporary, "xb") as file:
             np.savez(file, allow_pickle=False, **{_STRUCTURE: np.array(structure)}, **arrays)
@@ -39,8 +39,7 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read what `save` wrote: the same containers, arrays with their shapes and dtypes, Python scalars as
-    such.
+    """Read what `save` wrote: the same containers, arrays and Python scalars, shapes and dtypes kept.
 
     Raises:
         TreeError: the file was not written by `save`.
@@ -72,7 +71,8 @@ def _encode(tree: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
         arrays[key] = np.asarray(tree)
         return {"array": key, "generic": isinstance(tree, np.generic)}
     raise TreeError(
-        f"ad.save cannot write {type(tree).__name__} at {path or 'the top'}; arrays, scalars and containers only"
+        f"ad.save cannot write {type(tree).__name__} at {path or 'the top'}; "
+        "arrays, scalars and containers only"
     )
 
 

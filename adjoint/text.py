@@ -1,4 +1,4 @@
-"""Plain-text tables for reports. (Colour and progress belong to the command line.)"""
+"""Plain-text tables for reports; color and progress belong to the command line."""
 
 from __future__ import annotations
 

@@ -15,10 +15,7 @@ from .errors import TreeError
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """The shape of a nested container.
-
-    Its type, its keys, and the structures below; a leaf has `kind` None.
-    """
+    """The shape of a nested container: its type, keys and the structures below; a leaf has `kind` None."""
 
     kind: type | None
     keys: tuple[object, ...] = ()

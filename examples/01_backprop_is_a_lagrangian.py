@@ -1,11 +1,10 @@
-"""Backprop as a Lagrangian, in plain NumPy: the multipliers of a small network found in three independent
-ways.
+"""Backprop as a Lagrangian, in plain NumPy: the multipliers of a small network in three ways.
 
     minimise ℓ(z_N)   subject to   z_i = f_i(z_<i, W)           L = ℓ + Σ λ_iᵀ (f_i − z_i)
 
-1. the adjoint sweep;  2. the linear system (I − J)ᵀ λ = ∇ℓ, J the block matrix of all ∂f_i/∂z_j, solved by
-SciPy; 3. the definition λ_i = dℓ/dε with z_i = f_i + ε, by injecting residuals and solving the constraints
-again.
+1. the adjoint sweep;
+2. the linear system (I − J)ᵀ λ = ∇ℓ, J the block matrix of all ∂f_i/∂z_j, solved by SciPy;
+3. the definition λ_i = dℓ/dε with z_i = f_i + ε, by injecting residuals and solving the constraints again.
 
 Source: Y. LeCun, "A theoretical framework for back-propagation", 1988.
 """
@@ -26,8 +25,7 @@ with ad.Tape() as tape:  # the program, recorded as constraints
 
 lam = ad.Lagrangian(tape, loss).multipliers  # 1. the sweep
 
-# 2. the same multipliers from one linear system over all constraints at once, its blocks from the *tangent*
-# rules
+# 2. the same from one linear system over all constraints at once, its blocks from the *tangent* rules
 start = np.cumsum([0, *(np.size(z) for z in tape.values)])
 system = np.eye(start[-1])
 for i, op in enumerate(tape.operations):

@@ -1,5 +1,4 @@
-"""An implicit layer: a network whose hidden state is the solution of an equation, differentiated without its
-iterations.
+"""An implicit layer: a hidden state that solves an equation, differentiated without its iterations.
 
     z = tanh(A z + B x)          λ-equation  w = λ + (∂f/∂z)ᵀ w,   λ_A = (∂f/∂A)ᵀ w
 
@@ -57,5 +56,6 @@ by_newton = ad.grad(
 same = np.max(np.abs(by_newton - ad.grad(loss)(A, B)))
 ok = gap < 1e-10 and rough < 1e-7 and same < 1e-9 and value < 1e-4
 print(
-    f"check: implicit = unrolled to {gap:.1e}, = Newton to {same:.1e}, loss {value:.1e}  {'ok' if ok else 'FAILED'}"
+    f"check: implicit = unrolled to {gap:.1e}, = Newton to {same:.1e}, loss {value:.1e}  "
+    f"{'ok' if ok else 'FAILED'}"
 )

@@ -48,10 +48,10 @@ def test_demo_reaches_its_figures_from_other_seeds(seed: int) -> None:
 def test_demo_is_reproducible() -> None:
     texts = []
     for _ in range(2):
-        console = Console(record=True, quiet=False, file=open("/dev/null", "w"), width=200)
-        backprop.run(console, seed=3)
+        with open("/dev/null", "w") as nowhere:
+            console = Console(record=True, quiet=False, file=nowhere, width=200)
+            backprop.run(console, seed=3)
         texts.append([line for line in console.export_text().splitlines() if "λ" in line or "layer" in line])
-        console.file.close()
     assert texts[0] == texts[1] and texts[0]
 
 

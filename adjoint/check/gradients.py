@@ -9,6 +9,7 @@ and Taylor rates hold both against the function itself: with h → h/2 the remai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,8 @@ def _worst_entry(probe: Probe) -> str:
                     label = probe.paths[k] or str(k)
                     words = (
                         f"argument {label}, index {_index(index)}, output {_index(out)}: "
-                        f"received {float(np.asarray(received[(*out, *index)])):.10g}, expected {float(expected[out]):.10g}"
+                        f"received {float(np.asarray(received[(*out, *index)])):.10g}, "
+                        f"expected {float(expected[out]):.10g}"
                     )
     return words
 
@@ -191,7 +193,7 @@ def _rate(remainders: list[float], noise: float, order: int) -> Finding:
     what = f"Taylor rate, order {order - 1}"
     if remainders[-1] <= noise:  # nothing but rounding is left: exact to this order
         return Finding(what, np.inf, limit, True)
-    rates = [float(np.log2(a / b)) for a, b in zip(remainders, remainders[1:], strict=False)]
+    rates = [float(np.log2(a / b)) for a, b in pairwise(remainders)]
     rate = max(rates[-2:])
     detail = (
         "" if rate >= limit else "remainders for h = 2⁻⁵ … 2⁻¹⁰: " + ", ".join(f"{r:.2e}" for r in remainders)
@@ -217,8 +219,7 @@ def gradients(
     order: int = 2,
     rng: np.random.Generator | None = None,
 ) -> Report:
-    """Check a function's derivatives: dot product, differences and Taylor rates, then the same of its
-    gradient.
+    """Check a function's derivatives, then those of its gradient: dot product, differences, Taylor rates.
 
     Args:
         f: any function the library differentiates; arrays and nested containers in and out.

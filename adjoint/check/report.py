@@ -31,7 +31,8 @@ class Finding:
     detail: str = ""
 
     def __str__(self) -> str:
-        text = f"{'ok  ' if self.passed else 'FAIL'}  {self.what:<44}{self.error:>10.2e}  (limit {self.limit:.1e})"
+        verdict = "ok  " if self.passed else "FAIL"
+        text = f"{verdict}  {self.what:<44}{self.error:>10.2e}  (limit {self.limit:.1e})"
         return text + (f"\n        {self.detail}" if self.detail else "")
 
 

@@ -69,8 +69,8 @@ def _check_sample(
         return [_no_derivative(op, operands, params)]
     findings = [_shapes(f, x, "shapes and dtypes")]
     single = [np.asarray(a, np.float32)[()] for a in x]
-    # a function from outside may compute in float64 only, a dtype may be asked for: derivatives must then fit
-    # that
+    # a function from outside may compute in float64 only, a dtype may be asked for:
+    # derivatives must then fit that
     free = op.foreign or "dtype" in params
     findings.append(_shapes(f, single, "shapes and dtypes, float32" if free else "float32 is kept"))
     findings.append(_agreement(f, x, single, rng))

@@ -1,13 +1,14 @@
 """Backpropagation as a Lagrangian: train a network on handwritten digits, then read its multipliers.
 
-The network and its loss are plain NumPy. One adjoint sweep gives the multiplier of every constraint h =
-tanh(x W + b); those of the parameters are the gradient, and the trained network is where it is nearly zero.
+The network and its loss are plain NumPy. One adjoint sweep gives the multiplier of every constraint
+h = tanh(x W + b); those of the parameters are the gradient, nearly zero once the network is trained.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,10 +27,9 @@ Parameters = dict[str, dict[str, np.ndarray]]
 
 def initialise(rng: np.random.Generator) -> Parameters:
     """One W (inputs, outputs) and b (outputs,) per layer."""
-    sizes = zip(SIZES, SIZES[1:], strict=False)
     return {
         f"layer{k}": {"W": rng.normal(size=(i, o)) / i**0.5, "b": np.zeros(o)}
-        for k, (i, o) in enumerate(sizes, start=1)
+        for k, (i, o) in enumerate(pairwise(SIZES), start=1)
     }
 
 
@@ -117,7 +117,8 @@ def run(console: Console, seed: int = 0) -> bool:
     rng = np.random.default_rng(seed)
     data = digits_split(rng)
     console.print(
-        f"[bold]Training[/] {'-'.join(map(str, SIZES))} on {len(data.train_y)} digits, {len(data.test_y)} held out"
+        f"[bold]Training[/] {'-'.join(map(str, SIZES))} on {len(data.train_y)} digits, "
+        f"{len(data.test_y)} held out"
     )
     start = time.perf_counter()
     columns = (
@@ -150,10 +151,13 @@ def run(console: Console, seed: int = 0) -> bool:
 
     ok = result.accuracy >= 0.96 and result.certificate.holds and result.perturbation.relative_error <= 0.1
     console.print(
-        f"check: accuracy {100 * result.accuracy:.1f} % (≥ 96), stationarity {result.certificate.stationarity:.1e} (≤ 1e-10), "
-        f"predicted Δℓ off by {100 * result.perturbation.relative_error:.1f} % (≤ 10)  {'ok' if ok else 'FAILED'}",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+        f"check: accuracy {100 * result.accuracy:.1f} % (≥ 96), "
+        f"stationarity {result.certificate.stationarity:.1e} (≤ 1e-10), "
+        f"predicted Δℓ off by {100 * result.perturbation.relative_error:.1f} % (≤ 10)  "
+        f"{'ok' if ok else 'FAILED'}",
+        highlight=False,
+        soft_wrap=True,
+    )
     return ok
 
 

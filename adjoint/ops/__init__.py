@@ -4,6 +4,6 @@ from . import broadcast, elementwise, factorize, index, linalg, products, reduce
 from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
-    "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "elementwise", "factorize", "index", "linalg", "products", "reduce",
-    "register", "segment", "shape",
+    "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "elementwise", "factorize", "index",
+    "linalg", "products", "reduce", "register", "segment", "shape",
 ]  # fmt: skip

@@ -4,8 +4,7 @@ A row is `elementwise(name, value, *partials, domain=…, kink=…)`. `m` is the
 row computes, with Variables it records, with symbols it prints LaTeX (and, in the engines, kernel source).
 `z` is the row's own value, so that partials can reuse it. From a row follow, here and nowhere else,
 
-    tangent   ż = Σ_k partial_k · ẋ_k               adjoint   λ_k += partial_k · λ, broadcasting undone by
-    `fit`
+    tangent   ż = Σ_k partial_k · ẋ_k        adjoint   λ_k += partial_k · λ, broadcasting undone by `fit`
 
 A partial is a function, a number (1 and −1 cost nothing), or None for "zero everywhere". Names are those of
 NumPy and scipy.special, which is how ufuncs find their rows.
@@ -184,7 +183,7 @@ def elementwise(
     return register(Elementwise(name, value, partials, intervals, kink, foreign))
 
 
-# ---------------------------------------------------------------------------------------------- arithmetic
+# -------------------------------------------------------------------------------- arithmetic
 add = elementwise("add", lambda m, x, y: x + y, 1, 1)
 subtract = elementwise("subtract", lambda m, x, y: x - y, 1, -1)
 multiply = elementwise("multiply", lambda m, x, y: x * y, lambda m, x, y, z: y, lambda m, x, y, z: x)
@@ -212,16 +211,15 @@ floor_divide = elementwise(
     "floor_divide", lambda m, x, y: x // y, None, None, domain=((2.2, 2.8), (1.0, 1.05))
 )
 remainder = elementwise(
-    "remainder", lambda m, x, y: x % y, 1, lambda m, x, y, z: -(x // y), domain=((2.2, 2.8), (1.0, 1.05)),
-    kink="x a multiple of y: the derivative from the right",
+    "remainder", lambda m, x, y: x % y, 1, lambda m, x, y, z: -(x // y),
+    domain=((2.2, 2.8), (1.0, 1.05)), kink="x a multiple of y: the derivative from the right",
 )  # fmt: skip
 fmod = elementwise(
-    "fmod", lambda m, x, y: m.fmod(x, y), 1, lambda m, x, y, z: -m.trunc(x / y), domain=((2.2, 2.8), (1.0, 1.05)),
-    kink="x a multiple of y: the derivative from the right",
+    "fmod", lambda m, x, y: m.fmod(x, y), 1, lambda m, x, y, z: -m.trunc(x / y),
+    domain=((2.2, 2.8), (1.0, 1.05)), kink="x a multiple of y: the derivative from the right",
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------- magnitude and
-# choice
+# -------------------------------------------------------------------------------- magnitude and choice
 absolute = elementwise(
     "absolute",
     lambda m, x: m.absolute(x),
@@ -293,8 +291,7 @@ hypot = elementwise(
     kink="x = y = 0: derivative 0",
 )
 
-# ---------------------------------------------------------------------------------------------- powers, exp,
-# log
+# -------------------------------------------------------------------------------- powers, exp, log
 LOG2, LOG10 = math.log(2), math.log(10)
 sqrt = elementwise("sqrt", lambda m, x: m.sqrt(x), lambda m, x, z: 0.5 / z, domain=(POSITIVE,))
 cbrt = elementwise("cbrt", lambda m, x: m.cbrt(x), lambda m, x, z: 1 / (3 * z * z), domain=(NONZERO,))
@@ -319,8 +316,7 @@ logaddexp2 = elementwise(
     lambda m, x, y, z: m.expit(LOG2 * (y - x)),
 )
 
-# ----------------------------------------------------------------------------------------------
-# trigonometric, hyperbolic
+# -------------------------------------------------------------------------------- trigonometric, hyperbolic
 sin = elementwise("sin", lambda m, x: m.sin(x), lambda m, x, z: m.cos(x))
 cos = elementwise("cos", lambda m, x: m.cos(x), lambda m, x, z: -m.sin(x))
 tan = elementwise("tan", lambda m, x: m.tan(x), lambda m, x, z: 1 + z * z, domain=((-1.2, 1.2),))
@@ -351,8 +347,8 @@ arctanh = elementwise(
 radians = elementwise("radians", lambda m, x: m.radians(x), math.pi / 180)
 degrees = elementwise("degrees", lambda m, x: m.degrees(x), 180 / math.pi)
 
-# ---------------------------------------------------------------------------------------------- special
-# functions σ(x) σ(−x) keeps its digits where 1 − σ(x) has none left
+# -------------------------------------------------------------------------------- special functions
+# σ(x) σ(−x) keeps its digits where 1 − σ(x) has none left
 expit = elementwise("expit", lambda m, x: m.expit(x), lambda m, x, z: z * m.expit(-x))
 log_expit = elementwise("log_expit", lambda m, x: m.log_expit(x), lambda m, x, z: m.expit(-x))
 erf = elementwise("erf", lambda m, x: m.erf(x), lambda m, x, z: (2 / math.sqrt(math.pi)) * m.exp(-x * x))
@@ -377,8 +373,7 @@ polygamma = elementwise(
     domain=(COUNT, POSITIVE),
 )
 
-# ---------------------------------------------------------------------------------------------- rounding:
-# zero derivative
+# -------------------------------------------------------------------------------- rounding: zero derivative
 STEP = "at the steps: derivative 0, as everywhere"
 floor = elementwise("floor", lambda m, x: m.floor(x), None, kink=STEP)
 ceil = elementwise("ceil", lambda m, x: m.ceil(x), None, kink=STEP)
@@ -388,8 +383,7 @@ heaviside = elementwise(
     "heaviside", lambda m, x, y: m.heaviside(x, y), None, None, kink="x = 0: derivative 0"
 )
 
-# ---------------------------------------------------------------------------------------------- comparisons
-# and logic
+# -------------------------------------------------------------------------------- comparisons and logic
 greater = elementwise("greater", lambda m, x, y: x > y, None, None)
 greater_equal = elementwise("greater_equal", lambda m, x, y: x >= y, None, None)
 less = elementwise("less", lambda m, x, y: x < y, None, None)

@@ -201,9 +201,8 @@ class Qr(Primitive):
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         q, r = z
-        right = swap_last(
-            solve_triangular(r, swap_last(dots[0]), lower=False, transposed=True, unit=False)
-        )  # ȧ r⁻¹
+        # ȧ r⁻¹
+        right = swap_last(solve_triangular(r, swap_last(dots[0]), lower=False, transposed=True, unit=False))
         inside = matmul(swap_last(q), right)
         below = triangle(inside, lower=True, offset=1)
         turn = below - swap_last(below)  # antisymmetric: qᵀ q̇

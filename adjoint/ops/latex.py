@@ -102,7 +102,7 @@ def _symbol(x: Any) -> Symbol:
 
 
 class LatexReading:
-    """`m.tanh(x)` prints `\\tanh\\left(x\\right)`; a few functions have a notation of their own."""
+    r"""`m.tanh(x)` prints `\tanh\left(x\right)`; a few functions have a notation of their own."""
 
     def __getattr__(self, name: str) -> Any:
         head = rf"\{name}" if name in NAMED else r"\operatorname{" + name.replace("_", r"\_") + "}"
@@ -117,11 +117,11 @@ class LatexReading:
         return Symbol(rf"\left|{x}\right|")
 
     def maximum(self, x: Any, y: Any) -> Symbol:
-        """The maximum of two, as `\\max`."""
+        r"""The maximum of two, as `\max`."""
         return Symbol(rf"\max\left({x}, {y}\right)")
 
     def minimum(self, x: Any, y: Any) -> Symbol:
-        """The minimum of two, as `\\min`."""
+        r"""The minimum of two, as `\min`."""
         return Symbol(rf"\min\left({x}, {y}\right)")
 
     def expit(self, x: Any) -> Symbol:

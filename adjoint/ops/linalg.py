@@ -18,6 +18,7 @@ from .shape import swap_last
 
 
 def well_conditioned(rng: np.random.Generator, batch: int) -> np.ndarray:
+    """Random matrices (batch, 3, 3), far enough from singular ones for checks by differences."""
     return rng.standard_normal((batch, 3, 3)) + 3 * np.eye(3)
 
 
@@ -53,6 +54,7 @@ solve = register(Solve())
 
 
 def diagnose_square(name: str, a: Any, error: Exception, tail: str = "") -> tuple[str, str]:
+    """What went wrong and its remedy, after NumPy refused a matrix that must be square and regular."""
     what = f"{name} of a matrix {shape_of(a)}{tail}: {error}"
     if isinstance(error, np.linalg.LinAlgError) and "ingular" in str(error):
         return (

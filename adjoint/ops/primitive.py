@@ -1,5 +1,4 @@
-"""What a constraint can be: a primitive `z = f(x_0, …, x_k; params)` with its value, its tangent and its
-adjoint.
+"""What a constraint can be: a primitive `z = f(x_0, …, x_k; params)` with value, tangent and adjoint.
 
 A primitive is called like a function. On plain arrays it computes; as soon as one operand is *recorded* (a
 handle on some tape) the youngest tape among the operands records the call and its value is the same primitive
@@ -9,14 +8,13 @@ derivatives of any order.
 Two kinds exist. An elementwise primitive is one row of the table in `elementwise.py`. A structured primitive
 is one small class like those in `shape.py`, with adjacent
 
-    value(*args, **params)                      z, from plain NumPy arrays and Python scalars
-    tangent(args, z, dots, **params)            ż = Σ_k (∂f/∂x_k) ẋ_k        (a dot that is None is zero)
-    adjoint(args, z, lam, wanted, **params)     (∂f/∂x_k)ᵀ λ for every k     (None is zero; wanted[k] False:
-    skip)
+    value(*args, **params)                    z, from plain NumPy arrays and Python scalars
+    tangent(args, z, dots, **params)          ż = Σ_k (∂f/∂x_k) ẋ_k      (a dot that is None is zero)
+    adjoint(args, z, lam, wanted, **params)   (∂f/∂x_k)ᵀ λ for every k   (None is zero; wanted[k] False: skip)
 
 Rules are written with primitives and Python operators only, so they can be recorded in turn. λ has exactly
-the shape and dtype of z, and (∂f/∂x_k)ᵀ λ those of x_k. A primitive with several results returns a tuple; its
-λ is a tuple too.
+the shape and dtype of z, and (∂f/∂x_k)ᵀ λ those of x_k. A primitive with several results returns a tuple,
+and its λ is a tuple too.
 """
 
 from __future__ import annotations
@@ -46,9 +44,9 @@ class Recorder(Protocol):
 
 
 class Recorded:
-    """An operand that some tape records.
+    """An operand that some tape records: a handle made of a tape and an index.
 
-    A handle made of a tape and an index. Its only subclass is `Variable`.
+    What a user holds is its subclass `Variable`.
     """
 
     __slots__ = ("index", "tape")
@@ -136,10 +134,7 @@ class Primitive:
 
 
 class Linear(Primitive):
-    """A primitive linear in its first operand.
-
-    It gives `value` and `transpose`, the tangent is the primitive itself.
-    """
+    """A primitive linear in its first operand, given by `value` and `transpose`: it is its own tangent."""
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
         """ż = f(ẋ)."""
@@ -207,10 +202,7 @@ item = register(Item())
 
 
 class NumpyReading:
-    """Rows read as NumPy.
-
-    `m.tanh` is `np.tanh`, `m.erf` is `scipy.special.erf`, imported when first asked for.
-    """
+    """Rows read as NumPy: `m.tanh` is `np.tanh`, `m.erf` is `scipy.special.erf`, imported on first use."""
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(np, name, None)

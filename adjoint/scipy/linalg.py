@@ -17,8 +17,9 @@ __all__ = ["cho_factor", "cho_solve", "solve_triangular"]
 def solve_triangular(
     a: Any, b: Any, trans: int | str = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Any:
-    """Solve a z = b (trans = 0) or aᵀ z = b (1 or "T"), reading one triangle of a; that triangle has a
-    derivative.
+    """Solve a z = b (trans = 0) or aᵀ z = b (1 or "T"), reading one triangle of a.
+
+    Only the triangle that is read has a derivative.
 
     Args:
         a: (…, n, n).

@@ -1,7 +1,4 @@
-"""Sweeps over a tape.
-
-The adjoint sweep and its multipliers, the tangent sweep, and the certificate that they agree.
-"""
+"""Sweeps over a tape: adjoint with its multipliers, tangent, and the certificate that they agree."""
 
 from .adjoint import adjoint_sweep
 from .certificate import Certificate, NonFinite

@@ -39,10 +39,8 @@ def adjoint_sweep(tape: Tape, seeds: Mapping[int, Any], *, keep: bool = True) ->
                 continue
             if attribute is not None:
                 attribute(i)
-            if constants[i] is None:  # the common case of `tape.operands`, inline
-                args = [values[p] for p in parents[i]]
-            else:
-                args = tape.operands(i)
+            # the common case of `tape.operands`, inline
+            args = [values[p] for p in parents[i]] if constants[i] is None else tape.operands(i)
             op.pull(lam, parents[i], args, values[i], lam_i, params[i])
             if not keep:
                 lam[i] = None

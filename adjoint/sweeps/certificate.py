@@ -1,5 +1,4 @@
-"""Proof that a tape and its multipliers satisfy the KKT conditions, by a route the adjoint sweep did not
-take.
+"""Proof that tape and multipliers satisfy the KKT conditions, by a route the sweep did not take.
 
 Primal feasibility ‖f_i − z_i‖ comes from evaluating every constraint again. Stationarity
 
@@ -27,13 +26,11 @@ class Certificate:
     Attributes:
         primal: max_i ‖f_i − z_i‖∞ / (1 + ‖z_i‖∞).
         stationarity: max_j |⟨∂L/∂z_j, v⟩| over the size of its terms.
-        gradient_norm: ‖∂L/∂W‖ over the parameters; zero only where W is optimal, so it is reported, not
-            required.
+        gradient_norm: ‖∂L/∂W‖ over the parameters; zero only where W is optimal: reported, not required.
         worst_primal, worst_stationarity: the constraints with the largest residuals, and their lines.
         disconnected: inputs on which the loss does not depend: their gradient is exactly zero.
         nodes: number of constraints checked.
-        tolerance: what primal and stationarity residuals are held against, from the coarsest dtype of the
-            tape.
+        tolerance: what primal and stationarity residuals are held against, by the tape's coarsest dtype.
     """
 
     primal: float
@@ -81,7 +78,8 @@ def certify(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> 
     )
     return Certificate(
         primal, stationarity, float(np.sqrt(sum(squares))), worst_primal, worst_stationarity,
-        tuple(tape.label(i) for i in tape.roles if lam[i] is None), len(tape), {2: 3e-2, 4: 1e-4}.get(coarsest, 1e-10),
+        tuple(tape.label(i) for i in tape.roles if lam[i] is None), len(tape),
+        {2: 3e-2, 4: 1e-4}.get(coarsest, 1e-10),
     )  # fmt: skip
 
 
@@ -131,9 +129,8 @@ def _inner(a: Any, b: Any) -> tuple[float, float]:
 
 
 def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> tuple[float, str]:
-    directions = [
-        _direction(z, rng) for z in tape.values
-    ]  # also where λ is None: a zero is a claim like any other
+    # also where λ is None: a zero is a claim like any other
+    directions = [_direction(z, rng) for z in tape.values]
     total, size = np.zeros(len(tape)), np.zeros(len(tape))
 
     def add(j: int, sign: int, product: tuple[float, float]) -> None:
@@ -158,9 +155,8 @@ def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generato
     if not checked:
         return 0.0, ""
     quotient = np.abs(total[checked]) / np.maximum(size[checked], np.finfo(float).tiny)
-    broken = np.flatnonzero(
-        np.isnan(quotient)
-    )  # a NaN spreads to smaller numbers: the sweep met it at the largest
+    # a NaN spreads to smaller numbers: the sweep met it at the largest
+    broken = np.flatnonzero(np.isnan(quotient))
     worst = int(broken[-1] if broken.size else np.argmax(quotient))
     return float(quotient[worst]), _where(tape, checked[worst])
 
@@ -201,10 +197,7 @@ class NonFinite:
 
 
 def first_non_finite(tape: Tape, lam: list[Any] | None = None) -> NonFinite | None:
-    """The first node whose value is not finite.
-
-    Failing that, the node where the adjoint sweep first met such a λ.
-    """
+    """The first node whose value is not finite; failing that, where the adjoint sweep first met such a λ."""
     for i, z in enumerate(tape.values):
         count = _count_non_finite(z)
         if count:

@@ -5,8 +5,8 @@
     ∂L/∂λ_i = 0   the forward sweep: every constraint holds          ∂L/∂z_i = 0   the adjoint sweep gives λ_i
     ∂L/∂W = Σ_i (∂f_i/∂W)ᵀ λ_i   is the gradient, zero only where W is optimal
 
-λ_i = dℓ/dε when constraint i is relaxed to z_i = f_i + ε. An input is the constraint z_W = W, so its λ is the
-gradient.
+λ_i = dℓ/dε when constraint i is relaxed to z_i = f_i + ε.
+An input is the constraint z_W = W, so its λ is the gradient.
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class Lagrangian:
         """Dual-weighted residuals: what happens to the loss when constraints are relaxed to z_i = f_i + r_i.
 
         Args:
-            residuals: r by Variable, name or node number, in the node's shape. Rounding a weight W to W' is r
-                = W' − W.
+            residuals: r by Variable, name or node number, in the node's shape. Rounding a weight W to W' is
+                r = W' − W.
 
         Returns:
             Predicted change, first order Σ λᵀr and trapezoidal Σ ½(λ⁰ + λ¹)ᵀr, beside the measured one, with
@@ -124,7 +124,8 @@ class Lagrangian:
                 raise TreeError(f"{entries[0].label} is given two residuals, by different keys; add them up")
             if np.shape(r) != shape_of(self.tape.values[i]):
                 raise ShapeError(
-                    f"the residual of {key!r} must have shape {shape_of(self.tape.values[i])}, got {np.shape(r)}"
+                    f"the residual of {key!r} must have shape {shape_of(self.tape.values[i])}, "
+                    f"got {np.shape(r)}"
                 )
             changes[i] = np.asarray(r, dtype_of(self.tape.values[i]))
         return perturb(self.tape, self.loss.index, self.lam, changes)

@@ -134,10 +134,7 @@ class Multipliers:
         return float(np.sqrt(sum(e.norm**2 for e in self._entries if e.operation == "parameter")))
 
     def nan_origin(self) -> Multiplier | None:
-        """The constraint where the sweep, which goes from last to first, first met a λ that is not finite.
-
-        Or None.
-        """
+        """The constraint where the sweep, from last to first, first met a λ that is not finite, or None."""
         for e in reversed(self._entries):
             parts = e.value if isinstance(e.value, tuple) else (e.value,)
             if not all(np.all(np.isfinite(innermost(p))) for p in parts):

@@ -79,8 +79,8 @@ def base_array(array: np.ndarray) -> np.ndarray:
     """An ndarray as such; of its subclasses only memory maps mean the same by their operators.
 
     Raises:
-        DTypeError: the subclass may compute otherwise (masked arrays skip elements, np.matrix multiplies
-            matrices).
+        DTypeError: the subclass may compute otherwise (masked arrays skip elements,
+            np.matrix multiplies matrices).
     """
     if type(array) is np.ndarray or isinstance(array, np.memmap):
         return np.asarray(array)
@@ -90,8 +90,7 @@ def base_array(array: np.ndarray) -> np.ndarray:
 
 
 def entry_value(leaf: Any, name: str = "") -> Any:
-    """What a tape stores for an input: a read-only copy of a float array; Variables and Python floats as they
-    are.
+    """What a tape stores for an input: a read-only copy of a float array; a Variable or float as it is.
 
     Raises:
         DTypeError: the leaf is not a real floating-point number or array.

@@ -152,9 +152,10 @@ def _install_operators() -> None:
     for name, (op, compute) in binary.items():
         setattr(Operators, f"__{name}__", _binary(op, compute))
         setattr(Operators, f"__r{name}__", _reflected(op, compute))
-    Operators.__pow__ = _power
+    setattr(Operators, "__pow__", _power)  # noqa: B010  (mypy takes an assignment for a use of **)
     comparisons = {
-        "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "eq": "equal", "ne": "not_equal",
+        "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal",
+        "eq": "equal", "ne": "not_equal",
     }  # fmt: skip
     for name, row in comparisons.items():
         setattr(Operators, f"__{name}__", _binary(PRIMITIVES[row], getattr(operator, name)))

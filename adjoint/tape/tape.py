@@ -81,8 +81,7 @@ class Tape:
         self.owner: int | None = None  # the thread that records; None when closed
         self.snapshot = Snapshots()
 
-    # ------------------------------------------------------------------------------------------ opening and
-    # closing
+    # -------------------------------------------------------------------------------- opening and closing
     def __enter__(self) -> Tape:
         if self.owner is not None:
             raise LeakError("this tape is open already; one `with` block per tape at a time")
@@ -104,14 +103,13 @@ class Tape:
         state = "open" if self.owner is not None else "closed"
         return f"<Tape of {len(self)} nodes, {len(self.roles)} of them inputs, {state}>"
 
-    # ------------------------------------------------------------------------------------------ recording
+    # -------------------------------------------------------------------------------- recording
     def input(self, value: Any, name: str = "") -> Any:
         """Record data as inputs of the program.
 
         Args:
             value: a float array or scalar, a Variable of an older tape, or a nested container of these.
-                Arrays are
-                copied: changing the original later does not change the record.
+                Arrays are copied: changing the original later does not change the record.
             name: name of the node; leaves of a container are called `name/path`.
 
         Returns:
@@ -146,10 +144,7 @@ class Tape:
         return trees.unflatten(structure, handles)
 
     def apply(self, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        """Record one primitive on operands of which this tape is the youngest.
-
-        Returns the Variable of its result.
-        """
+        """Record one primitive on operands whose youngest tape is this one; returns the result's Variable."""
         thread = get_ident()
         if self.owner != thread:
             raise self.refusal(op)
@@ -198,10 +193,10 @@ class Tape:
         return tuple(self.apply(item, (whole,), {"k": k, "results": op.results}) for k in range(op.results))
 
     def _append(
-        self, op: Primitive | None, parents: tuple[int, ...], constants: tuple[Any, ...] | None, params: dict[str, Any],
-        value: Any, code: CodeType | None, offset: int,
+        self, op: Primitive | None, parents: tuple[int, ...], constants: tuple[Any, ...] | None,
+        params: dict[str, Any], value: Any, code: CodeType | None, offset: int,
     ) -> int:  # fmt: skip
-        """The one place where a node comes to be (`Variable`'s operators repeat these lines inline, for speed)."""
+        """The one place where a node comes to be (operators repeat these lines inline, for speed)."""
         i = len(self.values)
         self.operations.append(op)
         self.parents.append(parents)
@@ -212,7 +207,7 @@ class Tape:
         self.offsets.append(offset)
         return i
 
-    # ------------------------------------------------------------------------------------------ reading
+    # -------------------------------------------------------------------------------- reading
     def operands(self, i: int) -> list[Any]:
         """The operands' values of node i."""
         values, constants = self.values, self.constants[i]
@@ -234,7 +229,7 @@ class Tape:
         return self.names.get(i) or f"{op.name if op is not None else self.roles[i]}#{i}"
 
     def find(self, name: str) -> list[int]:
-        """The nodes of that name, in order: all of a repeated name, or the one called `name#2`; none if unknown."""
+        """The nodes of that name, in order: all of a repeated name, or the one called `name#2`, or none."""
         if name in self._named:
             return self._named[name]
         base, _, number = name.rpartition("#")
@@ -242,7 +237,7 @@ class Tape:
         return [nodes[int(number) - 1]] if number.isdigit() and 0 < int(number) <= len(nodes) else []
 
     def set_name(self, i: int, name: str) -> str:
-        """Name node i; a name that is taken becomes `name#2`, `name#3`, …"""
+        """Name node i; a name that is taken becomes `name#2`, `name#3` and so on."""
         if not name or "#" in name:
             raise ValueError(_bad_name(name))
         if i in self.names:
@@ -272,12 +267,8 @@ class Tape:
         other = Tape()
         for column in ("operations", "parents", "constants", "params", "codes", "offsets"):
             setattr(other, column, getattr(self, column))
-        other.names, other._named, other.roles, other.scopes = (
-            self.names,
-            self._named,
-            self.roles,
-            self.scopes,
-        )
+        other.names, other._named = self.names, self._named
+        other.roles, other.scopes = self.roles, self.scopes
         for i, op in enumerate(self.operations):
             z = self.values[i] if op is None else op(*other.operands(i), **self.params[i])
             if i in changes:
@@ -285,7 +276,7 @@ class Tape:
             other.values.append(z)
         return other
 
-    # ------------------------------------------------------------------------------------------ refusing
+    # -------------------------------------------------------------------------------- refusing
     def describe(self, i: int, label: str) -> str:
         """An operand in words, for an error message."""
         name = f' "{self.names[i]}"' if i in self.names else ""
@@ -299,11 +290,20 @@ class Tape:
         """The error for a use of this tape while it does not record."""
         code, offset = user_instruction()
         if self.owner is None:
-            what = f"{op.name} got a Variable of a tape that is closed: the computation it belonged to has finished"
-            remedy = "Return the value from the function, read it with .value, or compute inside the `with tape:` block."
+            what = (
+                f"{op.name} got a Variable of a tape that is closed: "
+                "the computation it belonged to has finished"
+            )
+            remedy = (
+                "Return the value from the function, read it with .value, "
+                "or compute inside the `with tape:` block."
+            )
         else:
             what = f"{op.name} got a Variable that another thread is recording"
-            remedy = "Give each thread its own tape (call ad.grad inside the thread), and pass plain arrays between threads."
+            remedy = (
+                "Give each thread its own tape (call ad.grad inside the thread), "
+                "and pass plain arrays between threads."
+            )
         return LeakError(format_error(what, origin=Origin(code, offset), scope=_scope.get(), remedy=remedy))
 
     def _failure(
@@ -340,7 +340,10 @@ def _bad_name(name: str) -> str:
 
 
 def open_tapes() -> tuple[Tape, ...]:
-    """The tapes that record in this context, oldest first; without those of a thread the context was copied from."""
+    """The tapes that record in this context, oldest first.
+
+    A context copied from another thread brings that thread's tapes along: they are left out.
+    """
     thread = get_ident()
     return tuple(tape for tape in _open_tapes.get() if tape.owner == thread)
 
@@ -365,7 +368,8 @@ def scope(name: str) -> Iterator[None]:
 def name(x: Any, label: str) -> Any:
     """Name a recorded value, so that its multiplier can be asked for: `h = ad.name(np.tanh(x @ W), "h")`.
 
-    The name is prefixed with the current scope's path; a repeated name becomes `name#2`. Plain values pass through.
+    The name is prefixed with the current scope's path; a repeated name becomes `name#2`.
+    Plain values pass through.
     """
     if isinstance(x, Recorded):
         path = _scope.get()

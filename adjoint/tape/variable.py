@@ -39,8 +39,7 @@ class Variable(Operators):
 
     __slots__ = ()
 
-    # ------------------------------------------------------------------------------------------ what it
-    # stands for
+    # -------------------------------------------------------------------------------- what it stands for
     @property
     def value(self) -> Any:
         """The plain value, detached: nothing done with it is recorded. Arrays are read-only."""
@@ -98,17 +97,18 @@ class Variable(Operators):
     def __format__(self, spec: str) -> str:
         return format(innermost(self), spec)
 
-    # ------------------------------------------------------------------------------------------ no silent
-    # conversion
+    # -------------------------------------------------------------------------------- no silent conversion
     def _plain(self, what: str) -> Any:
         """Integers and booleans carry no derivative and convert freely; a float would lose its own."""
         value = innermost(self)
         if np.asarray(value).dtype.kind in "iub":
             return value
-        text = f"{what} would turn a recorded value {self.shape} {self.dtype} into a plain one and lose its derivative"
+        operand = f"a recorded value {self.shape} {self.dtype}"
+        text = f"{what} would turn {operand} into a plain one and lose its derivative"
         remedy = (
-            "Use NumPy functions (np.sin, not math.sin; np.stack for lists of Variables; adjoint.numpy.array), "
-            "x.at[i].set(v) instead of x[i] = v, or .value if the derivative is to be dropped."
+            "Use NumPy functions (np.sin, not math.sin; np.stack for lists of Variables; "
+            "adjoint.numpy.array), x.at[i].set(v) instead of x[i] = v, "
+            "or .value if the derivative is to be dropped."
         )
         origin = Origin(*user_instruction())
         raise ConversionError(
@@ -157,8 +157,7 @@ class Variable(Operators):
     def __reduce__(self) -> Any:
         raise ConversionError("a Variable cannot be pickled: it belongs to a tape. Save its .value")
 
-    # ------------------------------------------------------------------------------------------ NumPy's
-    # protocols
+    # -------------------------------------------------------------------------------- NumPy's protocols
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         if out is not None:
             raise self._in_place(f"np.{ufunc.__name__} with out= (or an augmented assignment to an ndarray)")
@@ -197,7 +196,10 @@ class Variable(Operators):
             raise
 
     def _missing(self, what: str) -> MissingRuleError:
-        remedy = "Write it with functions that have one, register it with ad.primitive, or take x.value if no derivative is meant."
+        remedy = (
+            "Write it with functions that have one, register it with ad.primitive, "
+            "or take x.value if no derivative is meant."
+        )
         origin = Origin(*user_instruction())
         return MissingRuleError(
             format_error(f"{what} has no rule for recorded values", origin=origin, remedy=remedy)
@@ -212,7 +214,7 @@ class Variable(Operators):
             )
         )
 
-    # ------------------------------------------------------------------------------------------ indexing
+    # -------------------------------------------------------------------------------- indexing
     def __getitem__(self, index: Any) -> Variable:
         template, arrays = ix.split_index(index)
         return ix.getitem(self, *arrays, template=template)
@@ -231,8 +233,7 @@ class Variable(Operators):
         """Functional updates: `x = x.at[i].set(v)`, also `.add`, `.subtract`, `.multiply`, `.divide`."""
         return At(self)
 
-    # ------------------------------------------------------------------------------------------ methods of
-    # ndarray
+    # -------------------------------------------------------------------------------- methods of ndarray
     def sum(self, *args: Any, **options: Any) -> Variable:
         """As np.sum."""
         return numpy.sum(self, *args, **options)

@@ -22,6 +22,6 @@ from .scan import scan
 
 __all__ = [
     "checkpoint", "elementwise", "elementwise_grad", "fixed_point", "grad", "grad_and_aux", "hessian",
-    "hessian_vector_product", "hvp", "jacobian", "jvp", "make_jvp", "make_vjp", "nan_origin", "primitive", "root",
-    "scan", "value_and_grad", "vjp", "with_multipliers",
+    "hessian_vector_product", "hvp", "jacobian", "jvp", "make_jvp", "make_vjp", "nan_origin", "primitive",
+    "root", "scan", "value_and_grad", "vjp", "with_multipliers",
 ]  # fmt: skip

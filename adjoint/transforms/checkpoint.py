@@ -55,7 +55,8 @@ class Checkpoint(Primitive):
         for x in results:
             if isinstance(x, Recorded):
                 raise LeakError(
-                    f"{self.name} uses a recorded value ({x.tape.label(x.index)}) that is not among its arguments\n"
+                    f"{self.name} uses a recorded value ({x.tape.label(x.index)}) "
+                    "that is not among its arguments\n"
                     "  Pass it as an argument; a value taken from the surroundings cannot be computed again."
                 )
         return tuple(results) if len(results) != 1 else results[0]

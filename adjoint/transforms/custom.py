@@ -56,8 +56,7 @@ def primitive(
         tangent: `tangent(args, z, dots, **params)`: ż. A dot that is None is zero.
         adjoint: `adjoint(args, z, lam, **params)`: a sequence with (∂z/∂x_k)ᵀ λ for every operand, None where
             zero. Rules are written with NumPy functions, so that they can be differentiated in turn. One of
-            the two may be
-            missing: it is derived by transposing the other, which is linear in its last argument.
+            the two may be missing: it is derived by transposing the other, linear in its last argument.
 
     Returns:
         The primitive: call it on arrays and on Variables; keyword arguments are parameters, passed on and not
@@ -65,8 +64,7 @@ def primitive(
 
     Raises:
         RuleError: the name is taken, or there is no rule at all. Later, when a rule returns a wrong shape or
-            number of
-            results: the message names rule, operand and shapes.
+            number of results: the message names rule, operand and shapes.
     """
     if tangent is None and adjoint is None:
         raise RuleError(f"primitive {name!r} needs a tangent or an adjoint rule")
@@ -149,7 +147,6 @@ class Custom(Primitive):
                 f"{rule} of {self.name}: returned {shape_of(result)}, {whose} is {shape_of(like)}"
             )
         if isinstance(result, np.ndarray):
-            result = (
-                result.view()
-            )  # it may be an array of the user's: a view is copied before the user gets it back
+            # it may be an array of the user's: a view is copied before the user gets it back
+            result = result.view()
         return result if dtype_of(result) == dtype_of(like) else astype(result, dtype=dtype_of(like))

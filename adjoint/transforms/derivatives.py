@@ -1,9 +1,10 @@
-"""Functions in, derivative functions out. Names and argument conventions are those of HIPS/autograd where it
-has them.
+"""Functions in, derivative functions out.
+
+Names and argument conventions are those of HIPS/autograd where it has them.
 
 `argnum` is a position or a tuple of positions; arguments may be floats, arrays, or nested lists, tuples and
-dicts of these, and derivatives come back in the same containers. Transforms compose: each is a sweep, and
-sweeps are recorded.
+dicts of these, and derivatives come back in the same containers. Transforms compose: each is a sweep,
+and sweeps are recorded.
 """
 
 from __future__ import annotations
@@ -97,10 +98,9 @@ def grad_and_aux(f: Function, argnum: Argnum = 0) -> Function:
 
 
 def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
-    """The derivative of each output element with respect to its input element, for f that works element by
-    element.
+    """The derivative of each output element with respect to its own input element.
 
-    (For other f: the gradient of the sum of its outputs.)
+    For f that works element by element; for other f, the gradient of the sum of its outputs.
     """
 
     @wraps(f)
@@ -186,7 +186,7 @@ def _of_some(f: Function, args: Sequence[Any], chosen: Sequence[int]) -> Functio
 def hessian_vector_product(f: Function, argnum: Argnum = 0) -> Function:
     """`hessian_vector_product(f)(*args, v)` is (∇²f) v, the tangent of the gradient.
 
-    About four times the cost of f.
+    It costs about four times as much as f.
     """
 
     @wraps(f)

@@ -1,12 +1,11 @@
-"""Implicit constraints: z defined by an equation, solved by any means, differentiated through the equation
-alone.
+"""Implicit constraints: z solves an equation, by any means, and is differentiated through it alone.
 
-    g(z, W) = 0        (∂g/∂z)ᵀ w = λ,     λ_W = −(∂g/∂W)ᵀ w
+    g(z, W) = 0        (∂g/∂z)ᵀ w = λ,      λ_W = −(∂g/∂W)ᵀ w
     z = f(z, W)        w = λ + (∂f/∂z)ᵀ w,  λ_W = (∂f/∂W)ᵀ w
 
 Neither the solver nor its iterations are recorded, so memory does not grow with them, and derivatives are
-those of the exact solution. The adjoint equations are written with differentiable pieces: derivatives of any
-order exist.
+those of the exact solution. The adjoint equations are written with differentiable pieces, so that
+derivatives of any order exist.
 """
 
 from __future__ import annotations
@@ -41,8 +40,8 @@ def root(
     Args:
         g: residual, of z's shape; written with NumPy functions.
         z0: where the solver starts; float scalar or array. It has no influence on derivatives.
-        *args: what z depends on: arrays or nested containers. Values that g takes from its surroundings do
-            not count.
+        *args: what z depends on: arrays or nested containers. Values that g takes from its
+            surroundings do not count.
         solver: `solver(residual, z0)` returns z for a plain function `residual(z)`; by default Newton's
             method with the exact Jacobian and step halving.
         tolerance: largest ‖g‖∞ of the default solver's answer.
@@ -102,14 +101,12 @@ class Implicit(Primitive):
         return self.function(z, *trees.unflatten(self.structure, list(leaves)))
 
     def plain_call(self, z: Any, leaves: Sequence[Any]) -> Any:
-        """The same with plain values, refusing a result that is recorded.
-
-        A value was taken from the surroundings.
-        """
+        """The same with plain values; a recorded result is refused: it comes from the surroundings."""
         result = self.call(z, leaves)
         if isinstance(result, Recorded) and not isinstance(z, Recorded):
             raise LeakError(
-                f"{self.name} uses a recorded value ({result.tape.label(result.index)}) that is not among its arguments\n"
+                f"{self.name} uses a recorded value ({result.tape.label(result.index)}) "
+                "that is not among its arguments\n"
                 "  Pass it after z0; derivatives through values taken from the surroundings would be lost."
             )
         if shape_of(result) != shape_of(z):

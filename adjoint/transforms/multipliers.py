@@ -16,8 +16,8 @@ from .recording import Argnum, Recording, own
 def with_multipliers(f: Callable[..., Any], *names: str, argnum: Argnum = 0) -> Callable[..., Any]:
     """A function that returns `(f(x), ∇f(x), Multipliers)`.
 
-    Inside f, `ad.name(h, "h")` names a value. A name given twice becomes `h` and `h#2`; asking for `"h"`
-    gives both.
+    Inside f, `ad.name(h, "h")` names a value.
+    A name given twice becomes `h` and `h#2`; asking for `"h"` gives both.
 
     Args:
         f: returns a real scalar.
@@ -55,8 +55,7 @@ def with_multipliers(f: Callable[..., Any], *names: str, argnum: Argnum = 0) -> 
 
 
 def nan_origin(f: Callable[..., Any], *args: Any, argnum: Argnum = 0, **kwargs: Any) -> NonFinite | None:
-    """The first operation of `f(*args)` whose value, or whose multiplier, is not finite: its line, operands
-    and ranges.
+    """The first operation of `f(*args)` whose value or multiplier is not finite: line, operands, ranges.
 
     Args:
         f: the function whose value or gradient is NaN or infinite; its outputs are summed.

@@ -1,7 +1,4 @@
-"""Running a plain function on a fresh tape.
-
-What every transform starts with, and what its results end with.
-"""
+"""Running a plain function on a fresh tape: what transforms start with, and their results end with."""
 
 from __future__ import annotations
 
@@ -108,7 +105,8 @@ class Recording:
         """
         odd = [x for x in self.results if dtype_of(x).kind not in "fiub"]
         if odd or not self.results:
-            what = f"{transform} needs a function that returns arrays, not {describe(odd[0] if odd else self.output)}"
+            found = describe(odd[0] if odd else self.output)
+            what = f"{transform} needs a function that returns arrays, not {found}"
             raise DTypeError(format_error(what, remedy="" if odd else "Is a `return` missing?"))
         return self.results
 

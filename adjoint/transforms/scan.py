@@ -21,8 +21,7 @@ def scan(
     *,
     checkpoint: bool = False,
 ) -> tuple[Any, Any]:
-    """`carry, y = f(carry, x)` for every x along the first axis of xs; returns the last carry and the stacked
-    y.
+    """`carry, y = f(carry, x)` for every x along the first axis of xs: the last carry and the stacked y.
 
     Args:
         f: one step. carry, x and y may be nested containers of arrays (y may be None).

@@ -79,8 +79,7 @@ def test_closed_forms_of_special_functions() -> None:
     assert ad.grad(scipy.special.digamma)(1.0) == pytest.approx(np.pi**2 / 6, rel=1e-14)
     assert ad.grad(scipy.special.gammaln)(1.0) == pytest.approx(-np.euler_gamma, rel=1e-14)
     assert ad.grad(scipy.special.erf)(0.0) == pytest.approx(2 / np.sqrt(np.pi), rel=1e-15)
-    assert ad.grad(scipy.special.expit)(40.0) == pytest.approx(
-        np.exp(-40.0), rel=1e-12
-    )  # 1 − σ has no digits left
+    # at 40, 1 − σ has no digits left
+    assert ad.grad(scipy.special.expit)(40.0) == pytest.approx(np.exp(-40.0), rel=1e-12)
     with pytest.raises(ad.DTypeError, match="with respect to its order"):
         ad.grad(lambda n: special.polygamma(n, 1.5))(2.0)

@@ -96,9 +96,8 @@ def test_writing_to_a_gradient_does_not_change_the_multipliers() -> None:
     g[...] = 100.0
     close(m["h"], X)
     close(m[0], X)
-    assert (
-        not m["h"].flags.writeable and not m[0].flags.writeable
-    )  # one sweep may leave the same array on several constraints
+    # one sweep may leave the same array on several constraints
+    assert not m["h"].flags.writeable and not m[0].flags.writeable
 
 
 def test_pullbacks_can_be_called_again_and_in_any_order() -> None:

@@ -181,7 +181,7 @@ def test_naming_what_has_a_name_already() -> None:
         return np.sum(np.tanh(v) * v)
 
     x = np.array([0.5, -1.0])
-    value, gradient, m = ad.with_multipliers(f)({"w": x})
+    _, gradient, m = ad.with_multipliers(f)({"w": x})
     assert m.names == ["w", "v"]
     np.testing.assert_array_equal(m["v"], gradient["w"])
     np.testing.assert_array_equal(m["w"], gradient["w"])
