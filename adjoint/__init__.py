@@ -24,6 +24,7 @@ from .errors import (
     RuleError,
     ShapeError,
     TreeError,
+    UnknownNameError,
 )
 from .ops.segment import segment_logsumexp, segment_max, segment_sum
 from .storage import load, save
@@ -70,6 +71,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     # errors
     "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError",
     "LeakError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TreeError",
+    "UnknownNameError",
     "__version__",
 ]
 # fmt: on

@@ -71,7 +71,7 @@ def run_checks(names: Sequence[str]) -> int:
         console.print(repr(report), highlight=False, markup=False)
     findings = sum(len(r.findings) for r in reports)
     console.print(
-        f"{len(reports) - len(failed)} of {len(reports)} primitives pass, {findings} findings",
+        f"{len(reports) - len(failed)} of {len(reports)} primitives pass ({findings} checks)",
         highlight=False,
     )
     return 1 if failed else 0

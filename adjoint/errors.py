@@ -22,7 +22,8 @@ import numpy as np
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # Frames below these folders are not the user's; except the demos', which play the user's part.
-INTERNAL = (_PACKAGE, os.path.dirname(os.path.abspath(np.__file__)) + os.sep)
+_NUMPY = os.path.dirname(os.path.abspath(np.__file__))
+INTERNAL = (_PACKAGE, _NUMPY + os.sep, os.path.join(os.path.dirname(_NUMPY), "scipy") + os.sep)
 _DEMOS = os.path.join(_PACKAGE, "demos") + os.sep
 
 
@@ -82,6 +83,12 @@ class RuleError(AdjointError, RuntimeError):
 
 class TreeError(AdjointError, ValueError):
     """Two nested containers differ where they should agree, or a leaf is neither number nor array."""
+
+
+class UnknownNameError(AdjointError, KeyError):
+    """No value has that name; the message lists those there are."""
+
+    __str__ = Exception.__str__  # KeyError would print the message in quotes
 
 
 class ConvergenceError(AdjointError, RuntimeError):

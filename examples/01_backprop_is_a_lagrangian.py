@@ -20,8 +20,8 @@ W1, W2 = rng.normal(size=(4, 3)), rng.normal(size=(2, 4))
 
 with ad.Tape() as tape:  # the program, recorded as constraints
     a, b = tape.parameter(W1, name="W1"), tape.parameter(W2, name="W2")
-    h = np.tanh(a @ x)
-    loss = np.sum((b @ h - y) ** 2)
+    h = ad.name(np.tanh(a @ x), "h")
+    loss = ad.name(np.sum((b @ h - y) ** 2), "loss")
 
 lam = ad.Lagrangian(tape, loss).multipliers  # 1. the sweep
 

@@ -48,7 +48,7 @@ correlation = ad.primitive(
 signal, kernel = np.random.default_rng(0).normal(size=(2, 8))
 reports = [check.rule(lambert), check.rule(correlation, signal, kernel)]
 for report in reports:
-    print(f"{report.subject}: {len(report.findings)} findings, {len(report.failures)} failures")
+    print(f"{report.subject}: {len(report.findings)} checks, {len(report.failures)} failed")
 
 # independent of the rules: w'(1) in closed form, Ω / (1 + Ω) with Ω = W(1)
 omega = 0.5671432904097838

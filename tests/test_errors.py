@@ -24,6 +24,7 @@ BASES: dict[str, tuple[type[Exception], ...]] = {
     "RuleError": (RuntimeError,),
     "TreeError": (ValueError,),
     "ConvergenceError": (RuntimeError,),
+    "UnknownNameError": (KeyError,),
     "AdjointError": (Exception,),
 }
 

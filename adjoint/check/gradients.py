@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
+from ..errors import describe
 from ..ops.primitive import dtype_of, shape_of
 from ..transforms import jacobian, make_jvp, make_vjp
 from ..transforms.recording import Argnum, pick, replace
@@ -27,7 +28,7 @@ class Probe:
     """A function of a flat list of float arrays, with one flat list of float arrays as its result."""
 
     def __init__(self, f: Function, args: Sequence[Any], argnum: Argnum, rng: np.random.Generator) -> None:
-        self.f, self.args, self.argnum, self.rng = f, args, argnum, rng
+        self.f, self.args, self.argnum, self.rng = f, as_arguments(args), argnum, rng
         self.x, self.structure = trees.flatten(pick(args, argnum))
         self.paths = trees.paths(self.structure)
 
@@ -58,6 +59,15 @@ class Probe:
     def eps(self) -> float:
         """Rounding of the coarsest dtype among the arguments."""
         return max((float(np.finfo(dtype_of(x)).eps) for x in self.x), default=2e-16)
+
+
+def as_arguments(args: Any) -> Sequence[Any]:
+    """The arguments of a function, refusing a bare array, which would be taken apart row by row."""
+    if not isinstance(args, (tuple, list)):
+        raise TypeError(
+            f"args must be a tuple of the function's arguments, (x,) for one, not {describe(args)}"
+        )
+    return args
 
 
 def inner(a: Sequence[Any], b: Sequence[Any]) -> float:

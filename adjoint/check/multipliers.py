@@ -14,6 +14,7 @@ from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.adjoint import adjoint_sweep
 from ..tape import Tape
 from ..transforms.recording import Argnum, Recording
+from .gradients import as_arguments
 from .report import Finding, Report
 
 
@@ -38,6 +39,7 @@ def multipliers(
         A report; on failure it names the *last* wrong node in program order: the sweep passes there first.
     """
     rng = rng or np.random.default_rng(0)
+    args = as_arguments(args)
     run = Recording(f, args, {}, tuple(range(len(args))) if argnum is None else argnum)
     loss = run.scalar_output("check.multipliers")
     if not run.is_ours(loss):

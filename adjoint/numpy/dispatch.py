@@ -52,7 +52,9 @@ def ufunc_rule(ufunc: Any) -> Callable[..., Any] | None:
     try:
         return UFUNCS[ufunc]
     except KeyError:
-        rule = UFUNCS[ufunc] = PRIMITIVES.get(ALIASES.get(ufunc.__name__, ufunc.__name__))
+        rule = PRIMITIVES.get(ALIASES.get(ufunc.__name__, ufunc.__name__))
+        if rule is not None and not rule.foreign:  # what the user registers may come later, or be replaced
+            UFUNCS[ufunc] = rule
         return rule
 
 

@@ -35,12 +35,12 @@ class Elementwise(Primitive):
         name: str,
         function: Callable[..., Any],
         partials: Sequence[Partial],
-        domain: Sequence[Interval],
+        domain: Sequence[Interval] = (),
         kink: str = "",
-        foreign: bool = False,
     ) -> None:
-        self.name, self.function, self.partials = name, function, tuple(partials)
-        self.domain, self.kink, self.foreign = domain, kink, foreign
+        self.name, self.function, self.partials, self.kink = name, function, tuple(partials), kink
+        intervals = tuple(domain) or (REAL,)
+        self.domain = intervals if len(intervals) >= len(partials) else intervals * len(partials)
 
     def value(self, *args: Any) -> Any:
         """The row read as NumPy."""
@@ -154,33 +154,10 @@ COUNT = (1, 3)  # an integer
 
 
 def elementwise(
-    name: str,
-    value: Callable[..., Any],
-    *partials: Partial,
-    domain: Sequence[Interval] = (),
-    kink: str = "",
-    foreign: bool = False,
+    name: str, value: Callable[..., Any], *partials: Partial, domain: Sequence[Interval] = (), kink: str = ""
 ) -> Elementwise:
-    """Register an elementwise primitive.
-
-    Args:
-        name: the primitive's name; a ufunc of the same name finds it.
-        value: `value(m, *x)`.
-        *partials: per operand `partial(m, *x, z)`, or a number, or None for zero everywhere.
-        domain: per operand the interval that `check.rule` samples; one interval serves all operands.
-        kink: where the derivative does not exist, and the convention taken there.
-        foreign: the row comes from outside the library.
-
-    Returns:
-        The primitive, callable on arrays and Variables.
-
-    Raises:
-        RuleError: the name is taken.
-    """
-    intervals = tuple(domain) or (REAL,)
-    if len(intervals) < len(partials):
-        intervals = intervals * len(partials)
-    return register(Elementwise(name, value, partials, intervals, kink, foreign))
+    """Enter one row of the table; a ufunc of the same name finds it."""
+    return register(Elementwise(name, value, partials, domain, kink))
 
 
 # -------------------------------------------------------------------------------- arithmetic

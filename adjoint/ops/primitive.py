@@ -175,14 +175,20 @@ PRIMITIVES: dict[str, Primitive] = {}  # name → primitive, in the order of def
 P = TypeVar("P", bound=Primitive)
 
 
-def register(op: P) -> P:
+def register(op: P, *, replace: bool = False) -> P:
     """Enter a primitive in the registry under its name.
+
+    Args:
+        op: the primitive.
+        replace: let it take the place of a foreign one of that name (a notebook's cell run again).
 
     Raises:
         RuleError: the name is taken, or a rule lacks its twin (a tangent without an adjoint, or the reverse).
     """
-    if op.name in PRIMITIVES:
-        raise RuleError(f"a primitive named {op.name!r} is registered already; choose another name")
+    known = PRIMITIVES.get(op.name)
+    if known is not None and not (replace and known.foreign):
+        remedy = "pass replace=True, or choose another name" if known.foreign else "choose another name"
+        raise RuleError(f"a primitive named {op.name!r} is registered already; {remedy}")
     kind = type(op)
     rules = ("value", "transpose") if isinstance(op, Linear) else ("value", "tangent", "adjoint")
     for rule in rules:

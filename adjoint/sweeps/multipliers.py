@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import UnknownNameError
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
 from ..tape import Tape
 from ..text import number, table
@@ -38,6 +39,11 @@ class Multiplier:
     value: Any
     connected: bool
 
+    def __repr__(self) -> str:
+        return (
+            f"<Multiplier {self.label}: {self.operation} {shape_of(self.value)}, ‖λ‖ = {number(self.norm)}>"
+        )
+
     @property
     def norm(self) -> float:
         """The Euclidean norm ‖λ‖."""
@@ -48,8 +54,9 @@ class Multiplier:
 class Multipliers:
     """λ of the constraints of a program. Holds arrays and texts, no tape; it can be pickled.
 
-    `m["h"]` is the array of the node named h (a list when the name was given several times; `m["h#2"]` is the
-    second), `m[3]` that of node 3, `m[z]` that of a Variable.
+    `m["h"]` is the array of the node named h, a list when the name was given several times; `m["h#2"]` is the
+    second. A name given inside a scope is `"layer1/h"`; the bare `"h"` finds those of all scopes unless there
+    is one outside. `m[3]` is that of node 3, `m[z]` that of a Variable.
     """
 
     def __init__(self, entries: list[Multiplier]) -> None:
@@ -82,20 +89,27 @@ class Multipliers:
         """Everything known about the constraints behind a name, a node number or a Variable.
 
         Raises:
-            KeyError: there is none; the message lists the names.
+            UnknownNameError: there is none; the message lists the names.
         """
         if isinstance(key, Recorded):
             key = key.index
         if isinstance(key, (int, np.integer)):
             found = [self._by_node[int(key)]] if int(key) in self._by_node else []
         else:
-            exact = [e for e in self._entries if e.name == key]
-            more = [e for e in self._entries if e.name.startswith(f"{key}#")] if "#" not in str(key) else []
-            found = exact + more
+            found = self._called(str(key)) or [e for e in self._entries if _without_scope(e.name) == key]
         if not found:
-            names = ", ".join(self.names) or "none was given: h = ad.name(h, 'h') names a node"
-            raise KeyError(f"no multiplier {key!r}; names: {names}")
+            names = f"names: {', '.join(self.names)}" if self.names else "h = ad.name(h, 'h') names a value"
+            raise UnknownNameError(
+                f"no multiplier {key!r}; {names}\n"
+                "  A value that does not depend on what is differentiated is no constraint and has none."
+            )
         return found
+
+    def _called(self, name: str) -> list[Multiplier]:
+        """Those of exactly this name, and its repetitions `name#2`, `name#3` unless it is numbered itself."""
+        return [
+            e for e in self._entries if e.name == name or (e.name.partition("#")[0] == name and e.name != "")
+        ]
 
     def __getitem__(self, key: Any) -> Any:
         found = self.entries(key)
@@ -170,6 +184,10 @@ def _read_only(value: Any) -> Any:
         value = value.view()
         value.flags.writeable = False
     return value
+
+
+def _without_scope(name: str) -> str:
+    return name.rpartition("/")[2].partition("#")[0]
 
 
 def _zeros(z: Any) -> Any:

@@ -25,6 +25,7 @@ import numpy as np
 from .. import tree as trees
 from ..errors import (
     AdjointError,
+    ConversionError,
     DomainError,
     DTypeError,
     IndexingError,
@@ -90,11 +91,14 @@ class Tape:
         self.mark_scope(_scope.get())
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         self.owner = None
         # not `reset`: generators and tasks may close tapes in another order than they opened them
         _open_tapes.set(tuple(tape for tape in _open_tapes.get() if tape is not self))
         self.snapshot.clear()
+        if error is not None and isinstance(error.__cause__, ConversionError):
+            # a[i] = v on a plain array: NumPy wraps our error in "setting an array element with a sequence"
+            raise error.__cause__ from None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -147,7 +151,7 @@ class Tape:
         """Record one primitive on operands whose youngest tape is this one; returns the result's Variable."""
         thread = get_ident()
         if self.owner != thread:
-            raise self.refusal(op)
+            raise self.refusal(op, next(a.index for a in args if isinstance(a, Recorded) and a.tape is self))
         values = self.values
         parents: list[int] = []
         inner: list[Any] = []
@@ -161,7 +165,7 @@ class Tape:
                     nested = nested or isinstance(a_value, Recorded)
                     continue
                 if a.tape.owner != thread:
-                    raise a.tape.refusal(op)
+                    raise a.tape.refusal(op, a.index)
                 nested = True
             elif type(a) is np.ndarray:
                 a = self.snapshot(a)
@@ -286,8 +290,8 @@ class Tape:
         """Where node i was recorded, for an error message: `train.py:41`."""
         return self.origin(i).place
 
-    def refusal(self, op: Primitive) -> LeakError:
-        """The error for a use of this tape while it does not record."""
+    def refusal(self, op: Primitive, i: int) -> LeakError:
+        """The error for a use of node i while this tape does not record."""
         code, offset = user_instruction()
         if self.owner is None:
             what = (
@@ -304,7 +308,9 @@ class Tape:
                 "Give each thread its own tape (call ad.grad inside the thread), "
                 "and pass plain arrays between threads."
             )
-        return LeakError(format_error(what, origin=Origin(code, offset), scope=_scope.get(), remedy=remedy))
+        made = [f"made at {self.where(i)} by {self.label(i)}:  {self.origin(i).source}"]
+        origin, scope = Origin(code, offset), _scope.get()
+        return LeakError(format_error(what, origin=origin, scope=scope, operands=made, remedy=remedy))
 
     def _failure(
         self,

@@ -31,6 +31,13 @@ from .operators import Operators, record_binary, record_unary
 numpy: Any = np  # for calls that come back through the protocols: NumPy's stubs know only arrays
 
 
+_STAY = (
+    "Use NumPy functions (np.sin, not math.sin); to fill an array, collect a list and np.stack it, "
+    "or write x = x.at[i].set(v) instead of a[i] = v"
+)
+_STACK = "Join Variables with np.stack or adjoint.numpy.array; SciPy's other functions are in adjoint.scipy"
+
+
 class Variable(Operators):
     """A recorded value. Made by `Tape.input`, by transforms, and by every operation on a Variable.
 
@@ -98,18 +105,14 @@ class Variable(Operators):
         return format(innermost(self), spec)
 
     # -------------------------------------------------------------------------------- no silent conversion
-    def _plain(self, what: str) -> Any:
+    def _plain(self, what: str, instead: str) -> Any:
         """Integers and booleans carry no derivative and convert freely; a float would lose its own."""
         value = innermost(self)
         if np.asarray(value).dtype.kind in "iub":
             return value
         operand = f"a recorded value {self.shape} {self.dtype}"
         text = f"{what} would turn {operand} into a plain one and lose its derivative"
-        remedy = (
-            "Use NumPy functions (np.sin, not math.sin; np.stack for lists of Variables; "
-            "adjoint.numpy.array), x.at[i].set(v) instead of x[i] = v, "
-            "or .value if the derivative is to be dropped."
-        )
+        remedy = f"{instead}; .value if the derivative is to be dropped."
         origin = Origin(*user_instruction())
         raise ConversionError(
             format_error(text, origin=origin, operands=[f"made at {self._made()}"], remedy=remedy)
@@ -120,27 +123,27 @@ class Variable(Operators):
         return f"{place} by {self.tape.label(self.index)}"
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return np.asarray(self._plain("conversion to an ndarray"), dtype=dtype)
+        return np.asarray(self._plain("conversion to an ndarray", _STACK), dtype=dtype)
 
     def __float__(self) -> float:
-        return float(self._plain("float()"))
+        return float(self._plain("float()", _STAY))
 
     def __int__(self) -> int:
-        return int(self._plain("int()"))
+        return int(self._plain("int()", _STAY))
 
     def __index__(self) -> int:
-        return operator.index(self._plain("use as an index"))
+        return operator.index(self._plain("use as an index", "An index must be an integer"))
 
     def __complex__(self) -> complex:
-        return complex(self._plain("complex()"))
+        return complex(self._plain("complex()", _STAY))
 
     def item(self) -> Any:
         """Raises for floats, like float(): use `.value.item()`."""
-        return self._plain(".item()").item()
+        return self._plain(".item()", "Go on with the Variable itself").item()
 
     def tolist(self) -> Any:
         """Raises for floats, like float(): use `.value.tolist()`."""
-        return self._plain(".tolist()").tolist()
+        return self._plain(".tolist()", "Iterate over the Variable itself").tolist()
 
     def __bool__(self) -> bool:
         return bool(innermost(self))
@@ -164,7 +167,7 @@ class Variable(Operators):
         if method == "__call__" and not options:
             op = dispatch.ufunc_rule(ufunc)
             if op is None:
-                raise self._missing(f"np.{ufunc.__name__}")
+                raise self._missing(_named(ufunc))
             if isinstance(op, ew.Elementwise):  # a row of that ufunc's name: the ufunc itself computes it
                 if len(inputs) == 1:
                     return record_unary(op, ufunc, self)
@@ -174,7 +177,7 @@ class Variable(Operators):
         rule = dispatch.ufunc_rule(ufunc) if method == "__call__" else dispatch.METHODS.get((ufunc, method))
         dtype = options.pop("dtype", None) if method == "__call__" else None
         if rule is None or (method == "__call__" and options):
-            named = f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method}"
+            named = _named(ufunc) if method == "__call__" else f"{_named(ufunc)}.{method}"
             raise self._missing(
                 named if rule is None else f"{named} with {', '.join(f'{o}=' for o in options)}"
             )
@@ -197,7 +200,7 @@ class Variable(Operators):
 
     def _missing(self, what: str) -> MissingRuleError:
         remedy = (
-            "Write it with functions that have one, register it with ad.primitive, "
+            "Write it with functions that have one, register it with ad.elementwise or ad.primitive, "
             "or take x.value if no derivative is meant."
         )
         origin = Origin(*user_instruction())
@@ -397,3 +400,8 @@ class At:
     def divide(self, v: Any) -> Variable:
         """A copy with x[index] /= v."""
         return self.set(self._read() / v)
+
+
+def _named(ufunc: Any) -> str:
+    """`np.sin`, `scipy.special.j0`."""
+    return f"{'np' if getattr(np, ufunc.__name__, None) is ufunc else 'scipy.special'}.{ufunc.__name__}"

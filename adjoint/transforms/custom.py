@@ -9,13 +9,13 @@ Both rules share one order of arguments. Where only one is given the other is de
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import RuleError
-from ..ops import elementwise as table
 from ..ops.broadcast import astype
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import Primitive, dtype_of, register, shape_of
@@ -26,27 +26,62 @@ Rule = Callable[..., Any]
 
 
 def elementwise(
-    name: str, value: Rule, *partials: Any, domain: Sequence[tuple[float, float]] = ()
+    name: str,
+    value: Rule,
+    *partials: Any,
+    domain: Sequence[tuple[float, float]] = (),
+    kink: str = "",
+    replace: bool = False,
 ) -> Elementwise:
     """Register an elementwise primitive as one row: its value and one partial derivative per operand.
 
+    >>> from scipy.special import j0, j1
+    >>> bessel = elementwise("bessel", lambda m, x: j0(x), lambda m, x, z: -j1(x))
+    >>> float(bessel(0.0))
+    1.0
+
     Args:
-        name: unique name.
-        value: `value(m, *x)`; `m` holds the functions (`m.tanh`, …) so that one text serves every engine.
+        name: unique name; a ufunc of that name (`scipy.special.j0`, say) then works on Variables too.
+        value: `value(m, *x)`; `m` holds the functions of NumPy and scipy.special (`m.tanh`, `m.erf`), so that
+            one text serves plain values, recorded ones and the engines. It may call anything else directly.
         *partials: per operand `partial(m, *x, z)`, z being the value; a number; or None for zero everywhere.
-        domain: per operand an interval that `check.rule` samples.
+            Written with `m` and operators only, they can be differentiated in turn.
+        domain: per operand an interval that `check.rule` samples; one serves all operands.
+        kink: where the derivative does not exist, and the convention taken there.
+        replace: take the place of a primitive of yours with that name.
 
     Returns:
         The primitive: call it on arrays and on Variables.
 
     Raises:
-        RuleError: the name is taken.
+        RuleError: the name is taken, or a function does not take that many arguments.
     """
-    return table.elementwise(name, value, *partials, domain=domain, foreign=True)
+    _check_arguments(name, "value", value, 1 + len(partials))
+    for partial in partials:
+        if callable(partial):
+            _check_arguments(name, "partial derivative", partial, 2 + len(partials))
+    op = Elementwise(name, value, partials, domain, kink)
+    op.foreign = True
+    return register(op, replace=replace)
+
+
+def _check_arguments(name: str, what: str, function: Rule, count: int) -> None:
+    try:
+        inspect.signature(function).bind(*[None] * count)
+    except TypeError:
+        takes = "m, the operands" + (" and the value z" if what != "value" else "")
+        raise RuleError(f"{what} of {name!r} must take {count} arguments: {takes}") from None
+    except ValueError:  # a builtin without a signature
+        pass
 
 
 def primitive(
-    name: str, value: Rule, *, tangent: Rule | None = None, adjoint: Rule | None = None
+    name: str,
+    value: Rule,
+    *,
+    tangent: Rule | None = None,
+    adjoint: Rule | None = None,
+    replace: bool = False,
 ) -> Primitive:
     """Register a primitive with rules of the user's own.
 
@@ -57,6 +92,7 @@ def primitive(
         adjoint: `adjoint(args, z, lam, **params)`: a sequence with (∂z/∂x_k)ᵀ λ for every operand, None where
             zero. Rules are written with NumPy functions, so that they can be differentiated in turn. One of
             the two may be missing: it is derived by transposing the other, linear in its last argument.
+        replace: take the place of a primitive of yours with that name.
 
     Returns:
         The primitive: call it on arrays and on Variables; keyword arguments are parameters, passed on and not
@@ -68,7 +104,7 @@ def primitive(
     """
     if tangent is None and adjoint is None:
         raise RuleError(f"primitive {name!r} needs a tangent or an adjoint rule")
-    return register(Custom(name, value, tangent, adjoint))
+    return register(Custom(name, value, tangent, adjoint), replace=replace)
 
 
 class Custom(Primitive):

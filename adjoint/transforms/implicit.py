@@ -91,10 +91,11 @@ class Implicit(Primitive):
     """A constraint given by a function of z and of operands that are the leaves of the user's arguments."""
 
     foreign = True
+    kind: str  # the public function it stands for
 
     def __init__(self, function: Function, structure: trees.Structure, z0: Any) -> None:
         self.function, self.structure, self.z0 = function, structure, z0
-        self.name = f"{type(self).__name__.lower()}({getattr(function, '__name__', 'function')})"
+        self.name = f"{self.kind}({getattr(function, '__name__', 'function')})"
 
     def call(self, z: Any, leaves: Sequence[Any]) -> Any:
         """The user's function on z and its own arguments."""
@@ -133,6 +134,8 @@ class Implicit(Primitive):
 class Root(Implicit):
     """z with g(z, W) = 0; the adjoint equation is solved with the dense Jacobian ∂g/∂z."""
 
+    kind = "root"
+
     def __init__(self, function: Function, structure: trees.Structure, z0: Any, solver: Function) -> None:
         super().__init__(function, structure, z0)
         self.solver = solver
@@ -160,6 +163,8 @@ class Root(Implicit):
 class FixedPoint(Implicit):
     """z with z = f(z, W); the adjoint equation is a fixed point too."""
 
+    kind = "fixed_point"
+
     def __init__(
         self, function: Function, structure: trees.Structure, z0: Any, tolerance: float, max_steps: int
     ) -> None:
@@ -168,9 +173,14 @@ class FixedPoint(Implicit):
 
     def value(self, *leaves: Any) -> Any:
         z, change = self.start(), np.inf
-        for _ in range(self.max_steps):
+        for step in range(1, self.max_steps + 1):
             following = self.plain_call(z, leaves)
             change, z = np.max(np.abs(following - z), initial=0.0), following
+            if not np.isfinite(change):
+                raise ConvergenceError(
+                    f"{self.name} diverged: z is not finite after {step} steps\n"
+                    "  Is f a contraction? Damp it (z ← ½ (z + f(z))), or use ad.root."
+                )
             if change <= self.tolerance * (1 + np.max(np.abs(z), initial=0.0)):
                 return np.asarray(z)[()]
         raise ConvergenceError(

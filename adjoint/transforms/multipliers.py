@@ -25,7 +25,7 @@ def with_multipliers(f: Callable[..., Any], *names: str, argnum: Argnum = 0) -> 
         argnum: which argument(s) to differentiate.
 
     Raises:
-        KeyError: a name that f did not give; the message lists those it gave.
+        UnknownNameError: a name that f did not give; the message lists those it gave.
 
     >>> import numpy as np
     >>> import adjoint as ad

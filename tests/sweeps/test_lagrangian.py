@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import adjoint as ad
-from adjoint.errors import DTypeError, ShapeError, TreeError
+from adjoint.errors import DTypeError, ShapeError, TreeError, UnknownNameError
 
 from ..helpers import Program, close, each_program, fresh, message, normal, record
 
@@ -35,7 +35,9 @@ def test_multiplier_by_variable_name_and_number(lagrangian: ad.Lagrangian) -> No
     close(lagrangian.multiplier(lagrangian.loss), np.float64(1.0))
     close(lagrangian.multiplier(0), np.zeros(2))  # keys are visited in sorted order: "spare" is node 0
     assert lagrangian.multipliers.disconnected == ["net/spare"]
-    assert "names: net/spare, net/w, x, h, h#2, loss" in message(KeyError, lagrangian.multiplier, "hidden")
+    assert "names: net/spare, net/w, x, h, h#2, loss" in message(
+        UnknownNameError, lagrangian.multiplier, "hidden"
+    )
 
 
 def test_gradient_by_containers(lagrangian: ad.Lagrangian) -> None:

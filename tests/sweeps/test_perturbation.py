@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import adjoint as ad
-from adjoint.errors import ShapeError, TreeError
+from adjoint.errors import ShapeError, TreeError, UnknownNameError
 from adjoint.sweeps import tangent_sweep
 
 from ..helpers import Program, each_program, message, normal, record
@@ -111,7 +111,7 @@ def test_misuse() -> None:
     assert "W is given two residuals" in message(TreeError, lagrangian.perturb, twice)
     assert "must have shape (4, 3), got (3,)" in message(ShapeError, lagrangian.perturb, {"W": np.ones(3)})
     assert "'h' names 2 constraints" in message(TreeError, lagrangian.perturb, {"h": np.ones((5, 3))})
-    assert "no multiplier 'V'" in message(KeyError, lagrangian.perturb, {"V": 1.0})
+    assert "no multiplier 'V'" in message(UnknownNameError, lagrangian.perturb, {"V": 1.0})
 
 
 def test_perturbing_does_not_change_the_tape() -> None:

@@ -106,7 +106,7 @@ def test_assignment_into_a_plain_array_names_line_and_remedy() -> None:
 
     text = refusal(during(f))
     assert points_at(text, "a[1] = v")
-    assert "x.at[i].set(v) instead of x[i] = v" in text
+    assert "x.at[i].set(v) instead of a[i] = v" in text
     assert not a.any()
 
 

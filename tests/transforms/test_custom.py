@@ -194,3 +194,20 @@ def test_wrong_row_is_found_by_its_check() -> None:
     report = check.rule(op)
     assert not report
     assert "received" in repr(report) and "expected" in repr(report)
+
+
+def test_registering_again_needs_replace_and_counts_arguments() -> None:
+    from scipy.special import y0, y1
+
+    op = ad.elementwise("y0", lambda m, x: y0(x), lambda m, x, z: -m.y1(x))
+    assert ad.grad(y0)(1.5) == -y1(1.5)  # the ufunc finds its row
+    with pytest.raises(ad.RuleError, match="registered already; pass replace=True"):
+        ad.elementwise("y0", lambda m, x: y0(x), 1)
+    ad.elementwise("y0", lambda m, x: y0(x), lambda m, x, z: 2 * m.y1(x), replace=True)
+    assert ad.grad(y0)(1.5) == 2 * y1(1.5) and ad.grad(op)(1.5) == -y1(1.5)
+    with pytest.raises(ad.RuleError, match="'tanh' is registered already; choose another name"):
+        ad.elementwise("tanh", lambda m, x: x, 1, replace=True)
+    with pytest.raises(ad.RuleError, match="value of 'k0' must take 2 arguments: m, the operands"):
+        ad.elementwise("k0", lambda x: x, lambda m, x, z: x)
+    with pytest.raises(ad.RuleError, match="partial derivative of 'k0' must take 3 arguments"):
+        ad.elementwise("k0", lambda m, x: x, lambda x: x)

@@ -124,7 +124,7 @@ def test_memory_does_not_grow_with_iterations() -> None:
     with ad.Tape() as tape:
         damped(tape.input(B))
     assert len(tape) == 2
-    assert tape.label(1) == "fixedpoint(<lambda>)#1"
+    assert tape.label(1) == "fixed_point(<lambda>)#1"
 
 
 # ----------------------------------------------------------------------------------------- refusals
@@ -133,7 +133,7 @@ def test_no_convergence() -> None:
     assert text.startswith("root: Newton's method stopped at ‖g‖ = ")
     assert "Start closer (z0), raise max_steps, or pass solver=." in text
     text = message(ConvergenceError, ad.fixed_point, lambda z: 2 * z + 1, 1.0, max_steps=30)
-    assert "fixedpoint(<lambda>) did not settle in 30 steps: the last changed z by" in text
+    assert "fixed_point(<lambda>) did not settle in 30 steps: the last changed z by" in text
     assert "Is f a contraction? Damp it (z ← ½ (z + f(z))), raise max_steps, or use ad.root." in text
     assert "stopped" in message(ConvergenceError, ad.root, lambda z: z**3 - 8, 100.0, max_steps=2)
     assert "stopped" in message(ConvergenceError, ad.root, lambda z: 0.0 * z + 1, 1.0)
@@ -165,3 +165,12 @@ def test_value_taken_from_the_surroundings_is_refused(solve: Any) -> None:
 def test_shape_of_the_function_is_checked(solve: Any) -> None:
     text = message(ShapeError, solve, lambda z: np.sum(z), np.ones(3))
     assert "(<lambda>) must return the shape of z: (3,), got ()" in text
+
+
+def test_divergence_is_said_at_once() -> None:
+    for slope in (2.0, np.nan):
+        with (
+            np.errstate(all="ignore"),
+            pytest.raises(ad.ConvergenceError, match="diverged: z is not finite after"),
+        ):
+            ad.fixed_point(lambda z, a: a * z + 1.0, np.ones(2), slope)
