@@ -9,6 +9,9 @@ the multipliers of the parameters are the gradient.
 array([0.        , 0.63970001])
 """
 
+from importlib import import_module
+from types import ModuleType
+
 from . import numpy
 from ._version import __version__
 from .errors import (
@@ -75,3 +78,10 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "__version__",
 ]
 # fmt: on
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`ad.check` and `ad.scipy` are imported when first used."""
+    if name in ("check", "scipy"):
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

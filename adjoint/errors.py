@@ -171,8 +171,12 @@ def format_error(
 
 
 def refusal(kind: type[E], what: str, remedy: str = "") -> E:
-    """An error with the user's line in it, for what is refused before anything is recorded."""
-    return kind(format_error(what, origin=Origin(*user_instruction()), remedy=remedy))
+    """An error with the user's line in it, for what is refused before anything is recorded.
+
+    The remedy may also follow the first line of `what`.
+    """
+    what, _, following = what.partition("\n  ")
+    return kind(format_error(what, origin=Origin(*user_instruction()), remedy=remedy or following))
 
 
 def describe(value: object, label: str = "", role: str = "") -> str:

@@ -13,13 +13,26 @@ from typing import Any
 from .errors import TreeError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Structure:
     """The shape of a nested container: its type, keys and the structures below; a leaf has `kind` None."""
 
     kind: type | None
     keys: tuple[object, ...] = ()
     children: tuple[Structure, ...] = ()
+
+    def __repr__(self) -> str:
+        if self.kind is None:
+            return "*"
+        if self.kind is type(None):
+            return "None"
+        inside = [repr(child) for child in self.children]
+        if self.kind is dict:
+            return "{" + ", ".join(f"{k!r}: {c}" for k, c in zip(self.keys, inside, strict=True)) + "}"
+        if self.kind is list:
+            return f"[{', '.join(inside)}]"
+        name = "" if self.kind is tuple else self.kind.__name__
+        return f"{name}({', '.join(inside)}{',' if len(inside) == 1 and not name else ''})"
 
 
 LEAF = Structure(None)

@@ -43,18 +43,22 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     )
 
 
+def _centred(a: Any, axis: Any, dtype: Any, ddof: float) -> tuple[Any, tuple[int, ...], float]:
+    """a less its mean, the axes, and the divisor n − ddof."""
+    a = _floating(_cast(a, dtype))
+    axes = normalize_axis(axis, len(shape_of(a)))
+    count = math.prod(shape_of(a)[k] for k in axes)
+    return a - rd.mean(a, axis=axes, keepdims=True), axes, max(count - ddof, 0)
+
+
 @implements(np.var)
 def var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
     *, correction: float | None = None,
 ) -> Any:  # fmt: skip
     """As np.var."""
-    a = _floating(_cast(a, dtype))
-    axes = normalize_axis(axis, len(shape_of(a)))
-    count = math.prod(shape_of(a)[k] for k in axes)
-    centred = a - rd.mean(a, axis=axes, keepdims=True)
-    total = sum_(square(centred), axis=axes, keepdims=bool(keepdims))
-    return total / max(count - (ddof if correction is None else correction), 0)
+    centred, axes, divisor = _centred(a, axis, dtype, ddof if correction is None else correction)
+    return sum_(square(centred), axis=axes, keepdims=bool(keepdims)) / divisor
 
 
 @implements(np.std)
@@ -63,12 +67,8 @@ def std(
     *, correction: float | None = None,
 ) -> Any:  # fmt: skip
     """As np.std: the norm of the centred values over √n; its derivative at zero spread is 0, not NaN."""
-    a = _floating(_cast(a, dtype))
-    axes = normalize_axis(axis, len(shape_of(a)))
-    count = math.prod(shape_of(a)[k] for k in axes)
-    centred = a - rd.mean(a, axis=axes, keepdims=True)
-    root = math.sqrt(max(count - (ddof if correction is None else correction), 0))
-    return rd.norm(centred, axis=axes, keepdims=bool(keepdims)) / root
+    centred, axes, divisor = _centred(a, axis, dtype, ddof if correction is None else correction)
+    return rd.norm(centred, axis=axes, keepdims=bool(keepdims)) / math.sqrt(divisor)
 
 
 @implements(np.max, np.amax)

@@ -12,7 +12,7 @@ from ..ops.elementwise import floor, floor_divide, maximum, minimum, remainder, 
 from ..ops.elementwise import power as power_op
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem, scatter_add, take_along_axis
-from ..ops.primitive import PRIMITIVES, Recorded, dtype_of, innermost, shape_of
+from ..ops.primitive import FLOAT64, PRIMITIVES, Recorded, dtype_of, innermost, shape_of
 from .dispatch import FUNCTIONS, METHODS, UFUNCS, enter_plain, implements, ufunc_rule
 from .shaping import broadcast_to_, concatenate, moveaxis, ndim_of, ravel, single_axis
 
@@ -248,7 +248,7 @@ def linspace(
 UFUNCS[np.divmod] = lambda x, y: (floor_divide(x, y), remainder(x, y))
 UFUNCS[np.modf] = lambda x: (x - trunc(x), trunc(x))
 UFUNCS[np.conjugate] = real
-UFUNCS[np.float_power] = lambda x, y: astype(power_op(x, y), dtype=np.dtype(np.float64))
+UFUNCS[np.float_power] = lambda x, y: power_op(astype(x, dtype=FLOAT64), astype(y, dtype=FLOAT64))
 
 
 def _outer(rule: Any) -> Any:

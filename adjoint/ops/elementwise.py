@@ -307,8 +307,9 @@ arctan = elementwise("arctan", lambda m, x: m.arctan(x), lambda m, x, z: 1 / (1 
 arctan2 = elementwise(
     "arctan2",
     lambda m, y, x: m.arctan2(y, x),
-    lambda m, y, x, z: x / (x * x + y * y),
-    lambda m, y, x, z: -y / (x * x + y * y),
+    # through the radius, which neither overflows nor vanishes where x² + y² does
+    lambda m, y, x, z: x / m.hypot(x, y) / m.hypot(x, y),
+    lambda m, y, x, z: -y / m.hypot(x, y) / m.hypot(x, y),
     domain=(NONZERO, NONZERO),
 )
 sinh = elementwise("sinh", lambda m, x: m.sinh(x), lambda m, x, z: m.cosh(x))
@@ -316,7 +317,10 @@ cosh = elementwise("cosh", lambda m, x: m.cosh(x), lambda m, x, z: m.sinh(x))
 tanh = elementwise("tanh", lambda m, x: m.tanh(x), lambda m, x, z: 1 - z * z)
 arcsinh = elementwise("arcsinh", lambda m, x: m.arcsinh(x), lambda m, x, z: 1 / m.hypot(x, 1))
 arccosh = elementwise(
-    "arccosh", lambda m, x: m.arccosh(x), lambda m, x, z: 1 / m.sqrt((x - 1) * (x + 1)), domain=((1.2, 4.0),)
+    "arccosh",
+    lambda m, x: m.arccosh(x),
+    lambda m, x, z: 1 / (m.sqrt(x - 1) * m.sqrt(x + 1)),
+    domain=((1.2, 4.0),),
 )
 arctanh = elementwise(
     "arctanh", lambda m, x: m.arctanh(x), lambda m, x, z: 1 / ((1 - x) * (1 + x)), domain=(UNIT,)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DomainError
+from ..errors import DomainError, refusal
 from .broadcast import fit, reshape_to
 from .elementwise import reciprocal, where
 from .linalg import diagnose_square, diagonal_part, embed_diagonal, solve_triangular, symmetric_part, triangle
@@ -196,7 +196,9 @@ class Qr(Primitive):
 
     def value(self, a: Any) -> Any:
         if shape_of(a)[-2] < shape_of(a)[-1]:
-            raise DomainError(f"the derivative of qr needs at least as many rows as columns: {shape_of(a)}")
+            raise refusal(
+                DomainError, f"the derivative of qr needs at least as many rows as columns: {shape_of(a)}"
+            )
         return tuple(np.linalg.qr(a))
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:

@@ -24,7 +24,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..errors import RuleError, ShapeError
+from ..errors import RuleError, ShapeError, refusal
 
 FLOAT64 = np.dtype(np.float64)
 NO_PARAMS: dict[str, Any] = {}  # shared by every node without parameters
@@ -284,10 +284,10 @@ def normalize_axis(axis: Any, ndim: int) -> tuple[int, ...]:
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     for a in axes:
         if not -ndim <= a < ndim:
-            raise ShapeError(f"axis {a} is out of range for an array of {ndim} dimensions")
+            raise refusal(ShapeError, f"axis {a} is out of range for an array of {ndim} dimensions")
     result = tuple(sorted(int(a) % ndim for a in axes))
     if len(set(result)) != len(result):
-        raise ShapeError(f"axis {axis} names a dimension twice")
+        raise refusal(ShapeError, f"axis {axis} names a dimension twice")
     return result
 
 

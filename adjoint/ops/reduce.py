@@ -40,28 +40,21 @@ class Mean(Linear):
 mean = register(Mean())
 
 
-class Extremum(Primitive):
-    """z = max x or min x over `axis`. Ties share λ in equal parts; the tangent is the mean over the ties."""
-
-    kink = "ties: equal parts to each"
-
-    def __init__(self, name: str, function: Any) -> None:
-        self.name, self.function = name, function
+class Weighted(Primitive):
+    """A reduction whose differential is a weighted sum, dz = Σ w dx: it gives its value and its weights."""
 
     def samples(self, rng: np.random.Generator) -> Samples:
         return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
 
-    def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
-        return self.function(x, axis=axis, keepdims=keepdims)
-
-    def _weights(self, x: Any, z: Any, axis: Axis, keepdims: bool) -> Any:
-        attained = indicator_of(x == expand(z, shape_of(x), axis, keepdims), x)
-        return attained / sum_(attained, axis=axis, keepdims=True)
+    def weights(self, x: Any, z: Any, axis: Axis) -> Any:
+        """∂z/∂x in x's shape; z comes with its reduced axes kept."""
+        raise NotImplementedError
 
     def tangent(
         self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False
     ) -> Any:
-        return sum_(self._weights(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
+        weights = self.weights(args[0], expand(z, shape_of(args[0]), axis, keepdims), axis)
+        return sum_(weights * dots[0], axis=axis, keepdims=keepdims)
 
     def adjoint(
         self,
@@ -73,7 +66,24 @@ class Extremum(Primitive):
         keepdims: bool = False,
     ) -> Sequence[Any]:
         x = args[0]
-        return (self._weights(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
+        z, lam = (expand(a, shape_of(x), axis, keepdims) for a in (z, lam))
+        return (self.weights(x, z, axis) * lam,)
+
+
+class Extremum(Weighted):
+    """z = max x or min x over `axis`. Ties share λ in equal parts; the tangent is the mean over the ties."""
+
+    kink = "ties: equal parts to each"
+
+    def __init__(self, name: str, function: Any) -> None:
+        self.name, self.function = name, function
+
+    def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+        return self.function(x, axis=axis, keepdims=keepdims)
+
+    def weights(self, x: Any, z: Any, axis: Axis) -> Any:
+        attained = indicator_of(x == z, x)
+        return attained / sum_(attained, axis=axis, keepdims=True)
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         return (
@@ -89,13 +99,10 @@ max_ = register(Extremum("max", np.max))
 min_ = register(Extremum("min", np.min))
 
 
-class LogSumExp(Primitive):
+class LogSumExp(Weighted):
     """z = log Σ eˣ over `axis`, shifted by the maximum so that nothing overflows; −inf over nothing."""
 
     name = "logsumexp"
-
-    def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         x = np.asarray(x)
@@ -105,26 +112,8 @@ class LogSumExp(Primitive):
             z = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
         return z if keepdims else np.squeeze(z, axis=axis)[()]
 
-    def _softmax(self, x: Any, z: Any, axis: Axis, keepdims: bool) -> Any:
-        z = expand(z, shape_of(x), axis, keepdims)
+    def weights(self, x: Any, z: Any, axis: Axis) -> Any:
         return exp(x - where(z == -np.inf, 0, z))  # all x = −inf: weights 0, not NaN
-
-    def tangent(
-        self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False
-    ) -> Any:
-        return sum_(self._softmax(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
-
-    def adjoint(
-        self,
-        args: Sequence[Any],
-        z: Any,
-        lam: Any,
-        wanted: Sequence[bool],
-        axis: Axis,
-        keepdims: bool = False,
-    ) -> Sequence[Any]:
-        x = args[0]
-        return (self._softmax(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
 
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         return rf"\log \sum e^{{{symbols[0]}}}"
@@ -133,14 +122,11 @@ class LogSumExp(Primitive):
 logsumexp = register(LogSumExp())
 
 
-class Norm(Primitive):
+class Norm(Weighted):
     """z = √Σ x² over `axis`. At x = 0 the derivative is taken as 0 (the least subgradient)."""
 
     name = "norm"
     kink = "x = 0: derivative 0"
-
-    def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         x = np.asarray(x)
@@ -150,26 +136,8 @@ class Norm(Primitive):
         z = scale * np.sqrt(np.sum(np.square(x / scale), axis=axis, keepdims=True))
         return z if keepdims else np.squeeze(z, axis=axis)[()]
 
-    def _direction(self, x: Any, z: Any, axis: Axis, keepdims: bool) -> Any:
-        z = expand(z, shape_of(x), axis, keepdims)
+    def weights(self, x: Any, z: Any, axis: Axis) -> Any:
         return x * where(z == 0, 0, reciprocal(where(z == 0, 1, z)))  # 0 at the kink, to every order
-
-    def tangent(
-        self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: Axis, keepdims: bool = False
-    ) -> Any:
-        return sum_(self._direction(args[0], z, axis, keepdims) * dots[0], axis=axis, keepdims=keepdims)
-
-    def adjoint(
-        self,
-        args: Sequence[Any],
-        z: Any,
-        lam: Any,
-        wanted: Sequence[bool],
-        axis: Axis,
-        keepdims: bool = False,
-    ) -> Sequence[Any]:
-        x = args[0]
-        return (self._direction(x, z, axis, keepdims) * expand(lam, shape_of(x), axis, keepdims),)
 
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         return rf"\left\| {symbols[0]} \right\|"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from ..errors import AdjointError
 from ..tape import Tape, open_tapes
 
 
@@ -32,11 +33,12 @@ def adjoint_sweep(tape: Tape, seeds: Mapping[int, Any], *, keep: bool = True) ->
     lam: list[Any] = [None] * (last + 1)
     for i, seed in seeds.items():
         lam[i] = seed
-    with attributed(tape) as attribute:
+    with attributed(tape) as attribute, located(tape) as at:
         for i in range(last, -1, -1):
             lam_i, op = lam[i], operations[i]
             if lam_i is None or op is None:
                 continue
+            at[0] = i
             if attribute is not None:
                 attribute(i)
             # the common case of `tape.operands`, inline
@@ -45,6 +47,21 @@ def adjoint_sweep(tape: Tape, seeds: Mapping[int, Any], *, keep: bool = True) ->
             if not keep:
                 lam[i] = None
     return lam
+
+
+@contextmanager
+def located(tape: Tape) -> Iterator[list[int]]:
+    """An error of a rule names the node that the list holds at that moment."""
+    at = [0]
+    try:
+        yield at
+    except AdjointError:
+        raise
+    except (ValueError, TypeError, IndexError) as error:
+        op = tape.operations[at[0]]
+        if op is None or op.foreign:
+            raise
+        raise tape.failure_at(at[0], error) from error
 
 
 @contextmanager

@@ -1,11 +1,12 @@
-"""Proof that tape and multipliers satisfy the KKT conditions, by a route the sweep did not take.
+"""A check that tape and multipliers satisfy the KKT conditions, by a route the sweep did not take.
 
 Primal feasibility ‖f_i − z_i‖ comes from evaluating every constraint again. Stationarity
 
     ⟨∂L/∂z_j, v⟩ = ⟨∂ℓ/∂z_j, v⟩ − ⟨λ_j, v⟩ + Σ_{i uses j} ⟨λ_i, (∂f_i/∂z_j) v⟩
 
 comes from the *tangent* rules in a random direction v per node: an adjoint rule that contradicts its tangent
-twin, or a sweep that loses a contribution, shows at the node where it happens.
+twin, or a sweep that loses a contribution, shows at the node where it happens. What both twins share, the
+partial derivative of a row, it cannot see: `check.multipliers` can, which injects residuals and solves again.
 """
 
 from __future__ import annotations

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .. import tree as trees
-from ..errors import DTypeError, ShapeError, TreeError
+from ..errors import DTypeError, LeakError, ShapeError, TreeError, refusal
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
 from ..tape import Tape, Variable
 from .adjoint import adjoint_sweep
@@ -43,27 +42,39 @@ class Lagrangian:
 
     def __init__(self, tape: Tape, loss: Variable) -> None:
         if not isinstance(loss, Recorded) or loss.tape is not tape:
-            raise TreeError("the loss is not recorded on this tape; compute it inside its `with` block")
+            raise refusal(
+                TreeError, "the loss is not recorded on this tape; compute it inside its `with` block"
+            )
         if loss.size != 1:
-            raise ShapeError(
-                f"the loss must be a scalar, got shape {loss.shape}\n  Reduce it with np.sum or np.mean."
+            raise refusal(
+                ShapeError,
+                f"the loss must be a scalar, got shape {loss.shape}\n  Reduce it with np.sum or np.mean.",
             )
         if loss.dtype.kind != "f":
-            raise DTypeError(
-                f"the loss must be a float, got {loss.dtype}\n  Integers and booleans have no derivative."
+            raise refusal(
+                DTypeError,
+                f"the loss must be a float, got {loss.dtype}\n  Integers and booleans have no derivative.",
             )
         self.tape, self.loss = tape, loss
+        self._sweep: tuple[int, tuple[list[Any], Multipliers]] | None = None
 
-    @cached_property
+    @property
     def lam(self) -> list[Any]:
         """λ of every node; None is a structural zero."""
-        one = np.ones(self.loss.shape, self.loss.dtype)[()]
-        return adjoint_sweep(self.tape, {self.loss.index: one})
+        return self._swept()[0]
 
-    @cached_property
+    @property
     def multipliers(self) -> Multipliers:
         """All multipliers, with names, scopes and lines."""
-        return Multipliers.from_sweep(self.tape, self.lam)
+        return self._swept()[1]
+
+    def _swept(self) -> tuple[list[Any], Multipliers]:
+        """The sweep, once for as many nodes as the tape has: an open tape may have grown since."""
+        if self._sweep is None or self._sweep[0] != len(self.tape):
+            one = np.ones(self.loss.shape, self.loss.dtype)[()]
+            lam = adjoint_sweep(self.tape, {self.loss.index: one})
+            self._sweep = (len(self.tape), (lam, Multipliers.from_sweep(self.tape, lam)))
+        return self._sweep[1]
 
     def multiplier(self, z: Any) -> Any:
         """λ of a node, in its shape and dtype.
@@ -75,7 +86,9 @@ class Lagrangian:
 
     def _ours(self, key: Any) -> Any:
         if isinstance(key, Recorded) and key.tape is not self.tape:
-            raise TreeError("this Variable is recorded on another tape; its Lagrangian is another one")
+            raise refusal(
+                TreeError, "this Variable is recorded on another tape; its Lagrangian is another one"
+            )
         return key
 
     def gradient(self, w: Any) -> Any:
@@ -89,17 +102,31 @@ class Lagrangian:
     def _gradient_of(self, w: Any) -> Any:
         for entry in self.multipliers.entries(self._ours(w)):
             if entry.operation not in ("input", "parameter"):
-                raise TreeError(f"{entry.label} is not an input; multiplier() gives λ of any constraint")
+                raise refusal(
+                    TreeError, f"{entry.label} is not an input; multiplier() gives λ of any constraint"
+                )
         lam = self.multipliers[w]
         return trees.tree_map(lambda x: x.copy() if isinstance(x, np.ndarray) else x, lam)
 
     def residuals(self, rng: np.random.Generator | None = None) -> Certificate:
-        """The KKT certificate: primal feasibility, stationarity by an independent route, and ‖∂L/∂W‖.
+        """The KKT certificate: constraints evaluated again, stationarity by the tangent rules, ‖∂L/∂W‖.
+
+        It shows that sweep and tape agree with the rules. A partial derivative that is wrong in a row is
+        wrong for tangent and adjoint alike: that shows in `check.multipliers`, which injects residuals.
 
         Args:
             rng: source of the random directions of the stationarity test; a fixed one by default.
+
+        Raises:
+            LeakError: the tape is nested in an open one (inside another transform).
         """
+        self._check_plain("residuals")
         return certify(self.tape, self.loss.index, self.lam, rng or np.random.default_rng(0))
+
+    def _check_plain(self, method: str) -> None:
+        if any(isinstance(z, Recorded) for z in self.tape.values):
+            what = f"{method}() needs plain values, but this tape is recorded inside another transform"
+            raise refusal(LeakError, what, "Build the Lagrangian outside of grad, jvp and the like.")
 
     def perturb(self, residuals: Mapping[Any, Any]) -> Perturbation:
         """Dual-weighted residuals: what happens to the loss when constraints are relaxed to z_i = f_i + r_i.
@@ -112,20 +139,28 @@ class Lagrangian:
             Predicted change, first order Σ λᵀr and trapezoidal Σ ½(λ⁰ + λ¹)ᵀr, beside the measured one, with
             the share of every constraint.
         """
+        self._check_plain("perturb")
         changes: dict[int, Any] = {}
         for key, r in residuals.items():
             entries = self.multipliers.entries(self._ours(key))
             if len(entries) > 1:
-                raise TreeError(
-                    f"{key!r} names {len(entries)} constraints; give a residual for each: {key}#2, …"
+                raise refusal(
+                    TreeError,
+                    f"{key!r} names {len(entries)} constraints",
+                    f"Give each its residual: {key}#1, {key}#2, …",
                 )
             i = entries[0].node
             if i in changes:
-                raise TreeError(f"{entries[0].label} is given two residuals, by different keys; add them up")
+                raise refusal(
+                    TreeError, f"{entries[0].label} is given two residuals, by different keys; add them up"
+                )
+            if dtype_of(self.tape.values[i]).kind != "f":
+                raise refusal(DTypeError, f"{entries[0].label} is no float: its constraint cannot be relaxed")
             if np.shape(r) != shape_of(self.tape.values[i]):
-                raise ShapeError(
+                raise refusal(
+                    ShapeError,
                     f"the residual of {key!r} must have shape {shape_of(self.tape.values[i])}, "
-                    f"got {np.shape(r)}"
+                    f"got {np.shape(r)}",
                 )
             changes[i] = np.asarray(r, dtype_of(self.tape.values[i]))
         return perturb(self.tape, self.loss.index, self.lam, changes)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..errors import UnknownNameError
+from ..errors import TreeError, UnknownNameError
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
 from ..tape import Tape
 from ..text import number, table
@@ -59,9 +59,14 @@ class Multipliers:
     is one outside. `m[3]` is that of node 3, `m[z]` that of a Variable.
     """
 
-    def __init__(self, entries: list[Multiplier]) -> None:
+    def __init__(self, entries: list[Multiplier], serial: int = 0) -> None:
         self._entries = entries
+        self._serial = serial  # of the tape, so that another tape's Variable is not taken for a node number
         self._by_node = {e.node: e for e in entries}
+        self._by_name: dict[str, list[Multiplier]] = {}
+        for e in entries:
+            for name in {e.name, e.name.partition("#")[0]} - {""}:
+                self._by_name.setdefault(name, []).append(e)
 
     @classmethod
     def from_sweep(cls, tape: Tape, lam: list[Any]) -> Multipliers:
@@ -77,7 +82,7 @@ class Multipliers:
             entries.append(
                 Multiplier(i, tape.label(i), name, kind, tape.scope(i), place, shown, value is not None)
             )
-        return cls(entries)
+        return cls(entries, tape.serial)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -92,11 +97,17 @@ class Multipliers:
             UnknownNameError: there is none; the message lists the names.
         """
         if isinstance(key, Recorded):
+            if key.tape.serial != self._serial:
+                raise TreeError("this Variable is recorded on another tape; its multipliers are others")
             key = key.index
         if isinstance(key, (int, np.integer)):
             found = [self._by_node[int(key)]] if int(key) in self._by_node else []
         else:
-            found = self._called(str(key)) or [e for e in self._entries if _without_scope(e.name) == key]
+            first = key.removesuffix("#1")  # the first of a repeated name bears no number itself
+            found = self._by_name.get(first, []) or [
+                e for e in self._entries if _without_scope(e.name) == key
+            ]
+            found = found[:1] if first != key else found
         if not found:
             names = f"names: {', '.join(self.names)}" if self.names else "h = ad.name(h, 'h') names a value"
             raise UnknownNameError(
@@ -104,12 +115,6 @@ class Multipliers:
                 "  A value that does not depend on what is differentiated is no constraint and has none."
             )
         return found
-
-    def _called(self, name: str) -> list[Multiplier]:
-        """Those of exactly this name, and its repetitions `name#2`, `name#3` unless it is numbered itself."""
-        return [
-            e for e in self._entries if e.name == name or (e.name.partition("#")[0] == name and e.name != "")
-        ]
 
     def __getitem__(self, key: Any) -> Any:
         found = self.entries(key)
@@ -133,11 +138,19 @@ class Multipliers:
 
     def scope(self, path: str) -> Multipliers:
         """Those recorded in a scope and the scopes below it."""
-        return Multipliers([e for e in self._entries if e.scope == path or e.scope.startswith(f"{path}/")])
+        return self._chosen(e for e in self._entries if f"{e.scope}/".startswith(f"{path}/"))
 
     def named(self) -> Multipliers:
         """Those with a name."""
-        return Multipliers([e for e in self._entries if e.name])
+        return self._chosen(e for e in self._entries if e.name)
+
+    def _chosen(self, entries: Iterable[Multiplier]) -> Multipliers:
+        return Multipliers(list(entries), self._serial)
+
+    def keep(self, nodes: Iterable[int]) -> Multipliers:
+        """Those of the given nodes."""
+        chosen = set(nodes)
+        return self._chosen(e for e in self._entries if e.node in chosen)
 
     def norms(self) -> dict[str, float]:
         """‖λ‖ by label, in the order of the program."""

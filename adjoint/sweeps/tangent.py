@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..tape import Tape
-from .adjoint import attributed
+from .adjoint import attributed, located
 
 
 def tangent_sweep(tape: Tape, dots: Mapping[int, Any]) -> list[Any]:
@@ -21,12 +21,13 @@ def tangent_sweep(tape: Tape, dots: Mapping[int, Any]) -> list[Any]:
         ż, one entry per node; None is a structural zero.
     """
     z_dot: list[Any] = [None] * len(tape)
-    with attributed(tape) as attribute:
+    with attributed(tape) as attribute, located(tape) as at:
         for i, op in enumerate(tape.operations):
             dot = dots.get(i)
             if op is not None:
                 incoming = [z_dot[p] if p >= 0 else None for p in tape.parents[i]]
                 if any(d is not None for d in incoming):
+                    at[0] = i
                     if attribute is not None:
                         attribute(i)
                     pushed = op.tangent(tape.operands(i), tape.values[i], incoming, **tape.params[i])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AdjointError, DTypeError, describe, format_error, refusal
+from ..errors import AdjointError, DTypeError, describe, refusal
 from ..ops.primitive import Recorded, innermost
 
 
@@ -86,7 +86,7 @@ def base_array(array: np.ndarray) -> np.ndarray:
         return np.asarray(array)
     what = f"cannot record a {type(array).__name__}: its operations are not those of ndarray"
     remedy = "Convert it with np.asarray; of a masked array take .filled(0.0), and multiply by ~mask."
-    raise DTypeError(format_error(what, remedy=remedy))
+    raise refusal(DTypeError, what, remedy)
 
 
 def entry_value(leaf: Any, name: str = "") -> Any:
@@ -105,8 +105,8 @@ def entry_value(leaf: Any, name: str = "") -> Any:
     try:
         array = np.array(innermost(leaf))
     except (ValueError, AdjointError) as error:
-        raise DTypeError(
-            f"an input must be a float, a float array, or a container of these: {error}"
+        raise refusal(
+            DTypeError, f"an input must be a float, a float array, or a container of these: {error}"
         ) from None
     kind = array.dtype.kind
     if kind != "f":
@@ -114,7 +114,7 @@ def entry_value(leaf: Any, name: str = "") -> Any:
         what = (
             f"cannot differentiate with respect to {describe(leaf)} input{label}: its dtype is {array.dtype}"
         )
-        raise DTypeError(format_error(what, remedy=_dtype_remedy(kind, leaf)))
+        raise refusal(DTypeError, what, _dtype_remedy(kind, leaf))
     array.flags.writeable = False
     return array if isinstance(leaf, np.ndarray) else array[()]
 

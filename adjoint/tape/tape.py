@@ -44,6 +44,7 @@ Attribution = tuple[CodeType | None, int]
 
 
 _levels = itertools.count(1)
+_serials = itertools.count(1)
 _open_tapes: ContextVar[tuple[Tape, ...]] = ContextVar("open tapes of this context, oldest first", default=())
 _scope: ContextVar[str] = ContextVar("path of the current scope", default="")
 
@@ -62,7 +63,7 @@ class Tape:
 
     __slots__ = (
         "__weakref__", "_named", "attribution", "codes", "constants", "level", "names", "offsets",
-        "operations", "owner", "params", "parents", "roles", "scopes", "snapshot", "values",
+        "operations", "owner", "params", "parents", "roles", "scopes", "serial", "snapshot", "values",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -74,11 +75,12 @@ class Tape:
         self.codes: list[CodeType | None] = []  # with `offsets`: the user's instruction behind each node
         self.offsets: list[int] = []
         self.names: dict[int, str] = {}
-        self._named: dict[str, list[int]] = {}
+        self._named: dict[str, int] = {}  # how often a name was given
         self.roles: dict[int, str] = {}  # of inputs: "input" or "parameter"
         self.scopes: list[tuple[int, str]] = [(0, "")]  # (first node, path), wherever the scope changes
         self.attribution: Attribution | None = None  # set while a sweep over a younger tape records here
         self.level = 0
+        self.serial = next(_serials)
         self.owner: int | None = None  # the thread that records; None when closed
         self.snapshot = Snapshots()
 
@@ -232,23 +234,14 @@ class Tape:
         op = self.operations[i]
         return self.names.get(i) or f"{op.name if op is not None else self.roles[i]}#{i}"
 
-    def find(self, name: str) -> list[int]:
-        """The nodes of that name, in order: all of a repeated name, or the one called `name#2`, or none."""
-        if name in self._named:
-            return self._named[name]
-        base, _, number = name.rpartition("#")
-        nodes = self._named.get(base, [])
-        return [nodes[int(number) - 1]] if number.isdigit() and 0 < int(number) <= len(nodes) else []
-
     def set_name(self, i: int, name: str) -> str:
         """Name node i; a name that is taken becomes `name#2`, `name#3` and so on."""
         if not name or "#" in name:
             raise ValueError(_bad_name(name))
         if i in self.names:
             raise ValueError(f"this node is named {self.names[i]!r} already")
-        nodes = self._named.setdefault(name, [])
-        nodes.append(i)
-        self.names[i] = name if len(nodes) == 1 else f"{name}#{len(nodes)}"
+        count = self._named[name] = self._named.get(name, 0) + 1
+        self.names[i] = name if count == 1 else f"{name}#{count}"
         return self.names[i]
 
     def mark_scope(self, path: str) -> None:
@@ -321,6 +314,29 @@ class Tape:
         error: Exception,
     ) -> AdjointError:
         """The error for a primitive whose value could not be computed; the tape stays as it was."""
+        code, offset = self.attribution or user_instruction()
+        return self._explain(op, parents, inner, params, error, Origin(code, offset), _scope.get())
+
+    def failure_at(self, i: int, error: Exception) -> AdjointError:
+        """The error for node i whose rule failed in a sweep: its value existed, its derivative does not."""
+        op = self.operations[i]
+        assert op is not None
+        operands, origin, scope = self.operands(i), self.origin(i), self.scope(i)
+        return self._explain(
+            op, self.parents[i], operands, self.params[i], error, origin, scope, "derivative of "
+        )
+
+    def _explain(
+        self,
+        op: Primitive,
+        parents: Sequence[int],
+        operands: Sequence[Any],
+        params: dict[str, Any],
+        error: Exception,
+        origin: Origin,
+        scope: str,
+        prefix: str = "",
+    ) -> AdjointError:
         kind: type[AdjointError] = ShapeError
         if isinstance(error, np.linalg.LinAlgError):
             kind = DomainError
@@ -328,16 +344,14 @@ class Tape:
             kind = IndexingError
         elif isinstance(error, TypeError):
             kind = DTypeError
-        plain = [innermost(a) for a in inner]
+        plain = [innermost(a) for a in operands]
         what, remedy = op.diagnose(plain, params, error)
-        operands = [
+        described = [
             self.describe(p, f"x{k}") if p >= 0 else describe(a, f"x{k}", "constant")
             for k, (p, a) in enumerate(zip(parents, plain, strict=True))
         ]
-        code, offset = self.attribution or user_instruction()
-        scope = _scope.get()
         return kind(
-            format_error(what, origin=Origin(code, offset), scope=scope, operands=operands, remedy=remedy)
+            format_error(prefix + what, origin=origin, scope=scope, operands=described, remedy=remedy)
         )
 
 
@@ -380,9 +394,11 @@ def name(x: Any, label: str) -> Any:
     if isinstance(x, Recorded):
         path = _scope.get()
         full = f"{path}/{label}" if path else label
-        if x.tape.names.get(x.index) == full:
-            return x  # a leaf of a dict has its key as its name already
-        if x.index in x.tape.names:
+        if x.index in x.tape.names and x.tape.names[x.index] != full:
             x = PRIMITIVES["positive"](x)  # a second name needs a node of its own
-        x.tape.set_name(x.index, full)
+        level = x
+        while isinstance(level, Recorded):  # inside a nested transform the older tapes want the name too
+            if level.index not in level.tape.names:  # (a leaf of a dict has its key as its name already)
+                level.tape.set_name(level.index, full)
+            level = level.tape.values[level.index]
     return x

@@ -181,8 +181,9 @@ class Variable(Operators):
             raise self._missing(
                 named if rule is None else f"{named} with {', '.join(f'{o}=' for o in options)}"
             )
-        z = rule(*inputs, **options)
-        return z if dtype is None else astype(z, dtype=np.dtype(dtype))
+        if dtype is not None:  # NumPy computes in that dtype, rather than casting the result
+            inputs = tuple(astype(x, dtype=np.dtype(dtype)) for x in inputs)
+        return rule(*inputs, **options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         rule = dispatch.FUNCTIONS.get(function)
@@ -386,7 +387,8 @@ class At:
 
     def add(self, v: Any) -> Variable:
         """A copy with v added at index; an index that occurs twice counts twice (as np.add.at)."""
-        v = v + np.zeros(np.shape(self._read()), self._x.dtype)  # spread v over what is written
+        spread = np.zeros(np.shape(self._read()), self._x.dtype)
+        v = astype(v + spread, dtype=self._x.dtype)
         return self._x + ix.scatter_add(v, *self._arrays, **self._where(), shape=self._x.shape)
 
     def subtract(self, v: Any) -> Variable:

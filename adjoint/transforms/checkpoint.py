@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from .. import tree as trees
-from ..errors import LeakError
+from ..errors import LeakError, refusal
 from ..ops.primitive import Primitive, Recorded
 from .derivatives import pull_some, push_some
 from .recording import zeros_like
@@ -17,7 +17,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     """f, with its inner values dropped after the forward sweep and computed again in the adjoint sweep.
 
     Memory falls to f's arguments and results; time grows by one more run of f. Arguments and results may be
-    nested containers; everything that f differentiates must be passed as an argument.
+    nested containers; everything that f differentiates must be passed as an argument, and f must be
+    deterministic: random numbers would be others the second time. Names given inside f are not kept.
 
     Raises:
         LeakError: f uses a recorded value that is not among its arguments.
@@ -54,10 +55,11 @@ class Checkpoint(Primitive):
         results = self.call(leaves)
         for x in results:
             if isinstance(x, Recorded):
-                raise LeakError(
+                raise refusal(
+                    LeakError,
                     f"{self.name} uses a recorded value ({x.tape.label(x.index)}) "
                     "that is not among its arguments\n"
-                    "  Pass it as an argument; a value taken from the surroundings cannot be computed again."
+                    "  Pass it as an argument; a value taken from the surroundings cannot be computed again.",
                 )
         return tuple(results) if len(results) != 1 else results[0]
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import TreeError
+from ..errors import TreeError, refusal
 from ..ops.primitive import dtype_of, shape_of
 from .recording import Argnum, Recording, own
 
@@ -82,8 +82,9 @@ def grad_and_aux(f: Function, argnum: Argnum = 0) -> Function:
         def loss(*inner: Any, **options: Any) -> Any:
             result = f(*inner, **options)
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise TreeError(
-                    f"grad_and_aux needs a function that returns (loss, aux), not {type(result).__name__}"
+                raise refusal(
+                    TreeError,
+                    f"grad_and_aux needs a function that returns (loss, aux), not {type(result).__name__}",
                 )
             aux.append(result[1])
             return result[0]

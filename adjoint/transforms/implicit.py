@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import ConvergenceError, LeakError, ShapeError
+from ..errors import ConvergenceError, LeakError, ShapeError, refusal
 from ..ops.broadcast import reshape
 from ..ops.linalg import solve
-from ..ops.primitive import Primitive, Recorded, shape_of
+from ..ops.primitive import Primitive, Recorded, innermost, shape_of
 from ..ops.shape import swap_last
 from .derivatives import jacobian, jvp, make_vjp, pull_some, push_some
 from .recording import zeros_like
@@ -94,7 +94,10 @@ class Implicit(Primitive):
     kind: str  # the public function it stands for
 
     def __init__(self, function: Function, structure: trees.Structure, z0: Any) -> None:
-        self.function, self.structure, self.z0 = function, structure, z0
+        # a plain start: a Variable kept here would keep its tape alive, and has no influence anyway
+        z0 = np.asarray(innermost(z0))
+        self.function, self.structure = function, structure
+        self.start = z0.astype(z0.dtype if z0.dtype.kind == "f" else np.float64)[()]
         self.name = f"{self.kind}({getattr(function, '__name__', 'function')})"
 
     def call(self, z: Any, leaves: Sequence[Any]) -> Any:
@@ -105,22 +108,17 @@ class Implicit(Primitive):
         """The same with plain values; a recorded result is refused: it comes from the surroundings."""
         result = self.call(z, leaves)
         if isinstance(result, Recorded) and not isinstance(z, Recorded):
-            raise LeakError(
+            raise refusal(
+                LeakError,
                 f"{self.name} uses a recorded value ({result.tape.label(result.index)}) "
                 "that is not among its arguments\n"
-                "  Pass it after z0; derivatives through values taken from the surroundings would be lost."
+                "  Pass it after z0; derivatives through values taken from the surroundings would be lost.",
             )
         if shape_of(result) != shape_of(z):
-            raise ShapeError(f"{self.name} must return the shape of z: {shape_of(z)}, got {shape_of(result)}")
+            raise refusal(
+                ShapeError, f"{self.name} must return the shape of z: {shape_of(z)}, got {shape_of(result)}"
+            )
         return result
-
-    def start(self) -> Any:
-        """z0 as a float array or scalar of plain numbers."""
-        z0 = self.z0
-        while isinstance(z0, Recorded):
-            z0 = z0.tape.values[z0.index]
-        z0 = np.asarray(z0)
-        return z0.astype(z0.dtype if z0.dtype.kind == "f" else np.float64)[()]
 
     def push_args(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         """(∂function/∂W) Ẇ."""
@@ -141,8 +139,8 @@ class Root(Implicit):
         self.solver = solver
 
     def value(self, *leaves: Any) -> Any:
-        z = self.solver(lambda z: self.plain_call(z, leaves), self.start())
-        return np.asarray(z, np.asarray(self.start()).dtype)[()]
+        z = self.solver(lambda z: self.plain_call(z, leaves), self.start)
+        return np.asarray(z, np.asarray(self.start).dtype)[()]
 
     def _solve(self, args: Sequence[Any], z: Any, right: Any, transposed: bool) -> Any:
         n = int(np.prod(shape_of(z), dtype=int))
@@ -172,7 +170,7 @@ class FixedPoint(Implicit):
         self.tolerance, self.max_steps = tolerance, max_steps
 
     def value(self, *leaves: Any) -> Any:
-        z, change = self.start(), np.inf
+        z, change = self.start, np.inf
         for step in range(1, self.max_steps + 1):
             following = self.plain_call(z, leaves)
             change, z = np.max(np.abs(following - z), initial=0.0), following

@@ -48,7 +48,7 @@ def with_multipliers(f: Callable[..., Any], *names: str, argnum: Argnum = 0) -> 
         kept = {e.node for name in names for e in found.entries(name)} if names else {e.node for e in found}
         kept.update(x.index for x in run.inputs)
         gradient = own([found[x.index] for x in run.inputs])
-        chosen = Multipliers([e for e in found if e.node in kept])
+        chosen = found.keep(kept)
         return own([run.plain(x)])[0], trees.unflatten(run.structure, gradient), chosen
 
     return derivative

@@ -8,7 +8,16 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import DTypeError, ShapeError, TreeError, describe, format_error
+from ..errors import (
+    DTypeError,
+    Origin,
+    ShapeError,
+    TreeError,
+    describe,
+    format_error,
+    refusal,
+    user_instruction,
+)
 from ..ops.primitive import Recorded, dtype_of, shape_of
 from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.tangent import tangent_sweep
@@ -83,12 +92,12 @@ class Recording:
         if len(self.results) != 1 or self.output_structure != trees.LEAF:
             what = f"{transform} needs a function that returns one scalar, not {describe(self.output)}"
             remedy = "Return the loss alone; grad_and_aux takes (loss, aux). Is a `return` missing?"
-            raise DTypeError(format_error(what, remedy=remedy))
+            raise refusal(DTypeError, what, remedy)
         x = self.results[0]
         if np.prod(shape_of(x), dtype=int) != 1:
             remedy = "Reduce it (np.sum, np.mean), or use jacobian, elementwise_grad or make_vjp."
             raise ShapeError(
-                self._complaint(x, f"{transform} needs a scalar output, got shape {shape_of(x)}", remedy)
+                self._complaint(x, f"{transform} needs a scalar output, got shape {shape_of(x)}", remedy),
             )
         if dtype_of(x).kind != "f":
             remedy = "Integers, booleans and rounded values have no derivative; return a float."
@@ -107,12 +116,12 @@ class Recording:
         if odd or not self.results:
             found = describe(odd[0] if odd else self.output)
             what = f"{transform} needs a function that returns arrays, not {found}"
-            raise DTypeError(format_error(what, remedy="" if odd else "Is a `return` missing?"))
+            raise refusal(DTypeError, what, "" if odd else "Is a `return` missing?")
         return self.results
 
     def _complaint(self, x: Any, what: str, remedy: str) -> str:
         if not self.is_ours(x):
-            return format_error(what, remedy=remedy)
+            return format_error(what, origin=Origin(*user_instruction()), remedy=remedy)
         origin, scope = self.tape.origin(x.index), self.tape.scope(x.index)
         return format_error(what, origin=origin, scope=scope, remedy=remedy)
 
@@ -135,9 +144,9 @@ def pick(args: Sequence[Any], argnum: Argnum) -> Any:
     chosen = (argnum,) if isinstance(argnum, (int, np.integer)) else tuple(argnum)
     if not all(-len(args) <= k < len(args) for k in chosen):
         what = f"argnum={argnum!r}, but the function was called with {len(args)} positional arguments"
-        raise TreeError(f"{what}\n  Arguments to differentiate must be passed by position.")
+        raise refusal(TreeError, f"{what}\n  Arguments to differentiate must be passed by position.")
     if len({k % len(args) for k in chosen}) < len(chosen):
-        raise TreeError(f"argnum={argnum!r} names an argument twice")
+        raise refusal(TreeError, f"argnum={argnum!r} names an argument twice")
     return args[chosen[0]] if single else tuple(args[k] for k in chosen)
 
 
@@ -163,12 +172,15 @@ def check_leaves(
     """
     leaves, found = trees.flatten(given)
     if found != structure and trees.paths(found) != trees.paths(structure):  # a list may stand for a tuple
-        raise TreeError(f"the {what} must have the structure of the {whose}: {structure}, got {found}")
+        raise refusal(
+            TreeError, f"the {what} must have the structure of the {whose}: {structure}, got {found}"
+        )
     checked = []
     for leaf, reference in zip(leaves, references, strict=True):
         if shape_of(leaf) != shape_of(reference):
-            raise ShapeError(
-                f"the {what} must have the shape of the {whose}: {shape_of(reference)}, got {shape_of(leaf)}"
+            raise refusal(
+                ShapeError,
+                f"the {what} must have the shape of the {whose}: {shape_of(reference)}, got {shape_of(leaf)}",
             )
         kind = dtype_of(reference)
         if not isinstance(leaf, Recorded) and kind.kind == "f":

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import ShapeError, TreeError
+from ..errors import ShapeError, TreeError, refusal
 from ..ops.primitive import shape_of
 from .checkpoint import checkpoint as checkpointed
 
@@ -40,21 +40,22 @@ def scan(
     """
     leaves, structure = trees.flatten(xs)
     if not all(shape_of(x) for x in leaves):
-        raise ShapeError(
-            "scan needs one common length along the first axis, but a leaf of xs is a scalar: it has no axis"
+        raise refusal(
+            ShapeError,
+            "scan needs one common length along the first axis, but a leaf of xs is a scalar: it has no axis",
         )
     lengths = {shape_of(x)[0] for x in leaves} | ({length} if length is not None else set())
     if len(lengths) != 1:
         found = f"lengths {sorted(lengths)}" if lengths else "neither xs nor length"
-        raise ShapeError(f"scan needs one common length along the first axis, got {found}")
+        raise refusal(ShapeError, f"scan needs one common length along the first axis, got {found}")
     step, carry, ys = checkpointed(f) if checkpoint else f, init, []
     for k in range(lengths.pop()):
         result = step(carry, trees.unflatten(structure, [x[k] for x in leaves]))
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TreeError(f"scan: the step must return (carry, y), not {type(result).__name__}")
+            raise refusal(TreeError, f"scan: the step must return (carry, y), not {type(result).__name__}")
         if trees.flatten(result[0])[1] != trees.flatten(init)[1]:
-            raise TreeError(
-                f"scan: the step changed the structure of the carry: {trees.flatten(result[0])[1]}"
+            raise refusal(
+                TreeError, f"scan: the step changed the structure of the carry: {trees.flatten(result[0])[1]}"
             )
         carry = result[0]
         ys.append(result[1])

@@ -197,7 +197,8 @@ def test_order_of_names_does_not_matter_to_nested_names() -> None:
 
     _, g, m = ad.with_multipliers(outer)(3.0)
     close(g, np.float64(12.0))
-    assert m.names == ["product"]  # "square" belongs to the inner tape
+    assert m.names == ["square", "product"]  # a name given inside a nested transform is known to every level
+    assert m["square"] == 0.0  # what follows uses dz/dx, not z
     assert m["product"] == 1.0
     _, g2 = ad.value_and_grad(lambda x: ad.with_multipliers(outer, "product")(x)[1])(3.0)
     close(g2, np.float64(4.0))
