@@ -41,7 +41,8 @@ _STACK = "Join Variables with np.stack or adjoint.numpy.array; SciPy's other fun
 class Variable(Operators):
     """A recorded value. Made by `Tape.input`, by transforms, and by every operation on a Variable.
 
-    It has the attributes and methods of an ndarray; `value` is the plain array, detached from the tape.
+    It has those attributes and methods of an ndarray that have a derivative (NumPy's functions have more);
+    `value` is the plain array, detached from the tape.
     """
 
     __slots__ = ()
@@ -86,6 +87,11 @@ class Variable(Operators):
     def mT(self) -> Variable:
         """The last two axes exchanged."""
         return swap_last(self)
+
+    @property
+    def real(self) -> Variable:
+        """Itself: recorded values are real."""
+        return self
 
     def __len__(self) -> int:
         if not self.shape:
@@ -144,6 +150,12 @@ class Variable(Operators):
     def tolist(self) -> Any:
         """Raises for floats, like float(): use `.value.tolist()`."""
         return self._plain(".tolist()", "Iterate over the Variable itself").tolist()
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return numpy.round(self, digits or 0)
+
+    def __divmod__(self, other: Any) -> Any:
+        return numpy.divmod(self, other)
 
     def __bool__(self) -> bool:
         return bool(innermost(self))
