@@ -29,7 +29,6 @@ from ..errors import RuleError, ShapeError, refusal
 FLOAT64 = np.dtype(np.float64)
 NO_PARAMS: dict[str, Any] = {}  # shared by every node without parameters
 
-
 Args = Sequence[Any]
 Samples = list[tuple[tuple[Any, ...], dict[str, Any]]]  # (operands, parameters) pairs
 
@@ -59,9 +58,7 @@ class Primitive:
 
     name: str
     results = 1  # more than one: value returns a tuple of that many arrays
-    foreign = (
-        False  # the rules come from outside the library: check what they return, let their exceptions pass
-    )
+    foreign = False  # rules from outside the library: their results are checked, their exceptions pass
     kink = ""  # where the derivative does not exist, and the convention taken there
 
     def __call__(self, *args: Any, **params: Any) -> Any:

@@ -42,7 +42,6 @@ from .variable import Variable
 
 Attribution = tuple[CodeType | None, int]
 
-
 _levels = itertools.count(1)
 _serials = itertools.count(1)
 _open_tapes: ContextVar[tuple[Tape, ...]] = ContextVar("open tapes of this context, oldest first", default=())
@@ -79,8 +78,8 @@ class Tape:
         self.roles: dict[int, str] = {}  # of inputs: "input" or "parameter"
         self.scopes: list[tuple[int, str]] = [(0, "")]  # (first node, path), wherever the scope changes
         self.attribution: Attribution | None = None  # set while a sweep over a younger tape records here
-        self.level = 0
-        self.serial = next(_serials)
+        self.level = 0  # rises with every opening: the youngest open tape has the highest
+        self.serial = next(_serials)  # never changes: tells tapes apart without holding one
         self.owner: int | None = None  # the thread that records; None when closed
         self.snapshot = Snapshots()
 
