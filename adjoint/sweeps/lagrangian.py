@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import DTypeError, LeakError, ShapeError, TreeError, refusal
+from ..errors import DTypeError, LeakError, ShapeError, TreeError, describe, refusal
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
 from ..tape import Tape, Variable
 from .adjoint import adjoint_sweep
@@ -140,6 +140,8 @@ class Lagrangian:
             the share of every constraint.
         """
         self._check_plain("perturb")
+        if not isinstance(residuals, Mapping):
+            raise TypeError(f"perturb takes {{name: residual}}, not {describe(residuals)}")
         changes: dict[int, Any] = {}
         for key, r in residuals.items():
             entries = self.multipliers.entries(self._ours(key))

@@ -32,8 +32,10 @@ class Recording:
     def __init__(
         self, f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnum: Argnum
     ) -> None:
+        if not callable(f):
+            raise TypeError(f"a transform needs a function, got {describe(f)}: write ad.grad(f)(x)")
         chosen = pick(args, argnum)
-        leaves, self.structure = trees.flatten(chosen)
+        self.structure = trees.flatten(chosen)[1]
         with Tape() as tape:
             handles = tape.parameter(chosen)
             inputs = trees.flatten(handles)[0]
@@ -41,7 +43,6 @@ class Recording:
         self.tape = tape
         self.inputs: list[Variable] = inputs
         self.results, self.output_structure = trees.flatten(self.output)
-        self._given = leaves
 
     def is_ours(self, x: Any) -> bool:
         """Whether x is recorded on this tape (anything else is a constant to it)."""
@@ -61,13 +62,13 @@ class Recording:
             self.output_structure, [x.copy() if isinstance(x, np.ndarray) else x for x in plain]
         )
 
-    def pull(self, cotangents: Sequence[Any], *, keep: bool = False) -> list[Any]:
+    def pull(self, cotangents: Sequence[Any]) -> list[Any]:
         """λ of every input, for one cotangent per output leaf (None is zero); zeros where nothing arrives."""
         seeds: dict[int, Any] = {}
         for x, lam in zip(self.results, cotangents, strict=True):
             if lam is not None and self.is_ours(x):
                 seeds[x.index] = lam if x.index not in seeds else seeds[x.index] + lam
-        lam = adjoint_sweep(self.tape, seeds, keep=keep)
+        lam = adjoint_sweep(self.tape, seeds, keep=False)
         found = [lam[x.index] if x.index < len(lam) else None for x in self.inputs]
         return own(
             [zeros_like(x) if g is None else g for x, g in zip(self.inputs, found, strict=True)], cotangents
@@ -141,9 +142,14 @@ def pick(args: Sequence[Any], argnum: Argnum) -> Any:
         TreeError: there is no such argument, or it is named twice.
     """
     single = isinstance(argnum, (int, np.integer))
-    chosen = (argnum,) if isinstance(argnum, (int, np.integer)) else tuple(argnum)
+    chosen = (argnum,) if isinstance(argnum, (int, np.integer)) else argnum
+    if not (isinstance(chosen, (tuple, list)) and all(isinstance(k, (int, np.integer)) for k in chosen)):
+        raise TypeError(
+            f"argnum must be a position or a tuple of positions, not {argnum!r}: write ad.grad(f)(x)"
+        )
     if not all(-len(args) <= k < len(args) for k in chosen):
-        what = f"argnum={argnum!r}, but the function was called with {len(args)} positional arguments"
+        count = f"{len(args)} positional argument{'s' if len(args) != 1 else ''}"
+        what = f"argnum={argnum!r}, but the function was called with {count}"
         raise refusal(TreeError, f"{what}\n  Arguments to differentiate must be passed by position.")
     if len({k % len(args) for k in chosen}) < len(chosen):
         raise refusal(TreeError, f"argnum={argnum!r} names an argument twice")

@@ -205,3 +205,14 @@ def test_checks_want_a_tuple_of_arguments() -> None:
             TypeError, match=r"args must be a tuple of the function's arguments, \(x,\) for one"
         ):
             f(np.sum, np.ones(2))
+
+
+def test_misplaced_arguments_are_told_apart() -> None:
+    with pytest.raises(TypeError, match=r"argnum must be a position or a tuple of positions, not 3\.0"):
+        ad.grad(np.sum, 3.0)(np.ones(2))
+    with pytest.raises(
+        TypeError, match=r"a transform needs a function, got float 3\.0: write ad\.grad\(f\)\(x\)"
+    ):
+        ad.jacobian(3.0)(np.ones(2))
+    with pytest.raises(TypeError, match=r"perturb takes \{name: residual\}, not \(2,\) float64"):
+        record(np.sum, np.ones(2)).perturb(np.ones(2))
