@@ -164,4 +164,4 @@ def run(console: Console, seed: int = 0) -> bool:
 def show(console: Console, title: str, text: str) -> None:
     """A report under its title, as it is."""
     console.print(f"[bold]{title}[/]")
-    console.print(escape(text), "\n", highlight=False, soft_wrap=True)
+    console.print(escape(text) + "\n", highlight=False, soft_wrap=True)
