@@ -207,3 +207,22 @@ def test_value_returned_to_the_user_may_change_before_the_pullback() -> None:
     push = ad.make_jvp(np.exp)(x)
     push(np.ones(3))[0][...] = 0.0
     close(push(np.ones(3)), (np.exp(x), np.exp(x)))
+
+
+def test_frozen_arrays_and_their_views_are_recorded_without_a_copy() -> None:
+    owner = np.ones((100, 100))
+    view = owner[1:]
+    with ad.Tape() as tape:
+        assert tape.snapshot(owner) is not owner
+        owner.flags.writeable = False
+        assert tape.snapshot(owner) is owner
+        frozen = owner[1:]
+        assert tape.snapshot(frozen) is frozen
+        assert tape.snapshot(view) is not view  # taken before: still writable
+        view.flags.writeable = False
+        owner.flags.writeable = True
+        assert tape.snapshot(view) is not view  # its owner can be written to
+        nan = np.full(1000, np.nan)
+        assert tape.snapshot(nan) is tape.snapshot(nan)
+        wide = np.ones(1000, np.longdouble)
+        assert tape.snapshot(wide) is tape.snapshot(wide)
