@@ -170,13 +170,14 @@ def format_error(
     return "\n  ".join(lines)
 
 
-def refusal(kind: type[E], what: str, remedy: str = "") -> E:
+def refusal(kind: type[E], what: str, remedy: str = "", operands: Iterable[str] = ()) -> E:
     """An error with the user's line in it, for what is refused before anything is recorded.
 
-    The remedy may also follow the first line of `what`.
+    The remedy may also follow the first line of `what`; `operands` as in `format_error`.
     """
     what, _, following = what.partition("\n  ")
-    return kind(format_error(what, origin=Origin(*user_instruction()), remedy=remedy or following))
+    origin = Origin(*user_instruction())
+    return kind(format_error(what, origin=origin, operands=operands, remedy=remedy or following))
 
 
 def describe(value: object, label: str = "", role: str = "") -> str:

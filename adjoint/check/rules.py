@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingRuleError
-from ..ops.primitive import PRIMITIVES, Primitive, dtype_of, shape_of
+from ..ops.primitive import PRIMITIVES, Primitive, dtype_of, parts, shape_of
 from ..transforms import make_jvp, make_vjp
 from .gradients import Probe, differences, dot_product, second_order, taylor_rates
 from .report import Finding, Report
@@ -89,11 +89,11 @@ def _shapes(f: Any, x: Sequence[Any], what: str) -> Finding:
     """ż has the shape and dtype of z, λ_x those of x."""
     everything = tuple(range(len(x)))
     pulled, value = make_vjp(f, everything)(*x)
-    values = value if isinstance(value, tuple) else (value,)
+    values = parts(value)
     lam = tuple(np.ones(shape_of(z), dtype_of(z))[()] for z in values)
     back = pulled(lam if isinstance(value, tuple) else lam[0])
     _, pushed = make_jvp(f, everything)(*x)(tuple(x))
-    pushed = pushed if isinstance(pushed, tuple) else (pushed,)
+    pushed = parts(pushed)
     wrong = [
         f"{name} is {shape_of(a)} {dtype_of(a)}, should be {shape_of(b)} {dtype_of(b)}"
         for name, got, expected in (("tangent", pushed, values), ("adjoint", back, x))
@@ -113,7 +113,7 @@ def _agreement(f: Any, x: Sequence[Any], single: Sequence[Any], rng: np.random.G
     double = [np.asarray(a, np.float64)[()] for a in single]
     pull64, value = make_vjp(f, everything)(*double)
     pull32, _ = make_vjp(f, everything)(*single)
-    values = value if isinstance(value, tuple) else (value,)
+    values = parts(value)
     lam = [np.asarray(rng.standard_normal(shape_of(z))) for z in values]
     as64 = tuple(np.asarray(a, np.float64)[()] for a in lam)
     as32 = tuple(np.asarray(a, np.float32)[()] for a in lam)

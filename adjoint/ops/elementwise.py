@@ -82,7 +82,7 @@ class Elementwise(Primitive):
             else:
                 try:
                     c = derivative(NUMPY, *args, z) * lam
-                except (ZeroDivisionError, OverflowError, TypeError):
+                except (ZeroDivisionError, OverflowError):
                     c = self._times(derivative, args, z, lam)
             kind = type(c)
             if kind is np.float64:

@@ -263,6 +263,17 @@ def dtype_of(x: Any) -> np.dtype[Any]:
         return FLOAT64 if type(x) is float else np.asarray(x).dtype
 
 
+def parts(x: Any) -> tuple[Any, ...]:
+    """The results of a node: those of a tuple, or the one."""
+    return x if isinstance(x, tuple) else (x,)
+
+
+def zeros_like(x: Any) -> Any:
+    """Plain zeros of x's shape and dtype (float64 for what has no float dtype)."""
+    kind = dtype_of(x)
+    return np.zeros(shape_of(x), kind if kind.kind == "f" else np.float64)[()]
+
+
 def innermost(x: Any) -> Any:
     """The plain value below every level of recording."""
     while isinstance(x, Recorded):

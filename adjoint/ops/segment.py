@@ -44,10 +44,14 @@ def _reduce(ufunc: Any, x: np.ndarray, offsets: np.ndarray, empty: float) -> np.
     return z
 
 
+def _rows(offsets: np.ndarray) -> np.ndarray:
+    """The segment of every row."""
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
 def _spread(z: Any, offsets: Any) -> Any:
     """Every segment's value repeated over its rows."""
-    rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return getitem(z, rows, template=(ARRAY,))
+    return getitem(z, _rows(offsets), template=(ARRAY,))
 
 
 class SegmentSum(Linear):
@@ -68,60 +72,56 @@ class SegmentSum(Linear):
 segment_sum = register(SegmentSum())
 
 
-class SegmentMax(Primitive):
+class WeightedSegments(Primitive):
+    """A reduction whose differential is a weighted sum per segment: it gives its value and its weights."""
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((6, 2)), np.array([0, 2, 3, 6])), {})]
+
+    def weights(self, x: Any, z: Any, offsets: Any) -> Any:
+        """∂z/∂x, one number per element of x."""
+        raise NotImplementedError
+
+    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        x, offsets = args
+        return segment_sum(self.weights(x, z, offsets) * dots[0], offsets)
+
+    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        x, offsets = args
+        return (self.weights(x, z, offsets) * _spread(lam, offsets), None)
+
+
+class SegmentMax(WeightedSegments):
     """z_k = max of segment k; −inf when it is empty. Ties share λ in equal parts."""
 
     name = "segment_max"
     kink = "ties: equal parts to each"
 
-    def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((6, 2)), np.array([0, 2, 3, 6])), {})]
-
     def value(self, x: Any, offsets: Any) -> Any:
         return _reduce(np.maximum, np.asarray(x), check_offsets(x, offsets), -np.inf)
 
-    def _weights(self, x: Any, z: Any, offsets: Any) -> Any:
+    def weights(self, x: Any, z: Any, offsets: Any) -> Any:
         attained = indicator(x == _spread(z, offsets), x)
         return attained / _spread(segment_sum(attained, offsets), offsets)
-
-    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
-        x, offsets = args
-        return segment_sum(self._weights(x, z, offsets) * dots[0], offsets)
-
-    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        x, offsets = args
-        return (self._weights(x, z, offsets) * _spread(lam, offsets), None)
 
 
 segment_max = register(SegmentMax())
 
 
-class SegmentLogSumExp(Primitive):
+class SegmentLogSumExp(WeightedSegments):
     """z_k = log Σ eˣ over segment k; −inf when it is empty."""
 
     name = "segment_logsumexp"
-
-    def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((6, 2)), np.array([0, 2, 3, 6])), {})]
 
     def value(self, x: Any, offsets: Any) -> Any:
         x, offsets = np.asarray(x), check_offsets(x, offsets)
         top = _reduce(np.maximum, x, offsets, -np.inf)
         shift = np.where(np.isfinite(top), top, 0).astype(x.dtype)
-        rows = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         with np.errstate(divide="ignore"):
-            return np.log(_reduce(np.add, np.exp(x - shift[rows]), offsets, 0)) + shift
+            return np.log(_reduce(np.add, np.exp(x - shift[_rows(offsets)]), offsets, 0)) + shift
 
-    def _softmax(self, x: Any, z: Any, offsets: Any) -> Any:
+    def weights(self, x: Any, z: Any, offsets: Any) -> Any:
         return exp(x - _spread(where(z == -np.inf, 0, z), offsets))
-
-    def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
-        x, offsets = args
-        return segment_sum(self._softmax(x, z, offsets) * dots[0], offsets)
-
-    def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        x, offsets = args
-        return (self._softmax(x, z, offsets) * _spread(lam, offsets), None)
 
 
 segment_logsumexp = register(SegmentLogSumExp())

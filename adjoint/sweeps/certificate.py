@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.primitive import dtype_of, innermost, shape_of
+from ..ops.primitive import dtype_of, innermost, parts, shape_of
 from ..tape import Tape
 
 
@@ -57,7 +57,7 @@ class Certificate:
             f"KKT certificate of {self.nodes} constraints (tolerance {self.tolerance:.0e})",
             line("primal ‖f − z‖", self.primal, self.worst_primal),
             line("stationarity ‖∂L/∂z‖", self.stationarity, self.worst_stationarity),
-            f"  {'gradient ‖∂L/∂W‖':<24}{self.gradient_norm:9.2e}  {'(zero only at an optimum)'}",
+            f"  {'gradient ‖∂L/∂W‖':<24}{self.gradient_norm:9.2e}  (zero only at an optimum)",
         ]
         if self.disconnected:
             lines.append(f"  zero gradient: the loss does not depend on {', '.join(self.disconnected)}")
@@ -69,23 +69,18 @@ def certify(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> 
     lam = lam + [None] * (len(tape) - len(lam))
     primal, worst_primal = _primal(tape)
     stationarity, worst_stationarity = _stationarity(tape, loss, lam, rng)
-    roles = [role for role in tape.roles.values()]
-    chosen = "parameter" if "parameter" in roles else "input"
+    chosen = "parameter" if "parameter" in tape.roles.values() else "input"
     squares = [
         float(np.sum(np.square(lam[i]))) for i, r in tape.roles.items() if r == chosen and lam[i] is not None
     ]
     coarsest = min(
-        (dtype_of(p).itemsize for z in tape.values for p in _parts(z) if dtype_of(p).kind == "f"), default=8
+        (dtype_of(p).itemsize for z in tape.values for p in parts(z) if dtype_of(p).kind == "f"), default=8
     )
     return Certificate(
         primal, stationarity, float(np.sqrt(sum(squares))), worst_primal, worst_stationarity,
         tuple(tape.label(i) for i in tape.roles if lam[i] is None), len(tape),
         {2: 3e-2, 4: 1e-4}.get(coarsest, 1e-10),
     )  # fmt: skip
-
-
-def _parts(x: Any) -> tuple[Any, ...]:
-    return x if isinstance(x, tuple) else (x,)
 
 
 def _where(tape: Tape, i: int) -> str:
@@ -99,7 +94,7 @@ def _primal(tape: Tape) -> tuple[float, str]:
             continue
         with np.errstate(all="ignore"):
             again = op(*tape.operands(i), **tape.params[i])
-            for f, z in zip(_parts(again), _parts(tape.values[i]), strict=True):
+            for f, z in zip(parts(again), parts(tape.values[i]), strict=True):
                 f, z = np.asarray(innermost(f)), np.asarray(innermost(z))
                 if not f.size or np.array_equal(f, z, equal_nan=f.dtype.kind == "f"):
                     continue
@@ -113,17 +108,16 @@ def _direction(z: Any, rng: np.random.Generator) -> Any:
     """A random direction in z's shape and dtype; None for integers and booleans."""
     if isinstance(z, tuple):
         return tuple(_direction(part, rng) for part in z)
-    kind = dtype_of(z)
-    return rng.standard_normal(shape_of(z)).astype(kind)[()] if kind.kind == "f" and shape_of(z) != () else (
-        kind.type(rng.standard_normal()) if kind.kind == "f" else None
-    )  # fmt: skip
+    if dtype_of(z).kind != "f":
+        return None
+    return np.asarray(rng.standard_normal(shape_of(z)), dtype_of(z))[()]
 
 
 def _inner(a: Any, b: Any) -> tuple[float, float]:
     """⟨a, b⟩ in float64, and the size of its terms Σ|a_k b_k|; None is zero."""
     products = [
         np.multiply(x, y, dtype=np.float64)
-        for x, y in zip(_parts(a), _parts(b), strict=False)
+        for x, y in zip(parts(a), parts(b), strict=False)
         if x is not None and y is not None
     ]
     return sum(float(np.sum(p)) for p in products), sum(float(np.sum(np.abs(p))) for p in products)
@@ -202,39 +196,30 @@ def first_non_finite(tape: Tape, lam: list[Any] | None = None) -> NonFinite | No
     for i, z in enumerate(tape.values):
         count = _count_non_finite(z)
         if count:
-            return _report(
-                tape,
-                i,
-                "value",
-                count,
-                [("x", k, a) for k, a in enumerate(tape.operands(i))] if tape.parents[i] else [],
-            )
+            return _report(tape, i, "value", count)
     for i in range(len(lam or ()) - 1, -1, -1):
         assert lam is not None
         count = _count_non_finite(lam[i])
         if count:
             users = [c for c, parents in enumerate(tape.parents) if i in parents and lam[c] is not None]
             at = users[-1] if users else i  # the rule of a user of z_i produced it
-            return _report(
-                tape, at, "multiplier", count, [("x", k, a) for k, a in enumerate(tape.operands(at))]
-            )
+            return _report(tape, at, "multiplier", count)
     return None
 
 
 def _count_non_finite(x: Any) -> int:
     return sum(
         int(np.size(p) - np.count_nonzero(np.isfinite(innermost(p))))
-        for p in _parts(x)
+        for p in parts(x)
         if p is not None and dtype_of(p).kind in "fc"
     )
 
 
-def _report(tape: Tape, i: int, what: str, count: int, operands: list[tuple[str, int, Any]]) -> NonFinite:
+def _report(tape: Tape, i: int, what: str, count: int) -> NonFinite:
     described = []
-    for letter, k, a in operands:
-        p = tape.parents[i][k]
-        text = tape.describe(p, f"{letter}{k}") if p >= 0 else f"{letter}{k}: constant {shape_of(a)}"
-        a = np.asarray(innermost(a)) if not isinstance(a, tuple) else np.asarray(innermost(a[0]))
+    for k, (p, a) in enumerate(zip(tape.parents[i], tape.operands(i), strict=True)):
+        text = tape.describe(p, f"x{k}") if p >= 0 else f"x{k}: constant {shape_of(a)}"
+        a = np.asarray(innermost(parts(a)[0]))
         finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
         spread = f", from {finite.min():.4g} to {finite.max():.4g}" if finite.size else ""
         odd = a.size - finite.size

@@ -56,25 +56,26 @@ class Lagrangian:
                 f"the loss must be a float, got {loss.dtype}\n  Integers and booleans have no derivative.",
             )
         self.tape, self.loss = tape, loss
-        self._sweep: tuple[int, tuple[list[Any], Multipliers]] | None = None
+        self._nodes = 0  # how many the tape had when it was swept
+        self._lam: list[Any] = []
+        self._multipliers: Multipliers | None = None
 
     @property
     def lam(self) -> list[Any]:
         """λ of every node; None is a structural zero."""
-        return self._swept()[0]
+        if self._nodes != len(self.tape):  # not swept yet, or an open tape has grown
+            one = np.ones(self.loss.shape, self.loss.dtype)[()]
+            self._lam = adjoint_sweep(self.tape, {self.loss.index: one})
+            self._nodes, self._multipliers = len(self.tape), None
+        return self._lam
 
     @property
     def multipliers(self) -> Multipliers:
         """All multipliers, with names, scopes and lines."""
-        return self._swept()[1]
-
-    def _swept(self) -> tuple[list[Any], Multipliers]:
-        """The sweep, once for as many nodes as the tape has: an open tape may have grown since."""
-        if self._sweep is None or self._sweep[0] != len(self.tape):
-            one = np.ones(self.loss.shape, self.loss.dtype)[()]
-            lam = adjoint_sweep(self.tape, {self.loss.index: one})
-            self._sweep = (len(self.tape), (lam, Multipliers.from_sweep(self.tape, lam)))
-        return self._sweep[1]
+        lam = self.lam
+        if self._multipliers is None:
+            self._multipliers = Multipliers.from_sweep(self.tape, lam)
+        return self._multipliers
 
     def multiplier(self, z: Any) -> Any:
         """λ of a node, in its shape and dtype.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TreeError, UnknownNameError
-from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
+from ..ops.primitive import Recorded, innermost, parts, shape_of, zeros_like
 from ..tape import Tape
 from ..text import number, table
 
@@ -47,8 +47,8 @@ class Multiplier:
     @property
     def norm(self) -> float:
         """The Euclidean norm ‖λ‖."""
-        parts = self.value if isinstance(self.value, tuple) else (self.value,)
-        return float(np.sqrt(sum(float(np.sum(np.square(np.asarray(innermost(p), float)))) for p in parts)))
+        squares = (np.sum(np.square(np.asarray(innermost(p), float))) for p in parts(self.value))
+        return float(np.sqrt(sum(squares)))
 
 
 class Multipliers:
@@ -75,7 +75,7 @@ class Multipliers:
         for i, op in enumerate(tape.operations):
             value = lam[i] if i < len(lam) else None
             z = tape.values[i]
-            shown = _read_only(_zeros(z) if value is None else _filled(value, z))
+            shown = _read_only(_filled(value, z))
             kind = op.name if op is not None else tape.roles[i]
             place = tape.where(i) if tape.codes[i] is not None else ""
             name = tape.names.get(i, "")
@@ -163,8 +163,7 @@ class Multipliers:
     def nan_origin(self) -> Multiplier | None:
         """The constraint where the sweep, from last to first, first met a λ that is not finite, or None."""
         for e in reversed(self._entries):
-            parts = e.value if isinstance(e.value, tuple) else (e.value,)
-            if not all(np.all(np.isfinite(innermost(p))) for p in parts):
+            if not all(np.all(np.isfinite(innermost(p))) for p in parts(e.value)):
                 return e
         return None
 
@@ -178,9 +177,8 @@ class Multipliers:
         rows = []
         for e in chosen[:limit]:
             norm = number(e.norm) if e.connected else "0 (disconnected)"
-            parts = e.value if isinstance(e.value, tuple) else (e.value,)
-            rms = number(e.norm / max(1, sum(np.size(innermost(p)) for p in parts)) ** 0.5)
-            shape = " ".join(str(shape_of(p)).replace(" ", "") for p in parts)
+            rms = number(e.norm / max(1, sum(np.size(innermost(p)) for p in parts(e.value))) ** 0.5)
+            shape = " ".join(str(shape_of(p)).replace(" ", "") for p in parts(e.value))
             rows.append([e.label, e.operation, shape, norm, rms, os.path.basename(e.place)])
         text = table(["constraint", "operation", "shape", "‖λ‖", "rms λ", "recorded at"], rows, right=(3, 4))
         return text + (f"\n… and {len(chosen) - limit} more" if len(chosen) > limit else "")
@@ -203,14 +201,8 @@ def _without_scope(name: str) -> str:
     return name.rpartition("/")[2].partition("#")[0]
 
 
-def _zeros(z: Any) -> Any:
-    if isinstance(z, tuple):
-        return tuple(_zeros(part) for part in z)
-    kind = dtype_of(z)
-    return np.zeros(shape_of(z), kind if kind.kind == "f" else np.float64)[()]
-
-
 def _filled(value: Any, z: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_zeros(part) if lam is None else lam for lam, part in zip(value, z, strict=True))
-    return value
+    """λ with its structural zeros (None) written out in z's shapes and dtypes."""
+    if isinstance(z, tuple):
+        return tuple(_filled(lam, part) for lam, part in zip(value or (None,) * len(z), z, strict=True))
+    return zeros_like(z) if value is None else value

@@ -12,14 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import (
-    ConversionError,
-    MissingRuleError,
-    MutationError,
-    Origin,
-    format_error,
-    user_instruction,
-)
+from ..errors import ConversionError, MissingRuleError, MutationError, refusal
 from ..numpy import dispatch
 from ..ops import elementwise as ew
 from ..ops import index as ix
@@ -90,8 +83,8 @@ class Variable(Operators):
 
     @property
     def real(self) -> Variable:
-        """Itself: recorded values are real."""
-        return self
+        """As np.real: itself."""
+        return numpy.real(self)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -119,14 +112,8 @@ class Variable(Operators):
         operand = f"a recorded value {self.shape} {self.dtype}"
         text = f"{what} would turn {operand} into a plain one and lose its derivative"
         remedy = f"{instead}; .value if the derivative is to be dropped."
-        origin = Origin(*user_instruction())
-        raise ConversionError(
-            format_error(text, origin=origin, operands=[f"made at {self._made()}"], remedy=remedy)
-        )
-
-    def _made(self) -> str:
-        place = self.tape.where(self.index)
-        return f"{place} by {self.tape.label(self.index)}"
+        made = f"made at {self.tape.where(self.index)} by {self.tape.label(self.index)}"
+        raise refusal(ConversionError, text, remedy, operands=[made])
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.asarray(self._plain("conversion to an ndarray", _STACK), dtype=dtype)
@@ -216,19 +203,11 @@ class Variable(Operators):
             "Write it with functions that have one, register it with ad.elementwise or ad.primitive, "
             "or take x.value if no derivative is meant."
         )
-        origin = Origin(*user_instruction())
-        return MissingRuleError(
-            format_error(f"{what} has no rule for recorded values", origin=origin, remedy=remedy)
-        )
+        return refusal(MissingRuleError, f"{what} has no rule for recorded values", remedy)
 
     def _in_place(self, what: str) -> MutationError:
         text = f"{what} would write a recorded value into a plain array and lose its derivative"
-        origin = Origin(*user_instruction())
-        return MutationError(
-            format_error(
-                text, origin=origin, remedy="Write a = a + b instead of a += b, and leave out= away."
-            )
-        )
+        return refusal(MutationError, text, "Write a = a + b instead of a += b, and leave out= away.")
 
     # -------------------------------------------------------------------------------- indexing
     def __getitem__(self, index: Any) -> Variable:
@@ -239,10 +218,7 @@ class Variable(Operators):
         text = (
             f"x[…] = v on a recorded value {self.shape} {self.dtype} would change it behind the tape's back"
         )
-        origin = Origin(*user_instruction())
-        raise MutationError(
-            format_error(text, origin=origin, remedy="Write x = x.at[…].set(v), or .at[…].add(v) for +=.")
-        )
+        raise refusal(MutationError, text, "Write x = x.at[…].set(v), or .at[…].add(v) for +=.")
 
     @property
     def at(self) -> At:

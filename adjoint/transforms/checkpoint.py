@@ -8,9 +8,8 @@ from typing import Any
 
 from .. import tree as trees
 from ..errors import LeakError, refusal
-from ..ops.primitive import Primitive, Recorded
+from ..ops.primitive import Primitive, Recorded, parts, zeros_like
 from .derivatives import pull_some, push_some
-from .recording import zeros_like
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,7 +67,7 @@ class Checkpoint(Primitive):
         return tuple(pushed) if len(pushed) != 1 else pushed[0]
 
     def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        given = lam if isinstance(lam, tuple) else (lam,)
+        given = parts(lam)
 
         def cotangents(results: Sequence[Any]) -> list[Any]:
             return [zeros_like(x) if g is None else g for g, x in zip(given, results, strict=True)]

@@ -219,7 +219,7 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
         rows = sum(math.prod(shape_of(z)) for z in run.array_outputs("jacobian"))
         columns = sum(x.size for x in run.inputs)
         blocks = _by_rows(run) if rows <= columns else _by_columns(run)
-        owned = iter(own([scalar_or_array(block) for row in blocks for block in row]))
+        owned = iter(own([_scalar_or_array(block) for row in blocks for block in row]))
         trees_of_rows = [trees.unflatten(run.structure, [next(owned) for _ in row]) for row in blocks]
         return trees.unflatten(run.output_structure, trees_of_rows)
 
@@ -261,7 +261,7 @@ def _by_columns(run: Recording) -> list[list[Any]]:
     return blocks
 
 
-def scalar_or_array(x: Any) -> Any:
+def _scalar_or_array(x: Any) -> Any:
     """NumPy's habit: a scalar in place of a 0-d array."""
     return x[()] if type(x) is np.ndarray and x.ndim == 0 else x
 

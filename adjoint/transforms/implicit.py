@@ -19,10 +19,9 @@ from .. import tree as trees
 from ..errors import ConvergenceError, LeakError, ShapeError, refusal
 from ..ops.broadcast import reshape
 from ..ops.linalg import solve
-from ..ops.primitive import Primitive, Recorded, innermost, shape_of
+from ..ops.primitive import Primitive, Recorded, innermost, shape_of, zeros_like
 from ..ops.shape import swap_last
 from .derivatives import jacobian, jvp, make_vjp, pull_some, push_some
-from .recording import zeros_like
 
 Function = Callable[..., Any]
 

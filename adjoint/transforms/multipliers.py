@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..sweeps import Lagrangian, Multipliers, NonFinite
+from ..sweeps import Lagrangian, Multipliers, NonFinite, adjoint_sweep
+from ..sweeps.certificate import first_non_finite
 from .recording import Argnum, Recording, own
 
 
@@ -66,9 +67,6 @@ def nan_origin(f: Callable[..., Any], *args: Any, argnum: Argnum = 0, **kwargs: 
     Returns:
         A report, or None when everything is finite.
     """
-    from ..sweeps.adjoint import adjoint_sweep
-    from ..sweeps.certificate import first_non_finite
-
     run = Recording(f, args, kwargs, argnum)
     seeds = {
         x.index: np.ones(x.shape, x.dtype)[()] for x in run.results if run.is_ours(x) and x.dtype.kind == "f"

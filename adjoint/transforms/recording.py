@@ -18,7 +18,7 @@ from ..errors import (
     refusal,
     user_instruction,
 )
-from ..ops.primitive import Recorded, dtype_of, shape_of
+from ..ops.primitive import Recorded, dtype_of, shape_of, zeros_like
 from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.tangent import tangent_sweep
 from ..tape import Tape, Variable
@@ -193,12 +193,6 @@ def check_leaves(
             leaf = np.asarray(leaf, kind)[()]
         checked.append(leaf)
     return checked
-
-
-def zeros_like(x: Any) -> Any:
-    """Plain zeros of x's shape and dtype (float64 for what has no float dtype)."""
-    kind = dtype_of(x)
-    return np.zeros(shape_of(x), kind if kind.kind == "f" else np.float64)[()]
 
 
 def own(results: list[Any], others: Sequence[Any] = ()) -> list[Any]:
