@@ -27,7 +27,8 @@ def multipliers(
 ) -> Report:
     """Residual injection at every node of `f(*args)`.
 
-    Every node costs two runs of the program, so this is for programs of up to some hundred nodes.
+    Every node costs six runs of the program (three step sizes, both signs), so this is for programs of up to
+    some hundred nodes.
 
     Args:
         f: returns a real scalar.
