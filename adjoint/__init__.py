@@ -26,6 +26,7 @@ from .errors import (
     MutationError,
     RuleError,
     ShapeError,
+    TraceError,
     TreeError,
     UnknownNameError,
 )
@@ -73,8 +74,8 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "numpy", "tree_map", "save", "load",
     # errors
     "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError",
-    "LeakError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TreeError",
-    "UnknownNameError",
+    "LeakError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TraceError",
+    "TreeError", "UnknownNameError",
     "__version__",
 ]
 # fmt: on

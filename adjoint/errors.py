@@ -85,6 +85,10 @@ class TreeError(AdjointError, ValueError):
     """Two nested containers differ where they should agree, or a leaf is neither number nor array."""
 
 
+class TraceError(AdjointError, TypeError):
+    """A program to be compiled asks for a value, or for randomness, while only shapes are known."""
+
+
 class UnknownNameError(AdjointError, KeyError):
     """No value has that name; the message lists those there are."""
 

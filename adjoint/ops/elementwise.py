@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
+from .abstract import Abstract, broadcast_shape, stand_in
 from .broadcast import broadcast_tangent, fit
 from .primitive import NUMPY, RECORD, Primitive, Recorded, Samples, add_all, register, shape_of
 
@@ -40,11 +41,24 @@ class Elementwise(Primitive):
     ) -> None:
         self.name, self.function, self.partials, self.kink = name, function, tuple(partials), kink
         intervals = tuple(domain) or (REAL,)
+        self._kinds: dict[Any, tuple[np.dtype[Any], bool]] = {}  # kinds of operands → kind of the result
         self.domain = intervals if len(intervals) >= len(partials) else intervals * len(partials)
 
     def value(self, *args: Any) -> Any:
         """The row read as NumPy."""
         return self.function(NUMPY, *args)
+
+    def abstract(self, *args: Any) -> Abstract:
+        """Shapes broadcast; the dtype is what the row makes of one element of each operand's."""
+        key = tuple(
+            [(a.dtype, a.weak) if type(a) is Abstract else (getattr(a, "dtype", type(a)), None) for a in args]
+        )
+        kind = self._kinds.get(key)
+        if kind is None:
+            with np.errstate(all="ignore"):
+                z = self.value(*map(stand_in, args))
+            kind = self._kinds[key] = (np.asarray(z).dtype, type(z) is float)
+        return Abstract(broadcast_shape([getattr(a, "shape", ()) for a in args]), *kind)
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         """ż = Σ partial · ẋ."""

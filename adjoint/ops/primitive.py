@@ -11,6 +11,7 @@ is one small class like those in `shape.py`, with adjacent
     value(*args, **params)                    z, from plain NumPy arrays and Python scalars
     tangent(args, z, dots, **params)          ż = Σ_k (∂f/∂x_k) ẋ_k      (a dot that is None is zero)
     adjoint(args, z, lam, wanted, **params)   (∂f/∂x_k)ᵀ λ for every k   (None is zero; wanted[k] False: skip)
+    abstract(*args, **params)                 shape and dtype of z, when only those of the operands are known
 
 Rules are written with primitives and Python operators only, so they can be recorded in turn. λ has exactly
 the shape and dtype of z, and (∂f/∂x_k)ᵀ λ those of x_k. A primitive with several results returns a tuple,
@@ -25,6 +26,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from ..errors import RuleError, ShapeError, refusal
+from .abstract import Abstract, abstract_of
 
 FLOAT64 = np.dtype(np.float64)
 NO_PARAMS: dict[str, Any] = {}  # shared by every node without parameters
@@ -59,6 +61,7 @@ class Primitive:
     name: str
     results = 1  # more than one: value returns a tuple of that many arrays
     foreign = False  # rules from outside the library: their results are checked, their exceptions pass
+    lower: Any = None  # a function of the operands that writes z with simpler primitives, for compilation
     kink = ""  # where the derivative does not exist, and the convention taken there
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -74,6 +77,16 @@ class Primitive:
     def value(self, *args: Any, **params: Any) -> Any:
         """The result, from plain operands."""
         raise NotImplementedError
+
+    def abstract(self, *args: Any, **params: Any) -> Abstract | tuple[Abstract, ...]:
+        """Shape and dtype of the result, from operands some of which are abstract.
+
+        A rule from outside is tried on arrays of ones; a rule of the library says it.
+        """
+        filled = [np.ones(a.shape, a.dtype)[()] if type(a) is Abstract else a for a in args]
+        with np.errstate(all="ignore"):
+            z = self.value(*filled, **params)
+        return tuple(map(abstract_of, z)) if isinstance(z, tuple) else abstract_of(z)
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
         """The pushforward ż of the operands' tangents; None entries of `dots` are zero."""
