@@ -180,7 +180,7 @@ class Tape:
             inner.append(a)
             constant = True
         try:
-            z = op(*inner, **params) if nested else op.value(*inner, **params)
+            z = self.evaluate(op, inner, params, nested)
         except AdjointError:
             raise
         except (ValueError, TypeError, IndexError) as error:
@@ -196,6 +196,10 @@ class Tape:
             return Variable(self, i)
         item, whole = PRIMITIVES["item"], Variable(self, i)
         return tuple(self.apply(item, (whole,), {"k": k, "results": op.results}) for k in range(op.results))
+
+    def evaluate(self, op: Primitive, inner: Sequence[Any], params: dict[str, Any], nested: bool) -> Any:
+        """The value of a new node; recorded on an older tape when the operands are (`nested`)."""
+        return op(*inner, **params) if nested else op.value(*inner, **params)
 
     def _append(
         self, op: Primitive | None, parents: tuple[int, ...], constants: tuple[Any, ...] | None,

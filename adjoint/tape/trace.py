@@ -1,0 +1,49 @@
+"""A tape without values: what `compile` records a program on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import LeakError, refusal
+from ..ops.abstract import Abstract
+from ..ops.primitive import NO_PARAMS, Primitive, Recorded
+from .tape import Tape
+from .variable import Variable
+
+
+class Trace(Tape):
+    """A tape whose nodes know shape and dtype alone (`Abstract`).
+
+    Composites are recorded as the simpler primitives they are made of (`Primitive.lower`). A transform
+    inside the traced function opens an ordinary tape above this one; the values there are Variables of the
+    trace, so its sweeps are recorded here, as everything else.
+    """
+
+    __slots__ = ()
+
+    def placeholder(self, value: Abstract, name: str = "") -> Variable:
+        """An input of the program."""
+        i = self._append(None, (), None, NO_PARAMS, value, None, 0)
+        self.roles[i] = "input"
+        if name:
+            self.set_name(i, name.replace("#", "_"))
+        return Variable(self, i)
+
+    def apply(self, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Record one primitive, lowered if it is a composite."""
+        if op.lower is not None:
+            return op.lower(*args, **params)
+        return super().apply(op, args, params)
+
+    def evaluate(self, op: Primitive, inner: Sequence[Any], params: dict[str, Any], nested: bool) -> Any:
+        """Shape and dtype of the result."""
+        if nested:
+            raise _closure(op)
+        return op.abstract(*inner, **params)
+
+
+def _closure(op: Primitive) -> LeakError:
+    what = f"{op.name}: a compiled function uses a recorded value that is not among its arguments"
+    return refusal(LeakError, what, "Pass it as an argument, or compile the whole transform.")
+
