@@ -82,7 +82,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
 
 
 def __getattr__(name: str) -> ModuleType:
-    """`ad.check` and `ad.scipy` are imported when first used."""
-    if name in ("check", "scipy"):
+    """`ad.check`, `ad.scipy`, `ad.nn` and `ad.optim` are imported when first used."""
+    if name in ("check", "scipy", "nn", "optim"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

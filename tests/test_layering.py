@@ -25,7 +25,7 @@ LAYERS = [
     {"tape"},
     {"sweeps"},
     {"transforms"},
-    {"check", "scipy"},
+    {"check", "scipy", "optim", "nn"},
     {"demos"},
     {"__init__", "__main__"},
 ]
