@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .primitive import Linear, Samples, dtype_of, register, shape_of
+from .abstract import Abstract
+from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
+
+Shape = tuple[int, ...]
+
+
+@lru_cache(maxsize=4096)
+def blank(shape: Shape) -> np.ndarray:
+    """A read-only array of any shape in one byte, to ask NumPy what a function does to shapes."""
+    return np.ndarray(shape, np.bool_, buffer=b"\0", strides=(0,) * len(shape))
+
+
+@lru_cache(maxsize=8192)
+def shape_after(function: Callable[..., Any], shape: Shape, *args: Any) -> Shape:
+    """The shape of `function(x, *args)`, which makes a view of an x of this shape, or raises as it does."""
+    result: Shape = function(blank(shape), *args).shape
+    return result
+
+
+@lru_cache(maxsize=8192)
+def reduced_shape(shape: Shape, axis: Shape, keepdims: bool) -> Shape:
+    """A shape without the axes reduced, or with ones in their places.
+
+    Raises:
+        AxisError: an axis is out of range.
+    """
+    for k in axis:
+        if not -len(shape) <= k < len(shape):
+            raise np.exceptions.AxisError(k, len(shape))
+    gone = {k % len(shape) for k in axis}
+    return tuple(1 if k in gone else n for k, n in enumerate(shape) if keepdims or k not in gone)
+
+
+@lru_cache(maxsize=1024)
+def reduced_dtype(op: Primitive, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of a reduction of an array of this dtype, by trying it on one element."""
+    with np.errstate(all="ignore"):
+        return dtype_of(op.value(np.ones(1, dtype), axis=0))
+
+
+def common_dtype(args: Any) -> np.dtype[Any]:
+    """The dtype to which arrays are promoted; a Python scalar counts as an array."""
+    kinds = [dtype_of(a) for a in args]
+    first = kinds[0]
+    return first if all(kind is first for kind in kinds) else np.result_type(*kinds)
 
 
 class Sum(Linear):
@@ -21,6 +67,9 @@ class Sum(Linear):
         return np.sum(
             x, axis=axis, keepdims=keepdims, dtype=dtype_of(x) if dtype_of(x).kind in "fc" else None
         )
+
+    def abstract(self, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Abstract:
+        return Abstract(reduced_shape(shape_of(x), axis, keepdims), reduced_dtype(self, dtype_of(x)))
 
     def transpose(self, lam: Any, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
         return broadcast_to(expand(lam, shape_of(x), axis, keepdims), shape=shape_of(x))
@@ -46,6 +95,9 @@ class BroadcastTo(Linear):
     def value(self, x: Any, shape: tuple[int, ...]) -> Any:
         return np.broadcast_to(x, shape)
 
+    def abstract(self, x: Any, shape: tuple[int, ...]) -> Abstract:
+        return Abstract(shape_after(np.broadcast_to, shape_of(x), shape), dtype_of(x))
+
     def transpose(self, lam: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return fit(lam, x)
 
@@ -66,6 +118,9 @@ class Reshape(Linear):
 
     def value(self, x: Any, shape: tuple[int, ...]) -> Any:
         return np.reshape(x, shape)
+
+    def abstract(self, x: Any, shape: tuple[int, ...]) -> Abstract:
+        return Abstract(shape_after(np.reshape, shape_of(x), shape), dtype_of(x))
 
     def transpose(self, lam: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return reshape(lam, shape=shape_of(x))
@@ -89,6 +144,9 @@ class AsType(Linear):
 
     def value(self, x: Any, dtype: np.dtype[Any]) -> Any:
         return np.asarray(x).astype(dtype)[()]
+
+    def abstract(self, x: Any, dtype: np.dtype[Any]) -> Abstract:
+        return Abstract(shape_of(x), dtype)
 
     def tangent(self, args: Any, z: Any, dots: Any, dtype: np.dtype[Any]) -> Any:
         return astype(dots[0], dtype=dtype) if dtype.kind in "fc" else None

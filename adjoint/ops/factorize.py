@@ -14,10 +14,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import DomainError, refusal
+from .abstract import Abstract
 from .broadcast import fit, reshape_to
 from .elementwise import reciprocal, where
-from .linalg import diagnose_square, diagonal_part, embed_diagonal, solve_triangular, symmetric_part, triangle
-from .primitive import Args, Primitive, Samples, add_all, register, shape_of
+from .linalg import (
+    OfMatrices,
+    diagnose_square,
+    diagonal_part,
+    embed_diagonal,
+    solve_triangular,
+    symmetric_part,
+    triangle,
+)  # fmt: skip
+from .primitive import Args, Samples, add_all, register, shape_of
 from .products import matmul
 from .shape import swap_last
 
@@ -27,7 +36,7 @@ def _positive_definite(rng: np.random.Generator, batch: int) -> np.ndarray:
     return a @ np.swapaxes(a, -1, -2) + np.diag([1.0, 2.0, 4.0])
 
 
-class Cholesky(Primitive):
+class Cholesky(OfMatrices):
     """L lower triangular with L Lᵀ the symmetric part of a, which must be positive definite."""
 
     name = "cholesky"
@@ -86,7 +95,7 @@ def _scale_columns(x: Any, s: Any) -> Any:
     return x * reshape_to(s, (*shape_of(s)[:-1], 1, shape_of(s)[-1]))
 
 
-class Eigh(Primitive):
+class Eigh(OfMatrices):
     """Eigenvalues w (ascending) and eigenvectors v of a symmetric matrix: a = v diag(w) vᵀ.
 
     Where eigenvalues coincide the vectors are not unique and the derivative through them is NaN; so is the
@@ -124,7 +133,7 @@ class Eigh(Primitive):
 eigh = register(Eigh())
 
 
-class Svd(Primitive):
+class Svd(OfMatrices):
     """Thin SVD a = u diag(s) vᵀ: u (…, m, k), s (…, k) descending, vᵀ (…, k, n), k = min(m, n)."""
 
     name = "svd"
@@ -178,14 +187,16 @@ class Svd(Primitive):
         return (fit(add_all((core, *outside)), args[0]),)
 
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
-        remedy = "" if np.isfinite(args[0]).all() else "The matrix holds NaN or infinite entries."
+        known = type(args[0]) is not Abstract
+        odd = known and not np.isfinite(args[0]).all()
+        remedy = "The matrix holds NaN or infinite entries." if odd else ""
         return f"svd of a matrix {shape_of(args[0])}: {error}", remedy
 
 
 svd = register(Svd())
 
 
-class Qr(Primitive):
+class Qr(OfMatrices):
     """Reduced QR of a (…, m, n) with m ≥ n and full column rank: q (…, m, n), r (…, n, n) upper."""
 
     name = "qr"

@@ -6,15 +6,20 @@ that replace the marks. The arrays are operands, not parameters: they may be rec
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..errors import IndexingError, refusal
-from .broadcast import fit
-from .primitive import Linear, Primitive, Recorded, Samples, add_all, dtype_of, innermost, register, shape_of
+from .abstract import Abstract
+from .broadcast import Shape, fit, reduced_shape
+from .elementwise import where
+from .index_shapes import check_written, indexed_shape
+from .primitive import Linear, Primitive, Recorded, Samples, add_all, dtype_of, register, shape_of
 
 ARRAY = "array"  # the place of an index array in a template
 Template = tuple[Any, ...]
@@ -82,6 +87,9 @@ class GetItem(Linear):
     def value(self, x: Any, *arrays: Any, template: Template) -> Any:
         return np.asarray(x)[join_index(template, arrays)]
 
+    def abstract(self, x: Any, *arrays: Any, template: Template) -> Abstract:
+        return Abstract(indexed_shape(shape_of(x), join_index(template, arrays), arrays), dtype_of(x))
+
     def transpose(self, lam: Any, x: Any, *arrays: Any, template: Template) -> Any:
         return scatter_add(lam, *arrays, template=template, shape=shape_of(x))
 
@@ -100,7 +108,7 @@ class GetItem(Linear):
         """
         alone = _holders(table, parents[0]) == _ALONE
         known = table[parents[0]]
-        plain = type(known) is np.ndarray and not isinstance(lam, Recorded)
+        plain = type(known) is np.ndarray and not any(isinstance(a, Recorded) for a in (lam, *args[1:]))
         if not (alone and plain and known.base is None and known.flags.writeable):
             return super().pull(table, parents, args, z, lam, params)
         index = join_index(params["template"], args[1:])
@@ -162,6 +170,10 @@ class ScatterAdd(Linear):
             z[index] = x
         return z
 
+    def abstract(self, x: Any, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Abstract:
+        check_written(x, shape, join_index(template, arrays), arrays)
+        return Abstract(shape, dtype_of(x))
+
     def transpose(self, lam: Any, x: Any, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Any:
         return fit(getitem(lam, *arrays, template=template), x)
 
@@ -185,6 +197,10 @@ class ScatterSet(Primitive):
         z[join_index(template, arrays)] = v
         return z
 
+    def abstract(self, x: Any, v: Any, *arrays: Any, template: Template) -> Abstract:
+        check_written(v, shape_of(x), join_index(template, arrays), arrays)
+        return Abstract(shape_of(x), dtype_of(x))
+
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], template: Template) -> Any:
         arrays = args[2:]
         kept = None if dots[0] is None else scatter_set(dots[0], 0.0, *arrays, template=template)
@@ -202,7 +218,7 @@ class ScatterSet(Primitive):
         if wanted[1]:
             lam_v = getitem(lam, *arrays, template=template)
             if _may_repeat(arrays):
-                lam_v = lam_v * last_writer(*arrays, like=lam_v, template=template, shape=shape_of(x))
+                lam_v = where(last_writer(*arrays, template=template, shape=shape_of(x)), lam_v, 0.0)
             lam_v = fit(lam_v, v)
         return (lam_x, lam_v, *(None,) * len(arrays))
 
@@ -216,15 +232,6 @@ class ScatterSet(Primitive):
 scatter_set = register(ScatterSet())
 
 
-def last_writer(*arrays: Any, like: Any, template: Template, shape: tuple[int, ...]) -> Any:
-    """1 for every written element whose value stands, 0 where a later one overwrote it; dtype of `like`."""
-    index = join_index(template, [innermost(a) for a in arrays])
-    order = np.arange(np.prod(shape_of(like), dtype=int)).reshape(shape_of(like))
-    board = np.full(shape, -1)
-    board[index] = order
-    return (board[index] == order).astype(dtype_of(like))
-
-
 def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
     """`np.take_along_axis` by one `getitem`: open grids on the other axes."""
     ndim = len(shape_of(x))
@@ -233,17 +240,8 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
     return getitem(x, *arrays, template=(ARRAY,) * ndim)
 
 
-class Positions(Primitive):
-    """Positions that depend on values (argmax, argsort …): integers, recorded so that a replay follows."""
-
-    def __init__(self, name: str, function: Any) -> None:
-        self.name, self.function = name, function
-
-    def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((3, 4)),), {"axis": 1})]
-
-    def value(self, x: Any, **params: Any) -> Any:
-        return self.function(x, **params)
+class Choice(Primitive):
+    """Integers or booleans that depend on values: no derivative, but recorded so that a replay follows."""
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
         return None
@@ -251,9 +249,60 @@ class Positions(Primitive):
     def adjoint(
         self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any
     ) -> Sequence[Any]:
-        return (None,)
+        return (None,) * len(args)
 
 
-argmax = register(Positions("argmax", np.argmax))
-argmin = register(Positions("argmin", np.argmin))
-argsort = register(Positions("argsort", np.argsort))
+class Positions(Choice):
+    """Where something stands along an axis: argmax, argmin, argsort."""
+
+    def __init__(self, name: str, function: Any, reduces: bool) -> None:
+        self.name, self.function, self.reduces = name, function, reduces
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((3, 4)),), {"axis": 1})]
+
+    def value(self, x: Any, **params: Any) -> Any:
+        return self.function(x, **params)
+
+    def abstract(self, x: Any, **params: Any) -> Abstract:
+        return Abstract(_positions_shape(self, shape_of(x), **params), np.dtype(np.intp))
+
+
+@lru_cache(maxsize=1024)
+def _positions_shape(
+    op: Positions, shape: Shape, axis: int | None, keepdims: bool = False, **options: Any
+) -> Shape:
+    if not shape or 0 in shape:  # NumPy knows what nothing and a scalar have
+        return shape_of(
+            op.value(np.empty(shape), axis=axis, **({"keepdims": keepdims} if op.reduces else {}))
+        )
+    axes = tuple(range(len(shape))) if axis is None else (axis,)
+    if op.reduces:
+        return reduced_shape(shape, axes, keepdims)
+    return reduced_shape(shape, axes, True) and ((math.prod(shape),) if axis is None else shape)
+
+
+argmax = register(Positions("argmax", np.argmax, reduces=True))
+argmin = register(Positions("argmin", np.argmin, reduces=True))
+argsort = register(Positions("argsort", np.argsort, reduces=False))
+
+
+class LastWriter(Choice):
+    """For `x[index] = v`: whether what is written in each place of x[index] stands; False: overwritten."""
+
+    name = "last_writer"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((np.array([1, 0, 1]),), {"template": (ARRAY, slice(2)), "shape": (4, 3)})]
+
+    def value(self, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Any:
+        index, board = join_index(template, arrays), np.full(shape, -1)
+        order = np.arange(board[index].size).reshape(board[index].shape)
+        board[index] = order
+        return board[index] == order
+
+    def abstract(self, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Abstract:
+        return Abstract(indexed_shape(shape, join_index(template, arrays), arrays), np.dtype(np.bool_))
+
+
+last_writer = register(LastWriter())

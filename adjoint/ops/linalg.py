@@ -6,13 +6,26 @@ Matrix derivatives follow Giles 2008, "An extended collection of matrix derivati
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .broadcast import fit, reshape_to, sum_
+from .abstract import Abstract, broadcast_shape
+from .broadcast import Shape, fit, reshape_to, sum_
 from .index import ARRAY, getitem
-from .primitive import Args, Linear, Primitive, Samples, add_all, dtype_of, innermost, register, shape_of
+from .primitive import (
+    Args,
+    Linear,
+    Primitive,
+    Samples,
+    add_all,
+    dtype_of,
+    innermost,
+    parts,
+    register,
+    shape_of,
+)  # fmt: skip
 from .products import matmul
 from .shape import swap_last
 
@@ -22,7 +35,29 @@ def well_conditioned(rng: np.random.Generator, batch: int) -> np.ndarray:
     return rng.standard_normal((batch, 3, 3)) + 3 * np.eye(3)
 
 
-class Solve(Primitive):
+class OfMatrices(Primitive):
+    """A function of stacks of matrices: the leading axes broadcast, the last two are its own."""
+
+    def abstract(self, *args: Any, **params: Any) -> Abstract | tuple[Abstract, ...]:
+        """The stack's shape, then what the function makes of one matrix."""
+        shapes = [shape_of(a) for a in args]
+        cores = tuple((s[-2:], dtype_of(a)) for s, a in zip(shapes, args, strict=True))
+        single = _of_one_matrix(self, cores, tuple(params.items()))
+        stack = broadcast_shape([s[:-2] for s in shapes])
+        results = tuple(Abstract((*stack, *shape), dtype) for shape, dtype in single)
+        return results if self.results > 1 else results[0]
+
+
+@lru_cache(maxsize=1024)
+def _of_one_matrix(
+    op: Primitive, cores: tuple[tuple[Shape, np.dtype[Any]], ...], params: tuple[tuple[str, Any], ...]
+) -> list[tuple[Shape, np.dtype[Any]]]:
+    """Shapes and dtypes of the results, or the error, for one matrix: NumPy says it for a stack of none."""
+    args = [np.empty((0, *core) if len(core) == 2 else core, dtype) for core, dtype in cores]
+    return [(p.shape[1:], p.dtype) for p in parts(op.value(*args, **dict(params)))]
+
+
+class Solve(OfMatrices):
     """z = a⁻¹ b with matrices b: (…, n, k)."""
 
     name = "solve"
@@ -85,6 +120,15 @@ class SolveTriangular(Primitive):
 
         return solve_triangular(a, b, lower=lower, trans=int(transposed), unit_diagonal=unit)
 
+    def abstract(self, a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Abstract:
+        left, right = shape_of(a), shape_of(b)
+        if len(left) < 2 or left[-1] != left[-2]:
+            raise ValueError("expected square matrix")
+        if not right or right[max(-2, -len(right))] != left[-1]:
+            raise ValueError(f"shapes of a {left} and b {right} are incompatible")
+        stack = broadcast_shape([left[:-2], right[:-2]])
+        return Abstract((*stack, *right[-2:]), _triangular_dtype(dtype_of(a), dtype_of(b)))
+
     def tangent(self, args: Args, z: Any, dots: Args, **how: Any) -> Any:
         right = dots[1]
         if dots[0] is not None:
@@ -110,6 +154,13 @@ class SolveTriangular(Primitive):
 solve_triangular = register(SolveTriangular())
 
 
+@lru_cache(maxsize=64)
+def _triangular_dtype(a: np.dtype[Any], b: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype_of(
+        solve_triangular(np.eye(1, dtype=a), np.eye(1, dtype=b), lower=True, transposed=False, unit=False)
+    )
+
+
 class Triangle(Linear):
     """z = the lower (upper) triangle of x, without `offset` diagonals from the main one on."""
 
@@ -122,6 +173,12 @@ class Triangle(Linear):
 
     def value(self, x: Any, lower: bool, offset: int) -> Any:
         return np.tril(x, -offset) if lower else np.triu(x, offset)
+
+    def abstract(self, x: Any, lower: bool, offset: int) -> Abstract:
+        shape = shape_of(x)
+        if len(shape) < 2:
+            raise TypeError(f"a triangle is part of a matrix, not of {shape}")
+        return Abstract(shape, dtype_of(x))
 
     def transpose(self, lam: Any, x: Any, lower: bool, offset: int) -> Any:
         return triangle(lam, lower=lower, offset=offset)
@@ -141,6 +198,12 @@ class Mirror(Linear):
     def value(self, x: Any, lower: bool) -> Any:
         half, rest = (np.tril(x), np.tril(x, -1)) if lower else (np.triu(x), np.triu(x, 1))
         return half + np.swapaxes(rest, -1, -2)
+
+    def abstract(self, x: Any, lower: bool) -> Abstract:
+        shape = shape_of(x)
+        if len(shape) < 2:
+            raise TypeError(f"a triangle is part of a matrix, not of {shape}")
+        return Abstract(broadcast_shape([shape, (*shape[:-2], shape[-1], shape[-2])]), dtype_of(x))
 
     def transpose(self, lam: Any, x: Any, lower: bool) -> Any:
         return triangle(lam, lower=lower, offset=0) + triangle(swap_last(lam), lower=lower, offset=1)
@@ -168,7 +231,7 @@ def embed_diagonal(d: Any, n: int) -> Any:
     return reshape_to(d, (*shape_of(d), 1)) * np.eye(n, dtype=dtype_of(d))
 
 
-class Inv(Primitive):
+class Inv(OfMatrices):
     """z = a⁻¹."""
 
     name = "inv"
@@ -195,7 +258,7 @@ class Inv(Primitive):
 inv = register(Inv())
 
 
-class SlogDet(Primitive):
+class SlogDet(OfMatrices):
     """(sign, log|det a|); the sign has no derivative."""
 
     name = "slogdet"
@@ -223,7 +286,7 @@ class SlogDet(Primitive):
 slogdet = register(SlogDet())
 
 
-class Det(Primitive):
+class Det(OfMatrices):
     """z = det a for a matrix that has an inverse; for one that has none there is `det_of_singular`."""
 
     name = "det"

@@ -169,6 +169,9 @@ class Item(Linear):
     def value(self, x: Any, k: int, results: int) -> Any:
         return x[k]
 
+    def abstract(self, x: Any, k: int, results: int) -> Abstract:
+        return abstract_of(x[k])
+
     def transpose(self, lam: Any, x: Any, k: int, results: int) -> Any:
         return tuple(lam if j == k else None for j in range(results))
 

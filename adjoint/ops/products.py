@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .broadcast import fit, reshape_to
+from .abstract import Abstract, broadcast_shape
+from .broadcast import Shape, common_dtype, fit, reshape_to
 from .primitive import Args, Primitive, Samples, add_all, register, shape_of
 from .shape import swap_last
 
@@ -31,6 +33,9 @@ class MatMul(Primitive):
 
     def value(self, x: Any, y: Any) -> Any:
         return np.matmul(x, y)
+
+    def abstract(self, x: Any, y: Any) -> Abstract:
+        return Abstract(_matmul_shape(shape_of(x), shape_of(y)), common_dtype((x, y)))
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         x, y = args
@@ -78,6 +83,13 @@ class MatMul(Primitive):
 matmul = register(MatMul())
 
 
+@lru_cache(maxsize=8192)
+def _matmul_shape(x: Shape, y: Shape) -> Shape:
+    if not x or not y or x[-1] != y[max(-2, -len(y))]:
+        raise ValueError(f"matmul needs inner sizes to agree: {x} @ {y}")
+    return (*broadcast_shape([x[:-2], y[:-2]]), *x[-2:-1], *(y[-1:] if len(y) > 1 else ()))
+
+
 class Einsum(Primitive):
     """z = einsum; explicit subscripts, no ellipsis, no letter twice in an operand (the front end's work)."""
 
@@ -93,6 +105,10 @@ class Einsum(Primitive):
 
     def value(self, *args: Any, subscripts: str) -> Any:
         return np.einsum(subscripts, *args, optimize=len(args) > 2)
+
+    def abstract(self, *args: Any, subscripts: str) -> Abstract:
+        shapes = tuple(shape_of(a) for a in args)
+        return Abstract(_einsum_shape(subscripts, shapes), common_dtype(args))
 
     def tangent(self, args: Args, z: Any, dots: Args, subscripts: str) -> Any:
         return add_all(
@@ -142,3 +158,18 @@ class Einsum(Primitive):
 
 
 einsum = register(Einsum())
+
+
+@lru_cache(maxsize=1024)
+def _einsum_shape(subscripts: str, shapes: tuple[Shape, ...]) -> Shape:
+    inputs, output = subscripts.split("->")
+    sizes: dict[str, int] = {}
+    for word, shape in zip(inputs.split(","), shapes, strict=True):
+        for c, n in zip(word, shape, strict=True):
+            known = sizes.setdefault(c, n)
+            if n != known and 1 not in (n, known):
+                raise ValueError(f"einsum {subscripts!r}: letter {c!r} stands for sizes {known} and {n}")
+            sizes[c] = n if known == 1 else known
+    if not set(output) <= set(sizes):
+        raise ValueError(f"einsum {subscripts!r}: the output has a letter that is in no operand")
+    return tuple(sizes[c] for c in output)

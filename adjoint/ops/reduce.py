@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .broadcast import broadcast_to, expand, sum_
+from .abstract import Abstract
+from .broadcast import broadcast_to, expand, reduced_dtype, reduced_shape, sum_
 from .elementwise import exp, reciprocal, where
 from .elementwise import indicator as indicator_of
-from .primitive import Linear, Primitive, Samples, register, shape_of
+from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 from .shape import flip
 
 Axis = tuple[int, ...]
@@ -27,6 +28,9 @@ class Mean(Linear):
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         return np.mean(x, axis=axis, keepdims=keepdims)
+
+    def abstract(self, x: Any, axis: Axis, keepdims: bool = False) -> Abstract:
+        return Abstract(reduced_shape(shape_of(x), axis, keepdims), reduced_dtype(self, dtype_of(x)))
 
     def transpose(self, lam: Any, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         shape = shape_of(x)
@@ -45,6 +49,10 @@ class Weighted(Primitive):
 
     def samples(self, rng: np.random.Generator) -> Samples:
         return [((rng.standard_normal((2, 3, 4)),), {"axis": (0, 2), "keepdims": k}) for k in (False, True)]
+
+    def abstract(self, x: Any, axis: Axis, keepdims: bool = False) -> Abstract:
+        """The reduced axes go, or stay with length one."""
+        return Abstract(reduced_shape(shape_of(x), axis, keepdims), reduced_dtype(self, dtype_of(x)))
 
     def weights(self, x: Any, z: Any, axis: Axis) -> Any:
         """∂z/∂x in x's shape; z comes with its reduced axes kept."""
@@ -80,6 +88,12 @@ class Extremum(Weighted):
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
         return self.function(x, axis=axis, keepdims=keepdims)
+
+    def abstract(self, x: Any, axis: Axis, keepdims: bool = False) -> Abstract:
+        shape = shape_of(x)
+        if 0 in shape:  # NumPy knows which of these have a value
+            self.value(np.empty(shape), axis)
+        return super().abstract(x, axis, keepdims)
 
     def weights(self, x: Any, z: Any, axis: Axis) -> Any:
         attained = indicator_of(x == z, x)
@@ -158,6 +172,11 @@ class CumSum(Linear):
         return np.cumsum(
             x, axis=axis, dtype=np.asarray(x).dtype if np.asarray(x).dtype.kind in "fc" else None
         )
+
+    def abstract(self, x: Any, axis: int) -> Abstract:
+        shape = shape_of(x) or (1,)  # NumPy scans a scalar as a vector
+        reduced_shape(shape, (axis,), True)  # the axis exists
+        return Abstract(shape, reduced_dtype(self, dtype_of(x)))
 
     def transpose(self, lam: Any, x: Any, axis: int) -> Any:
         return flip(cumsum(flip(lam, axis=(axis,)), axis=axis), axis=(axis,))

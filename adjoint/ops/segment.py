@@ -6,24 +6,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..errors import ShapeError, refusal
+from .abstract import Abstract
 from .elementwise import exp, indicator, where
-from .index import ARRAY, getitem
-from .primitive import Linear, Primitive, Samples, register, shape_of
+from .index import ARRAY, Choice, getitem
+from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 
 
-def check_offsets(x: Any, offsets: Any) -> np.ndarray:
-    """Offsets as an integer array.
+def check_offsets(x: Any, offsets: Any) -> Any:
+    """Offsets as an integer array; abstract ones as they are, once their shape and dtype are checked.
 
     Raises:
         ShapeError: they do not start at 0, end at len(x), or they decrease.
     """
-    offsets = np.asarray(offsets)
     rows = shape_of(x)[0] if shape_of(x) else -1
+    if type(offsets) is Abstract:
+        if rows < 0 or offsets.ndim != 1 or offsets.size < 1 or offsets.dtype.kind not in "iu":
+            what = f"offsets must be integers that rise from 0 to len(x) = {rows}: got {offsets}"
+            raise refusal(ShapeError, what, "Build them as np.concatenate([[0], np.cumsum(lengths)]).")
+        return offsets
+    offsets = np.asarray(offsets)
     if (
         offsets.ndim != 1 or offsets.size < 1 or offsets.dtype.kind not in "iu"
         or offsets[0] != 0 or offsets[-1] != rows or (np.diff(offsets) < 0).any()
@@ -44,14 +51,38 @@ def _reduce(ufunc: Any, x: np.ndarray, offsets: np.ndarray, empty: float) -> np.
     return z
 
 
-def _rows(offsets: np.ndarray) -> np.ndarray:
-    """The segment of every row."""
-    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+class SegmentOfRow(Choice):
+    """For each of `rows` rows the number of its segment."""
+
+    name = "segment_of_row"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((np.array([0, 2, 2, 6]),), {"rows": 6})]
+
+    def value(self, offsets: Any, rows: int) -> Any:
+        return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+    def abstract(self, offsets: Any, rows: int) -> Abstract:
+        return Abstract((rows,), np.dtype(np.intp))
 
 
-def _spread(z: Any, offsets: Any) -> Any:
-    """Every segment's value repeated over its rows."""
-    return getitem(z, _rows(offsets), template=(ARRAY,))
+segment_of_row = register(SegmentOfRow())
+
+
+def _spread(z: Any, offsets: Any, x: Any) -> Any:
+    """Every segment's value repeated over its rows in x."""
+    return getitem(z, segment_of_row(offsets, rows=shape_of(x)[0]), template=(ARRAY,))
+
+
+def _abstract_reduction(op: Primitive, x: Any, offsets: Any) -> Abstract:
+    """One row per segment; the dtype, or the error, is that of a segment of one element."""
+    segments = shape_of(check_offsets(x, offsets))[0] - 1
+    return Abstract((segments, *shape_of(x)[1:]), _reduction_dtype(op, dtype_of(x)))
+
+
+@lru_cache(maxsize=256)
+def _reduction_dtype(op: Primitive, dtype: np.dtype[Any]) -> np.dtype[Any]:
+    return dtype_of(op.value(np.ones(1, dtype), np.array([0, 1])))
 
 
 class SegmentSum(Linear):
@@ -65,8 +96,11 @@ class SegmentSum(Linear):
     def value(self, x: Any, offsets: Any) -> Any:
         return _reduce(np.add, np.asarray(x), check_offsets(x, offsets), 0)
 
+    def abstract(self, x: Any, offsets: Any) -> Abstract:
+        return _abstract_reduction(self, x, offsets)
+
     def transpose(self, lam: Any, x: Any, offsets: Any) -> Any:
-        return _spread(lam, offsets)
+        return _spread(lam, offsets, x)
 
 
 segment_sum = register(SegmentSum())
@@ -78,6 +112,10 @@ class WeightedSegments(Primitive):
     def samples(self, rng: np.random.Generator) -> Samples:
         return [((rng.standard_normal((6, 2)), np.array([0, 2, 3, 6])), {})]
 
+    def abstract(self, x: Any, offsets: Any) -> Abstract:
+        """One row per segment."""
+        return _abstract_reduction(self, x, offsets)
+
     def weights(self, x: Any, z: Any, offsets: Any) -> Any:
         """∂z/∂x, one number per element of x."""
         raise NotImplementedError
@@ -88,7 +126,7 @@ class WeightedSegments(Primitive):
 
     def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         x, offsets = args
-        return (self.weights(x, z, offsets) * _spread(lam, offsets), None)
+        return (self.weights(x, z, offsets) * _spread(lam, offsets, x), None)
 
 
 class SegmentMax(WeightedSegments):
@@ -101,8 +139,8 @@ class SegmentMax(WeightedSegments):
         return _reduce(np.maximum, np.asarray(x), check_offsets(x, offsets), -np.inf)
 
     def weights(self, x: Any, z: Any, offsets: Any) -> Any:
-        attained = indicator(x == _spread(z, offsets), x)
-        return attained / _spread(segment_sum(attained, offsets), offsets)
+        attained = indicator(x == _spread(z, offsets, x), x)
+        return attained / _spread(segment_sum(attained, offsets), offsets, x)
 
 
 segment_max = register(SegmentMax())
@@ -118,10 +156,11 @@ class SegmentLogSumExp(WeightedSegments):
         top = _reduce(np.maximum, x, offsets, -np.inf)
         shift = np.where(np.isfinite(top), top, 0).astype(x.dtype)
         with np.errstate(divide="ignore"):
-            return np.log(_reduce(np.add, np.exp(x - shift[_rows(offsets)]), offsets, 0)) + shift
+            sums = _reduce(np.add, np.exp(x - _spread(shift, offsets, x)), offsets, 0)
+            return np.log(sums) + shift
 
     def weights(self, x: Any, z: Any, offsets: Any) -> Any:
-        return exp(x - _spread(where(z == -np.inf, 0, z), offsets))
+        return exp(x - _spread(where(z == -np.inf, 0, z), offsets, x))
 
 
 segment_logsumexp = register(SegmentLogSumExp())

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .broadcast import fit
+from .abstract import Abstract
+from .broadcast import common_dtype, fit, reduced_shape, shape_after
 from .index import getitem
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 
@@ -22,6 +23,9 @@ class Transpose(Linear):
 
     def value(self, x: Any, axes: tuple[int, ...]) -> Any:
         return np.transpose(x, axes)
+
+    def abstract(self, x: Any, axes: tuple[int, ...]) -> Abstract:
+        return Abstract(shape_after(np.transpose, shape_of(x), axes), dtype_of(x))
 
     def transpose(self, lam: Any, x: Any, axes: tuple[int, ...]) -> Any:
         return transpose(lam, axes=tuple(int(k) for k in np.argsort(axes)))
@@ -48,6 +52,19 @@ class Concatenate(Primitive):
 
     def value(self, *arrays: Any, axis: int) -> Any:
         return np.concatenate(arrays, axis=axis)
+
+    def abstract(self, *arrays: Any, axis: int) -> Abstract:
+        shapes = [shape_of(x) for x in arrays]
+        ndim = len(shapes[0])
+        if not -ndim <= axis < ndim:
+            raise np.exceptions.AxisError(axis, ndim)
+        k = axis % ndim
+        before, after, total = shapes[0][:k], shapes[0][k + 1 :], 0
+        for shape in shapes:
+            if len(shape) != ndim or shape[:k] != before or shape[k + 1 :] != after:
+                raise ValueError("sizes must be equal on every axis but that of the concatenation")
+            total += shape[k]
+        return Abstract((*before, total, *after), common_dtype(arrays))
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: int) -> Any:
         kind = dtype_of(z)
@@ -86,6 +103,12 @@ class Pad(Linear):
     def value(self, x: Any, widths: tuple[tuple[int, int], ...]) -> Any:
         return np.pad(x, widths)
 
+    def abstract(self, x: Any, widths: tuple[tuple[int, int], ...]) -> Abstract:
+        if any(w < 0 for pair in widths for w in pair):
+            raise ValueError("index can't contain negative values")
+        pairs = zip(widths, shape_of(x), strict=True)
+        return Abstract(tuple(before + n + after for (before, after), n in pairs), dtype_of(x))
+
     def transpose(self, lam: Any, x: Any, widths: tuple[tuple[int, int], ...]) -> Any:
         inside = tuple(slice(before, before + n) for (before, _), n in zip(widths, shape_of(x), strict=True))
         return getitem(lam, template=inside)
@@ -105,6 +128,9 @@ class Flip(Linear):
     def value(self, x: Any, axis: tuple[int, ...]) -> Any:
         return np.flip(x, axis)
 
+    def abstract(self, x: Any, axis: tuple[int, ...]) -> Abstract:
+        return Abstract(shape_after(np.flip, shape_of(x), axis), dtype_of(x))
+
     def transpose(self, lam: Any, x: Any, axis: tuple[int, ...]) -> Any:
         return flip(lam, axis=axis)
 
@@ -122,6 +148,11 @@ class Roll(Linear):
 
     def value(self, x: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
         return np.roll(x, shift, axis)
+
+    def abstract(self, x: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Abstract:
+        shape = shape_of(x)
+        reduced_shape(shape, axis, True)  # the axes exist
+        return Abstract(shape, dtype_of(x))
 
     def transpose(self, lam: Any, x: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
         return roll(lam, shift=tuple(-s for s in shift), axis=axis)
