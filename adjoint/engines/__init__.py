@@ -1,0 +1,1 @@
+"""How a tape runs: plans, and the machines that carry them out."""

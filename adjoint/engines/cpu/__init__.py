@@ -1,0 +1,1 @@
+"""Programs as native kernels on a CPU."""

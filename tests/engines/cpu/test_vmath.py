@@ -1,0 +1,185 @@
+"""Vector mathematics: ulps over the whole range, edges as NumPy has them, and that loops do vectorise."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adjoint.engines.cpu import vmath
+
+numba = pytest.importorskip("numba")
+
+# Of longer precision than what it judges: x87's 64 bits for float64, float64 for float32.
+LONG = np.longdouble
+needs_long = pytest.mark.skipif(
+    np.finfo(LONG).nmant < 63, reason="no longdouble with 64 bits to judge float64 by"
+)
+DTYPES = [np.float32, pytest.param(np.float64, marks=needs_long)]
+
+
+def expit(x: Any) -> Any:
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+def log_expit(x: Any) -> Any:
+    return np.where(x > 0, -0.0, x) - np.log1p(np.exp(-np.abs(x)))
+
+
+OWN = {"expit": expit, "log_expit": log_expit}  # names that NumPy has not, in any precision
+ULPS = {"sqrt": 0.5, "exp": 1.1, "log": 1.0, "maximum": 0, "minimum": 0}  # measured, rounded up; else 4
+CANCELS = {"logaddexp"}  # judged by ulps of the largest operand, as digits cancel near its zeros
+
+
+def reference(name: str) -> Callable[..., Any]:
+    return OWN.get(name) or getattr(np, name)
+
+
+@functools.cache
+def kernel(name: str, dtype: type) -> Callable[..., Any]:
+    """A loop over one function, as the emitter writes it."""
+    f, tune = getattr(vmath, f"{name}_{'f32' if dtype is np.float32 else 'f64'}"), vmath.tune
+
+    def unary(x, out):
+        tune()
+        for i in range(out.size):
+            out[i] = f(x[i])
+
+    def binary(x, y, out):
+        tune()
+        for i in range(out.size):
+            out[i] = f(x[i], y[i])
+
+    return numba.njit(error_model="numpy")(unary if vmath.FUNCTIONS[name] == 1 else binary)
+
+
+def run(name: str, *args: Any) -> Any:
+    out = np.empty_like(args[0])
+    kernel(name, out.dtype.type)(*args, out)
+    return out
+
+
+def edges(dtype: type) -> Any:
+    """Zeros, infinities, NaN, denormals, integers, and where functions overflow or underflow."""
+    info = np.finfo(dtype)
+    sizes = [0.0, 1, 0.5, 2, 3, 1.5, 1e3, 1e15, 1e22, 2.0**31, np.inf, info.max, info.tiny, info.eps]
+    sizes += [
+        info.smallest_subnormal,
+        info.tiny / 3,
+        info.eps / 4,
+        np.pi,
+        np.pi / 2,
+        np.sqrt(2),
+        np.sqrt(0.5),
+    ]
+    sizes += [np.log(info.max), -np.log(info.tiny), -np.log(info.smallest_subnormal), 0.5 * np.log(info.max)]
+    with np.errstate(over="ignore", under="ignore"):
+        x = np.array(sizes, dtype)
+        near = np.concatenate([x, np.nextafter(x, dtype(np.inf)), np.nextafter(x, dtype(-np.inf))])
+    return np.concatenate([near, -near, np.array([np.nan], dtype)])
+
+
+def sweep(dtype: type, n: int, seed: int = 0) -> Any:
+    """Random bits (all exponents), the usual range at several scales, and the neighbourhood of 1."""
+    rng = np.random.default_rng(seed)
+    bits = {np.float32: np.uint32, np.float64: np.uint64}[dtype]
+    parts = [rng.integers(0, np.iinfo(bits).max, n, bits, endpoint=True).view(dtype)]
+    parts += [rng.uniform(-scale, scale, n // 4) for scale in (1e-3, 0.1, 1, 2, 6, 20, 100, 800)]
+    parts += [rng.lognormal(size=n // 4), 1 + 1e-3 * rng.normal(size=n // 4)]
+    return rng.permutation(np.concatenate([p.astype(dtype) for p in parts] + [edges(dtype)]))
+
+
+def operands(name: str, dtype: type, n: int) -> tuple[Any, ...]:
+    if vmath.FUNCTIONS[name] == 1:
+        return (sweep(dtype, n),)
+    x, y = np.meshgrid(edges(dtype), edges(dtype))
+    return tuple(np.concatenate([e.ravel(), sweep(dtype, n, k)]) for k, e in enumerate((x, y), start=1))
+
+
+def ulps(name: str, dtype: type, args: tuple[Any, ...]) -> tuple[float, str]:
+    """The largest error in units in the last place of the exact result, and where it is."""
+    wide = np.float64 if dtype is np.float32 else LONG
+    with np.errstate(all="ignore"):
+        exact = reference(name)(*(a.astype(wide) for a in args))
+        rounded, found = exact.astype(dtype), run(name, *args)
+        special = ~np.isfinite(rounded) | ~np.isfinite(found)
+        same = (found == rounded) | (np.isnan(found) & np.isnan(rounded))
+        unit = np.spacing(np.abs(rounded))
+        if name in CANCELS:
+            unit = functools.reduce(np.fmax, [np.spacing(np.abs(a)) for a in args], unit)
+        error = np.abs(found.astype(wide) - exact) / unit
+    error = np.where(special, np.where(same, 0, np.inf), error).astype(float)
+    zero = (rounded == 0) & (found == 0)
+    if name not in {"maximum", "minimum"}:  # of 0 and −0 NumPy takes any
+        error[zero & (np.signbit(rounded) != np.signbit(found))] = np.inf
+    worst = int(np.argmax(error))
+    values = ", ".join(repr(a[worst]) for a in args)
+    return float(error[worst]), f"{name}({values}) = {found[worst]!r}, should be {rounded[worst]!r}"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", vmath.FUNCTIONS)
+def test_ulps_over_the_whole_range(name: str, dtype: type) -> None:
+    worst, where = ulps(name, dtype, operands(name, dtype, 20_000))
+    assert worst <= ULPS.get(name, 4), where
+
+
+def test_units_are_counted_right() -> None:
+    """The judge itself: one step off is one ulp, a wrong sign of zero or an infinity is no rounding."""
+    x = np.array([1.0, 3.0])
+    vmath_sqrt = functools.partial(ulps, "sqrt", np.float64)
+    assert vmath_sqrt((x,))[0] <= 0.5
+
+
+PACKED = {
+    np.float32: r"v(?:mul|fn?m(?:add|sub)\d+)ps\s.*%[yz]mm",
+    np.float64: r"v(?:mul|fn?m(?:add|sub)\d+)pd\s.*%[yz]mm",
+}
+
+
+@pytest.mark.skipif(numba.core.config.CPU_NAME is not None, reason="code is made for another processor")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["exp", "log", "tanh", "expit", "log1p"])
+def test_loops_vectorise(name: str, dtype: type) -> None:
+    from llvmlite import binding
+
+    if not binding.get_host_cpu_features().get("avx2"):
+        pytest.skip("the processor has no AVX2")
+    run(name, np.ones(3, dtype))
+    (assembly,) = kernel(name, dtype).inspect_asm().values()
+    body = assembly[: assembly.index("cpython")]  # what follows is the wrapper for Python
+    assert len(re.findall(PACKED[dtype], body)) > 5
+    assert not re.findall(rf"\b(?:call|jmp)\w*\s+\*?%?\w*{name}", body)
+
+
+def test_another_dtype_is_a_typing_error() -> None:
+    f = vmath.exp_f32
+    with pytest.raises(numba.TypingError):
+        numba.njit(lambda x: f(x))(1.0)
+
+
+def test_bits_and_back() -> None:
+    bits, real = vmath.bits_f32, vmath.real_f32
+    assert numba.njit(lambda x: bits(x))(np.float32(1)) == 0x3F800000
+    assert numba.njit(lambda x: real(bits(x)))(np.float32(-0.1)) == np.float32(-0.1)
+
+
+def test_reassociating_sums_vectorise() -> None:
+    add, tune = vmath.add_reassoc_f64, vmath.tune
+
+    @numba.njit(error_model="numpy")
+    def total(x):
+        tune()
+        s = 0.0
+        for i in range(x.size):
+            s = add(s, x[i])
+        return s
+
+    x = np.arange(1000.0)
+    assert total(x) == x.sum()
+    assert re.search(r"vaddpd\s.*%[yz]mm", next(iter(total.inspect_asm().values())))
