@@ -25,7 +25,8 @@ LAYERS = [
     {"tape"},
     {"sweeps"},
     {"transforms"},
-    {"check", "scipy", "optim", "nn"},
+    {"check", "scipy"},
+    {"optim", "nn"},
     {"demos"},
     {"__init__", "__main__"},
 ]
