@@ -1,8 +1,8 @@
 """One harness for all benches: contestants side by side in one run, agreement first, then interleaved rounds.
 
-A contestant is a factory. What it returns is called without arguments, gives (value, gradients), and
-returns when the numbers are there (jax: `block_until_ready`). The factory imports its library, so that a
-missing one is a line in the table and no error. The order of a comparison:
+A contestant is a factory. What it returns is called without arguments, gives (value, gradients) or whatever
+was asked for, and returns when the numbers are there (jax: `block_until_ready`). The factory imports its
+library; what is missing, or fails, is a line in the table with its reason. The order of a comparison:
 
 1. Every contestant is built and called once; that time, compilation included, is shown apart as `first`.
 2. Its result is compared with a float64 reference. One that disagrees is reported and not timed.
@@ -27,11 +27,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from agreement import Result, deviation
 from environment import machine
 
-Result = tuple[Any, Sequence[Any] | None]  # value, gradients; None for the part that is not computed
 Run = Callable[[], Result]
+NEWLINE = "\n"
 
 
 class Skip(Exception):
@@ -87,47 +87,6 @@ def spread(times: Sequence[float]) -> float:
     return high - low
 
 
-# ------------------------------------------------------------------------------------------ agreement
-def complex_step(f: Callable[..., Any], args: Sequence[Any]) -> Result:
-    """Value and gradients of an analytic NumPy function in float64, exact to rounding: Im f(x + ihe_k) / h.
-
-    One call per element of the arguments.
-    Source: Squire and Trapp 1998, SIAM Review 40(1).
-    """
-    h = 1e-40
-    gradients = []
-    for k, x in enumerate(args):
-        x = np.asarray(x, np.float64)
-        gradient = np.zeros(x.size)
-        for j in range(x.size):
-            moved = x.astype(complex).ravel()
-            moved[j] += 1j * h
-            inner = [moved.reshape(x.shape)[()] if i == k else a for i, a in enumerate(args)]
-            gradient[j] = np.imag(f(*inner)) / h
-        gradients.append(gradient.reshape(x.shape))
-    return f(*args), gradients
-
-
-def plain(x: Any) -> np.ndarray:
-    """Any library's array as NumPy's, in float64."""
-    return np.asarray(x.detach() if hasattr(x, "detach") else x, np.float64)
-
-
-def deviation(found: Result, reference: Result) -> float:
-    """The largest |found − reference| over value and gradients, relative to each array's largest element."""
-    pairs = [] if found[0] is None else [(found[0], reference[0])]
-    if found[1] is not None and reference[1] is not None:
-        pairs += list(zip(found[1], reference[1], strict=True))
-    worst = 0.0
-    for a, b in pairs:
-        a, b = plain(a), plain(b)
-        if a.shape != b.shape or not np.all(np.isfinite(a)):
-            return math.inf
-        size = max(float(np.max(np.abs(b), initial=0)), 1e-300)
-        worst = max(worst, float(np.max(np.abs(a - b), initial=0)) / size)
-    return worst
-
-
 # ------------------------------------------------------------------------------------------ the comparison
 def compare(
     contestants: Sequence[Contestant],
@@ -136,6 +95,7 @@ def compare(
     rounds: int,
     tolerance: float = 1e-9,
     turn: float = 0.05,
+    patience: float = math.inf,
 ) -> dict[str, Measurement]:
     """Check every contestant against the reference, then time those that agree, in interleaved rounds.
 
@@ -145,6 +105,7 @@ def compare(
         rounds: turns per contestant.
         tolerance: largest relative deviation that counts as agreement.
         turn: seconds that one turn lasts at least.
+        patience: seconds that a contestant may use up; then it rests, though not before its third round.
 
     Returns:
         name → measurement, in the given order.
@@ -160,6 +121,9 @@ def compare(
         except (ImportError, Skip) as why:
             m.reason = f"skipped: {why}"
             continue
+        except Exception as why:  # a comparison outlives whoever cannot take part, and says why
+            m.reason = f"failed: {type(why).__name__}: {str(why).strip().partition(NEWLINE)[0][:120]}"
+            continue
         m.first = time.perf_counter() - begun
         m.error = deviation(result, reference)
         del result
@@ -167,14 +131,19 @@ def compare(
             m.reason = f"not timed: deviates from the reference by {m.error:.1e}, more than {tolerance:.0e}"
             continue
         runs[c.name] = run
-        once = min(timed(run, 1) for _ in range(3))  # the warm-up
+        once = timed(run, 1)  # the warm-up
+        if once < turn:
+            once = min(timed(run, 1) for _ in range(3))
         m.repetitions = max(1, math.ceil(turn / once))
     gc.collect()
     gc.freeze()
     for _ in range(rounds):
         for name, run in runs.items():
+            m = found[name]
+            if len(m.times) >= 3 and sum(m.times) * m.repetitions > patience:
+                continue
             gc.collect()
-            found[name].times.append(timed(run, found[name].repetitions))
+            m.times.append(timed(run, m.repetitions))
     gc.unfreeze()
     return found
 

@@ -21,8 +21,9 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
+from agreement import complex_step, deviation
 from environment import heading, options, prepare, versions
-from harness import complex_step, deviation, emit, table
+from harness import emit, table
 from peers import PEERS
 from workloads import SCALAR_NODES, SCALARS, scalar_chain
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import harness
 import numpy as np
+from agreement import complex_step
 from environment import heading, options, prepare, versions
 from harness import Contestant, Result, Run
 from peers import PEERS
@@ -66,7 +67,7 @@ def sweeping(peer: Any, program: Program, args: tuple[Any, ...]) -> Run:
 def measure(case: str, program: Program, args: tuple[Any, ...], nodes: int, rounds: int) -> list[Line]:
     """Compare and print the table; returns one dictionary of numbers in ns per node for every row."""
     group = contestants(program, args)
-    found = harness.compare(group, harness.complex_step(program(np), args), rounds=rounds)
+    found = harness.compare(group, complex_step(program(np), args), rounds=rounds)
     rows, lines = [], []
     for m in found.values():
         if m.reason:
