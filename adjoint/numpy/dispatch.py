@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import tree
 from ..errors import MutationError, refusal
+from ..ops.abstract import Abstract
 from ..ops.elementwise import ALIASES
 from ..ops.primitive import PRIMITIVES, innermost
 
@@ -69,12 +70,20 @@ def unknown_options(rule: Callable[..., Any], args: Any, kwargs: dict[str, Any])
     return ""
 
 
-def plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function without derivative: it sees the plain values and returns plain results."""
+def plain(function: Callable[..., Any], traced: Callable[..., Any] | None = None) -> Callable[..., Any]:
+    """A function without derivative: it sees the plain values and returns plain results.
+
+    Args:
+        function: NumPy's.
+        traced: what to record instead where a value is abstract; by default it is refused there, unless
+            shapes alone decide the result.
+    """
 
     def evaluate(*args: Any, **options: Any) -> Any:
-        args, options = tree.tree_map(innermost, (args, options))
-        return function(*args, **options)
+        inner = tree.tree_map(innermost, (args, options))
+        if traced is not None and any(type(leaf) is Abstract for leaf in tree.flatten(inner)[0]):
+            return traced(*args, **options)
+        return function(*inner[0], **inner[1])
 
     evaluate.__name__ = function.__name__
     return evaluate

@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import DomainError, MissingRuleError, ShapeError, refusal
 from ..ops import factorize as fz
 from ..ops import linalg as la
+from ..ops.abstract import Abstract
 from ..ops.broadcast import reshape
 from ..ops.primitive import dtype_of, innermost, shape_of
 from ..ops.products import matmul as matmul_op
@@ -52,8 +53,13 @@ def inv(a: Any) -> Any:
 
 @implements(np.linalg.det)
 def det(a: Any) -> Any:
-    """As np.linalg.det; differentiable, to every order, for singular matrices too."""
+    """As np.linalg.det; differentiable, to every order, for singular matrices too.
+
+    A compiled program cannot choose a formula by the values: there the derivative needs an inverse.
+    """
     plain = innermost(_matrix("det", a))
+    if type(plain) is Abstract:
+        return la.det(a)
     directions = la.smallest_directions(plain) if plain.size and np.isfinite(plain).all() else None
     return la.det(a) if directions is None else la.det_of_singular(a, *directions)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops import reduce as rd
+from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, reshape, sum_
 from ..ops.elementwise import absolute, indicator, square
 from ..ops.factorize import svd
@@ -153,7 +154,8 @@ def average(
     else:
         weights = _spread_weights(weights, shape_of(a), axis)
         total = sum(weights, axis, keepdims=keepdims)
-        if np.any(innermost(total) == 0):
+        plain = innermost(total)
+        if type(plain) is not Abstract and np.any(plain == 0):
             raise ZeroDivisionError("Weights sum to zero, can't be normalized")
         result = sum(a * weights, axis, keepdims=keepdims) / total
     return (result, total) if returned else result

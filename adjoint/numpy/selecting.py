@@ -6,23 +6,41 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, MutationError, ShapeError, refusal
+from ..errors import DTypeError, MutationError, ShapeError, TraceError, refusal
+from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, broadcast_to
 from ..ops.elementwise import floor, floor_divide, maximum, minimum, remainder, rint, trunc
 from ..ops.elementwise import power as power_op
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem, scatter_add, take_along_axis
 from ..ops.primitive import FLOAT64, PRIMITIVES, Recorded, dtype_of, innermost, shape_of
-from .dispatch import FUNCTIONS, METHODS, UFUNCS, enter_plain, implements, ufunc_rule
+from .dispatch import FUNCTIONS, METHODS, UFUNCS, enter_plain, implements, plain, ufunc_rule
 from .shaping import broadcast_to_, concatenate, moveaxis, ndim_of, ravel, single_axis
 
 enter_plain(
     "shape", "ndim", "size", "zeros_like", "ones_like", "empty_like", "allclose", "isclose",
-    "array_equal", "array_equiv", "count_nonzero", "nonzero", "flatnonzero", "argwhere", "searchsorted",
-    "digitize", "all", "any", "iscomplexobj", "isrealobj", "iscomplex", "isreal", "result_type",
+    "array_equal", "array_equiv", "nonzero", "flatnonzero", "argwhere", "searchsorted",
+    "digitize", "iscomplexobj", "isrealobj", "iscomplex", "isreal", "result_type",
     "can_cast", "min_scalar_type", "array_repr", "array_str", "array2string", "nanargmax", "nanargmin",
     "lexsort", "isin", "shares_memory", "may_share_memory",
 )  # fmt: skip
+
+
+def _count(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """As np.count_nonzero, recorded."""
+    return np.sum(a if dtype_of(a).kind == "b" else a != 0, axis, keepdims=keepdims)
+
+
+def _any(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    return _count(a, axis, keepdims=keepdims) > 0
+
+
+def _all(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    return _count(a == 0, axis, keepdims=keepdims) == 0
+
+
+for _function, _traced in ((np.count_nonzero, _count), (np.any, _any), (np.all, _all)):
+    FUNCTIONS[_function] = plain(_function, _traced)
 
 
 @implements(np.take)
@@ -187,10 +205,18 @@ def full_like(
     return broadcast_to_(astype(fill_value, dtype=np.dtype(dtype or dtype_of(a))), shape)
 
 
+def _size_unknown(name: str, remedy: str) -> TraceError:
+    what = f"np.{name} of an array whose values a compiled program has only when it runs: its size is unknown"
+    return refusal(TraceError, what, remedy)
+
+
 @implements(np.bincount)
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     """As np.bincount; linear in the weights."""
-    x = np.asarray(innermost(x))
+    x = innermost(x)
+    if type(x) is Abstract:
+        raise _size_unknown("bincount", "np.sum(x[:, None] == np.arange(n), axis=0) counts n values.")
+    x = np.asarray(x)
     counts = np.bincount(x, minlength=minlength)
     if weights is None:
         return counts
@@ -205,7 +231,10 @@ def unique(
     axis: int | None = None,
 ) -> Any:  # fmt: skip
     """As np.unique; each value belongs to its first occurrence."""
-    _, index, inverse, counts = np.unique(innermost(ar), True, True, True, axis)
+    values = innermost(ar)
+    if type(values) is Abstract:
+        raise _size_unknown("unique", "np.sort(x) has a known size; find the values before compiling.")
+    _, index, inverse, counts = np.unique(values, True, True, True, axis)
     values = take(ar, index, axis)
     extras = [
         x for x, asked in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if asked

@@ -13,7 +13,7 @@ from ..ops import shape as sh
 from ..ops.broadcast import astype, broadcast_to, reshape
 from ..ops.elementwise import where as where_op
 from ..ops.index import getitem
-from ..ops.primitive import Recorded, dtype_of, normalize_axis, shape_of
+from ..ops.primitive import Recorded, dtype_of, innermost, normalize_axis, shape_of
 from .dispatch import implements
 
 
@@ -228,7 +228,7 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As np.array_split."""
     axis = single_axis(axis, ary)
     # explicit cuts may overlap or exceed the array: NumPy places them
-    pieces = np.array_split(np.arange(shape_of(ary)[axis]), indices_or_sections)
+    pieces = np.array_split(np.arange(shape_of(ary)[axis]), innermost(indices_or_sections))
     return [getitem(ary, template=(*(slice(None),) * axis, _as_slice(p))) for p in pieces]
 
 
@@ -324,7 +324,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         a, axis = ravel(a), 0
     axis = single_axis(axis, a)
-    return np.take(a, np.repeat(np.arange(shape_of(a)[axis]), repeats), axis)
+    return np.take(a, np.repeat(np.arange(shape_of(a)[axis]), innermost(repeats)), axis)
 
 
 @implements(np.pad)

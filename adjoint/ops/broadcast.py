@@ -41,18 +41,24 @@ def reduced_shape(shape: Shape, axis: Shape, keepdims: bool) -> Shape:
     return tuple(1 if k in gone else n for k, n in enumerate(shape) if keepdims or k not in gone)
 
 
-@lru_cache(maxsize=1024)
 def reduced_dtype(op: Primitive, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of a reduction of an array of this dtype, by trying it on one element."""
+    """The dtype of a reduction of an array of this dtype: floats stay, others are tried on one element."""
+    return dtype if dtype.kind == "f" else _tried_dtype(op, dtype)
+
+
+@lru_cache(maxsize=1024)
+def _tried_dtype(op: Primitive, dtype: np.dtype[Any]) -> np.dtype[Any]:
     with np.errstate(all="ignore"):
         return dtype_of(op.value(np.ones(1, dtype), axis=0))
 
 
 def common_dtype(args: Any) -> np.dtype[Any]:
     """The dtype to which arrays are promoted; a Python scalar counts as an array."""
-    kinds = [dtype_of(a) for a in args]
-    first = kinds[0]
-    return first if all(kind is first for kind in kinds) else np.result_type(*kinds)
+    first, *others = map(dtype_of, args)
+    for kind in others:
+        if kind is not first:
+            return np.result_type(first, *others)
+    return first
 
 
 class Sum(Linear):

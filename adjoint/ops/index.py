@@ -56,6 +56,8 @@ def split_index(index: Any) -> tuple[Template, list[Any]]:
 
 def join_index(template: Template, arrays: Sequence[Any]) -> tuple[Any, ...]:
     """Put the index arrays back in their places."""
+    if not arrays:
+        return template
     feed: Iterator[Any] = iter(arrays)
     return tuple(next(feed) if isinstance(part, str) else part for part in template)
 

@@ -26,7 +26,7 @@ def check_offsets(x: Any, offsets: Any) -> Any:
     """
     rows = shape_of(x)[0] if shape_of(x) else -1
     if type(offsets) is Abstract:
-        if rows < 0 or offsets.ndim != 1 or offsets.size < 1 or offsets.dtype.kind not in "iu":
+        if rows < 0 or len(offsets.shape) != 1 or not offsets.shape[0] or offsets.dtype.kind not in "iu":
             what = f"offsets must be integers that rise from 0 to len(x) = {rows}: got {offsets}"
             raise refusal(ShapeError, what, "Build them as np.concatenate([[0], np.cumsum(lengths)]).")
         return offsets
