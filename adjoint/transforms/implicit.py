@@ -17,9 +17,10 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import ConvergenceError, LeakError, ShapeError, refusal
-from ..ops.broadcast import reshape
+from ..ops.abstract import Abstract, result_dtype
+from ..ops.broadcast import astype, reshape
 from ..ops.linalg import solve
-from ..ops.primitive import Primitive, Recorded, innermost, shape_of, zeros_like
+from ..ops.primitive import FLOAT64, Primitive, Recorded, dtype_of, innermost, shape_of, zeros_like
 from ..ops.shape import swap_last
 from .derivatives import jacobian, jvp, make_vjp, pull_some, push_some
 
@@ -59,7 +60,7 @@ def root(
         return _newton(residual, start, tolerance, max_steps)
 
     leaves, structure = trees.flatten(args)
-    return Root(g, structure, z0, solver or newton)(*leaves)
+    return Root(g, structure, solver or newton)(_start(z0), *leaves)
 
 
 def fixed_point(f: Function, z0: Any, *args: Any, tolerance: float = 1e-12, max_steps: int = 10_000) -> Any:
@@ -76,27 +77,36 @@ def fixed_point(f: Function, z0: Any, *args: Any, tolerance: float = 1e-12, max_
         max_steps: iterations at most.
 
     Returns:
-        z.
+        z, in the dtype to which z0 and the floating-point args are promoted.
 
     Raises:
         ConvergenceError: the iteration did not settle; the message gives its last change.
         LeakError: f uses a recorded value that is not among args.
     """
     leaves, structure = trees.flatten(args)
-    return FixedPoint(f, structure, z0, tolerance, max_steps)(*leaves)
+    return FixedPoint(f, structure, tolerance, max_steps)(_start(z0), *leaves)
+
+
+def _start(z0: Any) -> Any:
+    """The start as floats: plain, because it has no influence, unless only its shape is known."""
+    plain = innermost(z0)
+    if type(plain) is Abstract:
+        return z0 if plain.dtype.kind == "f" else astype(z0, dtype=FLOAT64)
+    plain = np.asarray(plain)
+    return plain.astype(plain.dtype if plain.dtype.kind == "f" else np.float64)[()]
 
 
 class Implicit(Primitive):
-    """A constraint given by a function of z and of operands that are the leaves of the user's arguments."""
+    """A constraint given by a function of z and of the leaves of the user's arguments.
+
+    Its operands are the start, which has no derivative, and the leaves.
+    """
 
     foreign = True
     kind: str  # the public function it stands for
 
-    def __init__(self, function: Function, structure: trees.Structure, z0: Any) -> None:
-        # a plain start: a Variable kept here would keep its tape alive, and has no influence anyway
-        z0 = np.asarray(innermost(z0))
+    def __init__(self, function: Function, structure: trees.Structure) -> None:
         self.function, self.structure = function, structure
-        self.start = z0.astype(z0.dtype if z0.dtype.kind == "f" else np.float64)[()]
         self.name = f"{self.kind}({getattr(function, '__name__', 'function')})"
 
     def call(self, z: Any, leaves: Sequence[Any]) -> Any:
@@ -121,11 +131,11 @@ class Implicit(Primitive):
 
     def push_args(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         """(∂function/∂W) Ẇ."""
-        return push_some(lambda *leaves: self.call(z, leaves), args, dots)
+        return push_some(lambda *leaves: self.call(z, leaves), args[1:], dots[1:])
 
     def pull_args(self, args: Sequence[Any], z: Any, w: Any, wanted: Sequence[bool]) -> list[Any]:
         """(∂function/∂W)ᵀ w for every operand that is wanted."""
-        return pull_some(lambda *leaves: self.call(z, leaves), args, lambda _: w, wanted)
+        return [None, *pull_some(lambda *leaves: self.call(z, leaves), args[1:], lambda _: w, wanted[1:])]
 
 
 class Root(Implicit):
@@ -133,23 +143,28 @@ class Root(Implicit):
 
     kind = "root"
 
-    def __init__(self, function: Function, structure: trees.Structure, z0: Any, solver: Function) -> None:
-        super().__init__(function, structure, z0)
+    def __init__(self, function: Function, structure: trees.Structure, solver: Function) -> None:
+        super().__init__(function, structure)
         self.solver = solver
 
-    def value(self, *leaves: Any) -> Any:
-        z = self.solver(lambda z: self.plain_call(z, leaves), self.start)
-        return np.asarray(z, np.asarray(self.start).dtype)[()]
+    def value(self, start: Any, *leaves: Any) -> Any:
+        z = self.solver(lambda z: self.plain_call(z, leaves), start)
+        return np.asarray(z, dtype_of(start))[()]
+
+    def abstract(self, start: Any, *leaves: Any) -> Abstract:
+        return Abstract(shape_of(start), dtype_of(start))
 
     def _solve(self, args: Sequence[Any], z: Any, right: Any, transposed: bool) -> Any:
         n = int(np.prod(shape_of(z), dtype=int))
-        matrix = reshape(jacobian(lambda y: self.call(y, args))(z), shape=(n, n))
+        matrix = reshape(jacobian(lambda y: self.call(y, args[1:]))(z), shape=(n, n))
         return reshape(
             solve(swap_last(matrix) if transposed else matrix, reshape(right, shape=(n, 1))),
             shape=shape_of(z),
         )
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        if not any(dot is not None for dot in dots[1:]):
+            return None
         return -self._solve(args, z, self.push_args(args, z, dots), transposed=False)
 
     def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
@@ -163,13 +178,20 @@ class FixedPoint(Implicit):
     kind = "fixed_point"
 
     def __init__(
-        self, function: Function, structure: trees.Structure, z0: Any, tolerance: float, max_steps: int
+        self, function: Function, structure: trees.Structure, tolerance: float, max_steps: int
     ) -> None:
-        super().__init__(function, structure, z0)
+        super().__init__(function, structure)
         self.tolerance, self.max_steps = tolerance, max_steps
 
-    def value(self, *leaves: Any) -> Any:
-        z, change = self.start, np.inf
+    def abstract(self, start: Any, *leaves: Any) -> Abstract:
+        return Abstract(shape_of(start), self._dtype(start, leaves))
+
+    @staticmethod
+    def _dtype(start: Any, leaves: Sequence[Any]) -> np.dtype[Any]:
+        return result_dtype(start, *(a for a in leaves if dtype_of(a).kind == "f"))
+
+    def value(self, start: Any, *leaves: Any) -> Any:
+        z, change = start, np.inf
         for step in range(1, self.max_steps + 1):
             following = self.plain_call(z, leaves)
             change, z = np.max(np.abs(following - z), initial=0.0), following
@@ -179,7 +201,7 @@ class FixedPoint(Implicit):
                     "  Is f a contraction? Damp it (z ← ½ (z + f(z))), or use ad.root."
                 )
             if change <= self.tolerance * (1 + np.max(np.abs(z), initial=0.0)):
-                return np.asarray(z)[()]
+                return np.asarray(z, self._dtype(start, leaves))[()]
         raise ConvergenceError(
             f"{self.name} did not settle in {self.max_steps} steps: the last changed z by {change:.3g}\n"
             "  Is f a contraction? Damp it (z ← ½ (z + f(z))), raise max_steps, or use ad.root."
@@ -188,10 +210,13 @@ class FixedPoint(Implicit):
     def _linear(self, push: Function, right: Any, z: Any, args: Sequence[Any]) -> Any:
         """w = right + push(w), where push depends on z and the arguments too."""
         return fixed_point(
-            push, zeros_like(z), right, z, list(args), tolerance=self.tolerance, max_steps=self.max_steps
+            push, zeros_like(z), right, z, list(args[1:]), tolerance=self.tolerance, max_steps=self.max_steps
         )
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
+        if not any(dot is not None for dot in dots[1:]):
+            return None
+
         def push(v: Any, right: Any, z: Any, leaves: Sequence[Any]) -> Any:
             return right + jvp(lambda y: self.call(y, leaves), (z,), (v,))[1]
 
