@@ -187,6 +187,8 @@ divide = elementwise(
 )
 negative = elementwise("negative", lambda m, x: -x, -1)
 positive = elementwise("positive", lambda m, x: +x, 1)
+# the value itself, which a compiler must not replace by an equal one computed before (see `checkpoint`)
+barrier = elementwise("barrier", lambda m, x: +x, 1)
 reciprocal = elementwise("reciprocal", lambda m, x: 1 / x, lambda m, x, z: -z * z, domain=(NONZERO,))
 square = elementwise("square", lambda m, x: x * x, lambda m, x, z: 2 * x)
 power = elementwise(

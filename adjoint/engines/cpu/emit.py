@@ -1,0 +1,868 @@
+"""From a region to the text of a numba kernel.
+
+A kernel runs rows lo … hi of the region's space (elements lo … hi when the space is *flat*). Three forms:
+
+    flat    one loop over the elements, in blocks so that sums are sums of blocks
+    wide    for every row: loops over the columns, and statements for the row between them
+    narrow  for every block of rows: loops over the block's elements (dear functions, at full vector length),
+            over rows and columns (reductions), and over rows (what is one number per row)
+
+The text depends on operations, dtypes and patterns of access, not on sizes, except for the length of narrow
+rows. So the steps of an unrolled loop share one kernel, and a new batch size compiles nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...ops import broadcast as bc
+from ...ops.elementwise import Elementwise
+from ..graph import Node
+from ..regions import FULL, OUT, REDUCTIONS, ROW, Region
+from ..views import contiguous
+from .text import BOOL, F32, F64, TEXT, Term, cast, literal, term
+
+NARROW = 64  # rows up to this length are emitted in blocks, with the length as a constant
+BLOCK = 1024  # elements of a block of narrow rows: its scratch stays in the first-level cache
+SUM_BLOCK = 2048  # elements that one running sum takes
+DEAR = frozenset({
+    "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "tanh", "sinh", "cosh", "expit", "log_expit",
+    "logaddexp", "logaddexp2", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "arcsinh",
+    "arccosh", "arctanh", "erf", "erfc", "power", "cbrt", "hypot", "divide", "sqrt", "reciprocal",
+    "gammaln", "digamma",
+})  # fmt: skip
+MAP, MATRIX, VECTOR = "map", "matrix", "vector"  # loops over elements, over rows and columns, over rows
+
+
+class Reader(NamedTuple):
+    """The pattern by which a kernel reads or writes a buffer: multiples of the row and of the column index.
+
+    `row` is "0", "C", "s" (a stride given at run time) or "d" (rows of several axes, one stride each);
+    `column` is "0", "1" or "s".
+    """
+
+    dtype: np.dtype[Any]
+    row: str
+    column: str
+
+
+class Item(NamedTuple):
+    """One node of a kernel in words that do not depend on sizes."""
+
+    op: Any
+    dtype: np.dtype[Any]
+    level: str
+    source: str  # level of what a reduction reads
+    args: tuple[Any, ...]  # ("n", item) or ("x", buffer) or ("c", number)
+    stored: int  # number of the buffer it is written to, −1: none
+    parameter: Any
+
+
+class Spec(NamedTuple):
+    """A kernel in words that do not depend on sizes: equal specs are one kernel."""
+
+    mode: str
+    columns: int  # length of narrow rows, 0 when it is an argument
+    axes: int  # axes of the rows, where some buffer needs them apart
+    buffers: tuple[Reader, ...]
+    items: tuple[Item, ...]
+
+
+@dataclass
+class Shaped:
+    """A region with its axes joined: the spec, and the sizes and strides for the block of arguments."""
+
+    spec: Spec
+    rows: tuple[int, ...]
+    columns: int
+    nodes: list[Node]  # of the buffers
+    offsets: list[int]
+    strides: list[tuple[int, ...]]  # of the buffers over (rows…, column)
+    written: int  # so many buffers, the last ones, are written
+    scratch: list[Node] = field(default_factory=list)  # full values that need memory between loops
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return math.prod(self.rows) * self.columns
+
+
+# -------------------------------------------------------------------------------- joining axes
+def _joined(
+    region: Region, lists: list[tuple[int, ...]], row_lists: list[tuple[int, ...]]
+) -> list[list[int]]:
+    """Which axes of the space are one axis to everybody: groups of neighbouring axes."""
+    groups: list[list[int]] = []
+    for k, n in enumerate(region.shape):
+        if groups and k != region.split:
+            rows = row_lists if region.split is not None and k < region.split else []
+            if all(s[k - 1] == s[k] * n for s in (*lists, *rows)):
+                groups[-1].append(k)
+                continue
+        groups.append([k])
+    return groups
+
+
+def shape_region(region: Region, stored: set[Node]) -> Shaped:
+    """Join axes, choose the form, name the buffers."""
+    full, rows = [contiguous(region.shape)], []
+    for node, reads in region.reads.items():
+        of_rows = region.level[node] == ROW and node.op not in REDUCTIONS
+        for a in reads:
+            if a is not None and a.root.group is not region:
+                (rows if of_rows or len(a.strides) < len(region.shape) else full).append(a.strides)
+    for strides in region.outs.values():
+        (full if len(strides) == len(region.shape) else rows).append(strides)
+    groups = _joined(region, full, rows)
+    sizes = [math.prod(region.shape[k] for k in g) for g in groups]
+    split = region.split
+    flat = split is None and len(groups) <= 1
+    if split is None:
+        cut = 0 if flat else len(groups) - 1
+    else:
+        cut = sum(g[0] < split for g in groups)
+        assert len(groups) - cut <= 1, "columns of several axes"
+    row_sizes, columns = tuple(sizes[:cut]), math.prod(sizes[cut:])
+    last = [g[-1] for g in groups]
+
+    def pick(strides: Sequence[int]) -> tuple[int, ...]:
+        """Strides over (rows…, column) of the joined axes."""
+        over = [strides[k] if k < len(strides) else 0 for k in last]
+        return (*over[:cut], over[cut] if cut < len(over) else 0)
+
+    narrow = not flat and columns <= NARROW and math.prod(row_sizes) >= 8
+    mode = "flat" if flat else "narrow" if narrow else "wide"
+    return _Namer(region, stored, mode, row_sizes, columns, pick).run()
+
+
+class _Namer:
+    """Numbers nodes and buffers in the order in which they are met."""
+
+    def __init__(
+        self, region: Region, stored: set[Node], mode: str, rows: tuple[int, ...], columns: int, pick: Any
+    ) -> None:
+        self.region, self.stored, self.mode, self.rows, self.columns, self.pick = (
+            region, stored, mode, rows, columns, pick,
+        )  # fmt: skip
+        self.buffers: list[Reader] = []
+        self.nodes: list[Node] = []
+        self.offsets: list[int] = []
+        self.strides: list[tuple[int, ...]] = []
+        self.known: dict[Any, int] = {}
+
+    def buffer(self, node: Node, offset: int, strides: tuple[int, ...], written: bool = False) -> int:
+        """The number of a buffer read or written in one way."""
+        key = (node, offset, strides, written)
+        if key not in self.known:
+            self.known[key] = len(self.buffers)
+            self.buffers.append(Reader(node.dtype, self._row(strides[:-1]), self._column(strides[-1])))
+            self.nodes.append(node)
+            self.offsets.append(offset)
+            self.strides.append(strides)
+        return self.known[key]
+
+    def _row(self, strides: tuple[int, ...]) -> str:
+        if not any(strides):
+            return "0"
+        linear = all(s == t * n for s, t, n in zip(strides[:-1], strides[1:], self.rows[1:], strict=True))
+        if not linear:
+            return "d"
+        return "1" if strides[-1] == 1 else "C" if strides[-1] == self.columns else "s"
+
+    def _column(self, stride: int) -> str:
+        if self.columns == 1:
+            return "0"
+        return str(stride) if stride in (0, 1) else "s"
+
+    def run(self) -> Shaped:
+        """The spec of the region."""
+        region = self.region
+        number = {node: k for k, node in enumerate(region.nodes)}
+        args: list[tuple[Any, ...]] = []
+        for node in region.nodes:
+            words: list[Any] = []
+            for a, operand in zip(region.reads[node], node.args, strict=True):
+                if a is None:
+                    words.append(("c", type(operand).__name__, repr(operand), _Number(operand)))
+                elif a.root.group is region:
+                    words.append(("n", number[a.root], operand.weak))
+                else:
+                    words.append(("x", self.buffer(a.root, a.offset, self.pick(a.strides)), operand.weak))
+            args.append(tuple(words))
+        read = len(self.buffers)
+        items = []
+        for node, words in zip(region.nodes, args, strict=True):
+            level = region.level[node]
+            stored = -1
+            if level == OUT:
+                stored = self.buffer(node, 0, self.pick(region.outs[node]), written=True)
+            elif node in self.stored:
+                stored = self.buffer(node, 0, self.pick(region.canonical(level, FULL)), written=True)
+            source = ""
+            if node.op in REDUCTIONS:
+                a = region.reads[node][0]
+                assert a is not None
+                source = ROW if len(a.strides) < len(region.shape) else FULL
+            parameter = node.dtype if node.op is bc.astype else None
+            items.append(Item(node.op, node.dtype, level, source, words, stored, parameter))
+        axes = len(self.rows) if any(b.row == "d" for b in self.buffers) else 0
+        spec = Spec(
+            self.mode, self.columns if self.mode == "narrow" else 0, axes, tuple(self.buffers), tuple(items)
+        )
+        return Shaped(
+            spec, self.rows, self.columns, self.nodes, self.offsets, self.strides, len(self.buffers) - read
+        )
+
+
+class _Number:
+    """A constant operand that stays out of comparisons (its type and text are beside it)."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 0
+
+
+# -------------------------------------------------------------------------------- the schedule of loops
+@dataclass
+class Loop:
+    """One loop of a kernel and what runs in it."""
+
+    kind: str
+    items: list[int]
+
+
+def schedule(spec: Spec) -> tuple[list[Loop], list[int]]:
+    """Every item in the earliest loop that its operands allow."""
+    loops: list[Loop] = []
+    at: list[int] = []
+    for k, item in enumerate(spec.items):
+        kinds = _kinds(spec, item)
+        first, same = 0, None
+        for a in item.args:
+            if a[0] != "n":
+                continue
+            j = a[1]
+            reduction = spec.items[j].op in REDUCTIONS
+            first = max(first, at[j] + 1 if reduction else at[j])
+            if not reduction and loops[at[j]].kind in kinds:
+                continue
+            first = max(first, at[j] + 1)
+        del same
+        place = next((n for n in range(first, len(loops)) if loops[n].kind in kinds), None)
+        if place is None:
+            place = len(loops)
+            loops.append(Loop(kinds[0], []))
+        loops[place].items.append(k)
+        at.append(place)
+        # an operand computed in a loop of another kind must have ended before
+        assert all(
+            at[a[1]] < place or loops[at[a[1]]].kind == loops[place].kind for a in item.args if a[0] == "n"
+        )
+    return loops, at
+
+
+def _kinds(spec: Spec, item: Item) -> tuple[str, ...]:
+    """The loops in which an item may run, the preferred one first."""
+    reduction = item.op in REDUCTIONS
+    if (reduction and item.source == ROW) or (not reduction and item.level == ROW):
+        return (VECTOR,)
+    if spec.mode != "narrow":
+        return (MATRIX,)
+    plain = all(
+        (a[0] == "x" and (spec.buffers[a[1]].row, spec.buffers[a[1]].column) in (("C", "1"), ("0", "0")))
+        or (a[0] == "n" and spec.items[a[1]].level == FULL)
+        or a[0] == "c"
+        for a in item.args
+    )
+    whole = reduction and spec.buffers[item.stored][1:] == ("0", "0") and item.level == OUT
+    if not plain or (reduction and not whole):
+        return (MATRIX,)
+    return (MAP,) if getattr(item.op, "name", "") in DEAR else (MATRIX, MAP)
+
+
+# -------------------------------------------------------------------------------- text
+@lru_cache(maxsize=4096)
+def emit(spec: Spec) -> str:
+    """The source of a kernel, with its entry `void(int64* block, int64 chunk)`."""
+    return _Writer(spec).text()
+
+
+_POINTER = {"f4": "f32", "f8": "f64", "b1": "u8", "i1": "i8", "i2": "i16", "i4": "i32", "i8": "i64",
+            "u1": "u8", "u2": "u16", "u4": "u32", "u8": "u64"}  # fmt: skip
+
+
+def pointer(dtype: np.dtype[Any]) -> str:
+    """The name of the cast from an address to a pointer of this dtype."""
+    return f"as_{_POINTER[dtype.str[1:]]}"
+
+
+def block_layout(spec: Spec) -> dict[str, int]:
+    """Cells of the argument block: pointers, their advance per chunk, strides, sizes."""
+    cells: dict[str, int] = {}
+    for k, b in enumerate(spec.buffers):
+        cells[f"p{k}"] = len(cells)
+        if b.row == "s":
+            cells[f"r{k}"] = len(cells)
+        elif b.row == "d":
+            for d in range(spec.axes):
+                cells[f"r{k}_{d}"] = len(cells)
+        if b.column == "s":
+            cells[f"c{k}"] = len(cells)
+    for item in spec.items:
+        if item.level == OUT:
+            for name in ("advance", "zero", "per", "each"):
+                cells[f"{name}{item.stored}"] = len(cells)
+    for d in range(1, spec.axes):
+        cells[f"n{d}"] = len(cells)
+    for name in ("C", "R", "chunk"):
+        cells[name] = len(cells)
+    return cells
+
+
+class _Writer:
+    """Writes one kernel."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.loops, self.at = schedule(spec)
+        self.stacks: dict[str, tuple[str, np.dtype[Any], int]] = {}
+        self.names = 0
+        self.used_later = self._used_later()
+        self.kernel: list[str] = []
+
+    def _used_later(self) -> set[int]:
+        """Items read in another loop than their own."""
+        later = set()
+        for k, item in enumerate(self.spec.items):
+            for a in item.args:
+                if a[0] == "n" and self.at[a[1]] != self.at[k]:
+                    later.add(a[1])
+        return later
+
+    # ---------------------------------------------------------------- pieces
+    def name(self, prefix: str = "v") -> str:
+        """A fresh variable."""
+        self.names += 1
+        return f"{prefix}{self.names}"
+
+    def row_part(self, k: int, i: str) -> str:
+        """The row's contribution to an index into buffer k."""
+        b = self.spec.buffers[k]
+        if b.row == "d":
+            parts, rest = [], i
+            for d in range(self.spec.axes - 1, 0, -1):
+                parts.append(f"({rest} % n{d}) * r{k}_{d}")
+                rest = f"({rest} // n{d})"
+            return " + ".join([*parts, f"{rest} * r{k}_0"])
+        return {"0": "0", "1": i, "C": f"{i} * C", "s": f"{i} * r{k}"}[b.row]
+
+    def element(self, k: int, i: str, j: str, flat: str = "") -> str:
+        """The text of an element of buffer k; `flat` is the index of the point when rows are contiguous."""
+        b = self.spec.buffers[k]
+        if flat and (b.row, b.column) == ("C", "1"):
+            return f"p{k}[{flat}]"
+        parts = [] if b.row == "0" else [f"o{k}" if b.row == "d" else self.row_part(k, i)]
+        if b.column != "0":
+            parts.append(j if b.column == "1" else f"{j} * c{k}")
+        return f"p{k}[{' + '.join(parts) or '0'}]"
+
+    def load(self, k: int, text: str) -> Term:
+        dtype = self.spec.buffers[k].dtype
+        return Term(f"({text} != 0)" if dtype == BOOL else text, dtype)
+
+    def expression(self, item: Item, operands: list[Any]) -> str:
+        """The row's value in the item's dtype."""
+        if item.op is bc.astype:
+            return cast(term(operands[0]), item.dtype)
+        assert isinstance(item.op, Elementwise)
+        return cast(term(item.op.function(TEXT, *operands)), item.dtype)
+
+    def operand(self, item: Item, a: tuple[Any, ...], read: Any) -> Any:
+        """An operand as a term, weak ones in the dtype of the result."""
+        if a[0] == "c":
+            return a[3].value
+        t = read(a)
+        if a[2] and item.dtype.kind == "f" and t.dtype != item.dtype:
+            return Term(cast(t, item.dtype), item.dtype)
+        return t
+
+    # ---------------------------------------------------------------- accumulators
+    def neutral(self, item: Item, dtype: np.dtype[Any]) -> str:
+        kind = REDUCTIONS[item.op]
+        if kind == "sum":
+            return literal(0, dtype)
+        if dtype.kind == "f":
+            return literal(-math.inf if kind == "max" else math.inf, dtype)
+        info = np.iinfo(dtype)
+        return literal(info.min if kind == "max" else info.max, dtype)
+
+    def combine(self, item: Item, a: str, b: str, dtype: np.dtype[Any], reassociate: bool = True) -> str:
+        kind = REDUCTIONS[item.op]
+        suffix = "_f32" if dtype == F32 else "_f64"
+        if kind == "sum":
+            if dtype.kind == "f" and reassociate:
+                return f"add_reassoc{suffix}({a}, {b})"
+            return f"{a} + {b}"
+        if dtype.kind == "f":
+            return f"{kind}imum{suffix}({a}, {b})"
+        return f"({a} if {a} {'>' if kind == 'max' else '<'} {b} else {b})"
+
+    def wide_dtype(self, item: Item) -> np.dtype[Any]:
+        """The dtype in which sums of blocks are added up."""
+        return F64 if REDUCTIONS[item.op] == "sum" and item.dtype.kind == "f" else item.dtype
+
+    def stack(self, dtype: np.dtype[Any], size: int, prefix: str) -> str:
+        name = f"{prefix}{len(self.stacks)}"
+        self.stacks[name] = (_POINTER[dtype.str[1:]], dtype, size)
+        return name
+
+    # ---------------------------------------------------------------- the kernel
+    def text(self) -> str:
+        spec = self.spec
+        body = {"flat": _flat, "wide": _wide, "narrow": _narrow}[spec.mode](self)
+        cells = block_layout(spec)
+        whole = {item.stored for item in spec.items if item.level == OUT}
+        names, values = [], []
+        for name, cell in cells.items():
+            if name.startswith("advance") or (name == "C" and spec.columns) or name in ("R", "chunk"):
+                continue
+            names.append(name)
+            if name[0] == "p" and name[1:].isdigit():
+                k = int(name[1:])
+                address = f"a[{cell}] + chunk * a[{cells[f'advance{k}']}]" if k in whole else f"a[{cell}]"
+                values.append(f"{pointer(spec.buffers[k].dtype)}({address})")
+            else:
+                values.append(f"a[{cell}]")
+        lines = [
+            f"{name}_new = make_stack(types.{_numba(d)}, {size})"
+            for name, (_, d, size) in self.stacks.items()
+        ]
+        if spec.columns:
+            lines.append(f"C = {spec.columns}")
+        lines += ["", "@njit(**OPTIONS)", f"def kernel({', '.join([*names, 'lo', 'hi'])}):", "    tune()"]
+        lines += [f"    {name} = {name}_new()" for name in self.stacks]
+        lines += ["    " + x for x in body]
+        lines += ["", "@cfunc(SIGNATURE, cache=True)", "def entry(a, chunk):",
+                  f"    lo = chunk * a[{cells['chunk']}]",
+                  f"    hi = min(lo + a[{cells['chunk']}], a[{cells['R']}])",
+                  f"    kernel({', '.join([*values, 'lo', 'hi'])})", ""]  # fmt: skip
+        return "\n".join(lines)
+
+    def scalars(self) -> tuple[list[str], dict[int, Term]]:
+        """Buffers that are one number to the whole kernel, loaded once."""
+        lines, terms = [], {}
+        written = {item.stored for item in self.spec.items}
+        for k, b in enumerate(self.spec.buffers):
+            if (b.row, b.column) == ("0", "0") and k not in written:
+                lines.append(f"g{k} = {self.load(k, f'p{k}[0]').text}")
+                terms[k] = Term(f"g{k}", b.dtype)
+        return lines, terms
+
+    def columns_zeroed(self) -> list[str]:
+        """Clear what column reductions add into."""
+        lines = []
+        for item in self.spec.items:
+            if item.level == OUT and self.spec.buffers[item.stored][1:] != ("0", "0"):
+                k = item.stored
+                lines += [
+                    f"z{k} = (lo // per{k}) * each{k}",
+                    f"for j in range(z{k}, zero{k} + (hi // per{k}) * each{k}):",
+                    f"    p{k}[j] = {self.neutral(item, item.dtype)}",
+                ]
+        return lines
+
+
+def _numba(dtype: np.dtype[Any]) -> str:
+    return "boolean" if dtype == BOOL else dtype.name
+
+
+def _is_whole(w: _Writer, item: Item) -> bool:
+    return item.level == OUT and w.spec.buffers[item.stored][1:] == ("0", "0")
+
+
+def _store(item: Item, target: str, value: str) -> str:
+    return f"{target} = {value}" if item.dtype != BOOL else f"{target} = np.uint8({value})"
+
+
+def _flat(w: _Writer) -> list[str]:
+    """One loop over the elements lo … hi."""
+    head, known = w.scalars()
+    reductions = [(k, item) for k, item in enumerate(w.spec.items) if item.op in REDUCTIONS]
+    body: list[str] = []
+    env: dict[int, Term] = {}
+    loaded = dict(known)
+
+    def read(a: tuple[Any, ...]) -> Term:
+        if a[0] == "n":
+            return env[a[1]]
+        if a[1] not in loaded:
+            v = w.name()
+            body.append(f"{v} = {w.load(a[1], w.element(a[1], '0', 'j')).text}")
+            loaded[a[1]] = Term(v, w.spec.buffers[a[1]].dtype)
+        return loaded[a[1]]
+
+    for k, item in enumerate(w.spec.items):
+        if item.op in REDUCTIONS:
+            x = cast(read(item.args[0]), item.dtype)
+            body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
+            continue
+        v = w.name()
+        body.append(f"{v} = {w.expression(item, [w.operand(item, a, read) for a in item.args])}")
+        env[k] = Term(v, item.dtype)
+        if item.stored >= 0:
+            body.append(_store(item, w.element(item.stored, "0", "j"), v))
+    if not reductions:
+        return [*head, "for j in range(lo, hi):", *("    " + x for x in body)]
+    lines = [*head, *(f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in reductions)]
+    lines.append(f"for j0 in range(lo, hi, {SUM_BLOCK}):")
+    lines += [f"    t{k} = {w.neutral(item, item.dtype)}" for k, item in reductions]
+    lines += [f"    for j in range(j0, min(hi, j0 + {SUM_BLOCK})):", *("        " + x for x in body)]
+    return [*lines, *("    " + x for x in _add_blocks(w, reductions)), *_finish(w, reductions)]
+
+
+def _add_blocks(w: _Writer, reductions: Sequence[tuple[int, Item]]) -> list[str]:
+    lines = []
+    for k, item in reductions:
+        wide = w.wide_dtype(item)
+        value = cast(Term(f"t{k}", item.dtype), wide)
+        lines.append(f"w{k} = {w.combine(item, f'w{k}', value, wide, reassociate=False)}")
+    return lines
+
+
+def _finish(w: _Writer, reductions: Sequence[tuple[int, Item]]) -> list[str]:
+    return [
+        _store(item, f"p{item.stored}[0]", cast(Term(f"w{k}", w.wide_dtype(item)), item.dtype))
+        for k, item in reductions
+    ]
+
+
+class _Rows:
+    """What the wide and the narrow form share: terms known in a loop, rows' numbers, stores."""
+
+    def __init__(self, w: _Writer) -> None:
+        self.w = w
+        self.head, self.scalars = w.scalars()
+        self.wholes = [(k, item) for k, item in enumerate(w.spec.items) if _is_whole(w, item)]
+        self.lines: list[str] = [*self.head, *w.columns_zeroed()]
+        self.lines += [f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in self.wholes]
+
+    def offsets(self, i: str) -> list[str]:
+        """Row parts of indices that are worth a variable."""
+        return [f"o{k} = {self.w.row_part(k, i)}" for k, b in enumerate(self.w.spec.buffers) if b.row == "d"]
+
+
+def _wide(w: _Writer) -> list[str]:
+    """For every row: loops over the columns, statements between them."""
+    rows = _Rows(w)
+    spec = w.spec
+    out: list[str] = []
+    values: dict[int, Term] = {}  # rows' numbers
+    scratch: dict[int, str] = {}
+    row_loaded: dict[int, Term] = {}
+
+    def at_row(k: int) -> Term:
+        if k in rows.scalars:
+            return rows.scalars[k]
+        if k not in row_loaded:
+            v = w.name()
+            out.append(f"{v} = {w.load(k, w.element(k, 'i', '0')).text}")
+            row_loaded[k] = Term(v, spec.buffers[k].dtype)
+        return row_loaded[k]
+
+    for loop in w.loops:
+        if loop.kind == VECTOR:
+            for k in loop.items:
+                item = spec.items[k]
+
+                def read(a: tuple[Any, ...]) -> Term:
+                    return values[a[1]] if a[0] == "n" else at_row(a[1])
+
+                _row_statement(w, k, item, read, out, values)
+            continue
+        body, before, after = _columns_loop(w, loop, values, scratch, at_row, rows)
+        reducing = [
+            (k, spec.items[k])
+            for k in loop.items
+            if spec.items[k].op in REDUCTIONS and not _is_column(w, spec.items[k])
+        ]
+        out += before
+        if reducing:
+            out += [
+                f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in reducing if item.level == ROW
+            ]
+            out.append(f"for j0 in range(0, C, {SUM_BLOCK}):")
+            out += [f"    t{k} = {w.neutral(item, item.dtype)}" for k, item in reducing]
+            out += [f"    for j in range(j0, min(C, j0 + {SUM_BLOCK})):", *("        " + x for x in body)]
+            out += ["    " + x for x in _add_blocks(w, reducing)]
+        else:
+            out += ["for j in range(C):", *("    " + x for x in body)]
+        out += after
+        for k, item in reducing:
+            if item.level == ROW:
+                v = w.name()
+                out.append(f"{v} = {cast(Term(f'w{k}', w.wide_dtype(item)), item.dtype)}")
+                values[k] = Term(v, item.dtype)
+                if item.stored >= 0:
+                    out.append(_store(item, w.element(item.stored, "i", "0"), v))
+    lines = [
+        *rows.lines,
+        "for i in range(lo, hi):",
+        "    b = i * C",
+        *("    " + x for x in [*rows.offsets("i"), *out]),
+    ]
+    return [*lines, *_finish(w, rows.wholes)]
+
+
+def _is_column(w: _Writer, item: Item) -> bool:
+    return item.level == OUT and not _is_whole(w, item)
+
+
+def _row_statement(
+    w: _Writer, k: int, item: Item, read: Any, out: list[str], values: dict[int, Term]
+) -> None:
+    """One number per row, or a reduction over rows' numbers."""
+    if item.op in REDUCTIONS:
+        x = cast(read(item.args[0]), item.dtype)
+        if _is_whole(w, item):
+            wide = w.wide_dtype(item)
+            out.append(
+                f"w{k} = {w.combine(item, f'w{k}', cast(Term(x, item.dtype), wide), wide, reassociate=False)}"
+            )
+        else:
+            target = w.element(item.stored, "i", "0")
+            out.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+        return
+    v = w.name()
+    out.append(f"{v} = {w.expression(item, [w.operand(item, a, read) for a in item.args])}")
+    values[k] = Term(v, item.dtype)
+    if item.stored >= 0:
+        out.append(_store(item, w.element(item.stored, "i", "0"), v))
+
+
+def _columns_loop(
+    w: _Writer, loop: Loop, values: dict[int, Term], scratch: dict[int, str], at_row: Any, rows: _Rows
+) -> tuple[list[str], list[str], list[str]]:
+    """The body of a loop over the columns of one row."""
+    spec = w.spec
+    body: list[str] = []
+    env: dict[int, Term] = {}
+    loaded: dict[int, Term] = {}
+
+    def read(a: tuple[Any, ...]) -> Term:
+        if a[0] == "n":
+            j = a[1]
+            if j in values:
+                return values[j]
+            if j not in env:
+                v = w.name()
+                stored = spec.items[j].stored
+                text = w.element(stored, "i", "j", "b + j") if stored >= 0 else f"{scratch[j]}[j]"
+                text = f"({text} != 0)" if spec.items[j].dtype == BOOL else text
+                body.append(f"{v} = {text}")
+                env[j] = Term(v, spec.items[j].dtype)
+            return env[j]
+        k = a[1]
+        if spec.buffers[k].column == "0":
+            return at_row(k)  # type: ignore[no-any-return]
+        if k not in loaded:
+            v = w.name()
+            body.append(f"{v} = {w.load(k, w.element(k, 'i', 'j', 'b + j')).text}")
+            loaded[k] = Term(v, spec.buffers[k].dtype)
+        return loaded[k]
+
+    for k in loop.items:
+        item = spec.items[k]
+        if item.op in REDUCTIONS:
+            x = cast(read(item.args[0]), item.dtype)
+            if _is_column(w, item):
+                target = w.element(item.stored, "i", "j")
+                body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+            else:
+                body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
+            continue
+        v = w.name()
+        text = w.expression(item, [w.operand(item, a, read) for a in item.args])
+        body.append(f"{v} = {text}")
+        env[k] = Term(v, item.dtype)
+        if item.stored >= 0:
+            body.append(_store(item, w.element(item.stored, "i", "j", "b + j"), v))
+        elif k in w.used_later:
+            scratch[k] = w.stack(np.dtype(np.uint8) if item.dtype == BOOL else item.dtype, SCRATCH, "s")
+            body.append(_store(item, f"{scratch[k]}[j]", v))
+    return body, [], []
+
+
+SCRATCH = 4096  # columns that a row may keep on the stack between its loops
+
+
+def _narrow(w: _Writer) -> list[str]:
+    """For every block of rows: loops over elements, over rows and columns, and over rows."""
+    return _Narrow(w).run()
+
+
+class _Narrow:
+    """The narrow form. Between its loops every value lives in a scratch array on the stack."""
+
+    def __init__(self, w: _Writer) -> None:
+        self.w, self.spec = w, w.spec
+        self.rows = _Rows(w)
+        self.height = max(8, BLOCK // self.spec.columns)
+        self.scratch: dict[int, str] = {}
+        self.out: list[str] = []
+
+    def place(self, k: int) -> str:
+        """The scratch array of item k."""
+        if k not in self.scratch:
+            item = self.spec.items[k]
+            dtype = np.dtype(np.uint8) if item.dtype == BOOL else item.dtype
+            size = self.height * (self.spec.columns if item.level == FULL else 1)
+            self.scratch[k] = self.w.stack(dtype, size, "s")
+        return self.scratch[k]
+
+    def kept(self, k: int, index: str) -> Term:
+        """An item computed in another loop."""
+        dtype = self.spec.items[k].dtype
+        text = f"{self.place(k)}[{index}]"
+        return Term(f"({text} != 0)" if dtype == BOOL else text, dtype)
+
+    def run(self) -> list[str]:
+        w = self.w
+        for loop in w.loops:
+            {MAP: self.map_loop, MATRIX: self.matrix_loop, VECTOR: self.vector_loop}[loop.kind](loop)
+        head = [f"t{k} = {w.neutral(item, item.dtype)}" for k, item in self.rows.wholes]
+        inner = [
+            f"n = min({self.height}, hi - i0)",
+            "b = i0 * C",
+            *head,
+            *self.out,
+            *_add_blocks(w, self.rows.wholes),
+        ]
+        lines = [*self.rows.lines, f"for i0 in range(lo, hi, {self.height}):", *("    " + x for x in inner)]
+        return [*lines, *_finish(w, self.rows.wholes)]
+
+    def map_loop(self, loop: Loop) -> None:
+        """Over the elements of the block, as one long vector."""
+        body: list[str] = []
+        self.out += [
+            "for t in range(n * C):",
+            *("    " + x for x in self._points(loop, body, "", "t", "b + t", {})),
+        ]
+
+    def matrix_loop(self, loop: Loop) -> None:
+        """Over rows, and in each over the columns."""
+        w, spec = self.w, self.spec
+        row: list[str] = []
+        known: dict[Any, Term] = {}
+        body = self._points(loop, [], "(i0 + i)", "j", "b + o + j", known, row)
+        reducing = [
+            (k, spec.items[k])
+            for k in loop.items
+            if spec.items[k].op in REDUCTIONS and spec.items[k].level == ROW
+        ]
+        lines = ["o = i * C", *self.rows.offsets("(i0 + i)"), *row]
+        lines += [f"t{k} = {w.neutral(item, item.dtype)}" for k, item in reducing]
+        lines += ["for j in range(C):", *("    " + x for x in body)]
+        for k, item in reducing:
+            lines.append(_store(item, f"{self.place(k)}[i]", f"t{k}"))
+            if item.stored >= 0:
+                lines.append(_store(item, w.element(item.stored, "(i0 + i)", "0"), f"t{k}"))
+        self.out += ["for i in range(n):", *("    " + x for x in lines)]
+
+    def _points(
+        self,
+        loop: Loop,
+        body: list[str],
+        i: str,
+        j: str,
+        flat: str,
+        known: dict[Any, Term],
+        row: list[str] | None = None,
+    ) -> list[str]:
+        """Statements for one point; what is one number per row goes to `row`."""
+        w, spec = self.w, self.spec
+        index = j if row is None else "o + j"
+
+        def read(a: tuple[Any, ...]) -> Term:
+            key = a[:2]
+            if a[0] == "x" and a[1] in self.rows.scalars:
+                return self.rows.scalars[a[1]]
+            if key not in known:
+                v = w.name()
+                if a[0] == "n":
+                    per_row = spec.items[a[1]].level == ROW
+                    t = self.kept(a[1], "i" if per_row else index)
+                else:
+                    per_row = spec.buffers[a[1]].column == "0"
+                    t = w.load(a[1], w.element(a[1], i, "0" if per_row else j, flat))
+                (row if per_row and row is not None else body).append(f"{v} = {t.text}")
+                known[key] = Term(v, t.dtype)
+            return known[key]
+
+        for k in loop.items:
+            item = spec.items[k]
+            if item.op in REDUCTIONS:
+                x = cast(read(item.args[0]), item.dtype)
+                if _is_column(w, item):
+                    target = w.element(item.stored, i, j)
+                    body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+                else:
+                    body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
+                continue
+            v = w.name()
+            body.append(f"{v} = {w.expression(item, [w.operand(item, a, read) for a in item.args])}")
+            known["n", k] = Term(v, item.dtype)
+            if k in w.used_later:
+                body.append(_store(item, f"{self.place(k)}[{index}]", v))
+            if item.stored >= 0:
+                body.append(_store(item, w.element(item.stored, i, j, flat), v))
+        return body
+
+    def vector_loop(self, loop: Loop) -> None:
+        """Over the rows of the block, one number each."""
+        w, spec = self.w, self.spec
+        body: list[str] = []
+        known: dict[Any, Term] = {}
+
+        def read(a: tuple[Any, ...]) -> Term:
+            key = a[:2]
+            if a[0] == "x" and a[1] in self.rows.scalars:
+                return self.rows.scalars[a[1]]
+            if key not in known:
+                v = w.name()
+                t = self.kept(a[1], "i") if a[0] == "n" else w.load(a[1], w.element(a[1], "(i0 + i)", "0"))
+                body.append(f"{v} = {t.text}")
+                known[key] = Term(v, t.dtype)
+            return known[key]
+
+        for k in loop.items:
+            item = spec.items[k]
+            if item.op in REDUCTIONS:
+                x = cast(read(item.args[0]), item.dtype)
+                if _is_whole(w, item):
+                    body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
+                else:
+                    target = w.element(item.stored, "(i0 + i)", "0")
+                    body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+                continue
+            v = w.name()
+            body.append(f"{v} = {w.expression(item, [w.operand(item, a, read) for a in item.args])}")
+            known["n", k] = Term(v, item.dtype)
+            if k in w.used_later:
+                body.append(_store(item, f"{self.place(k)}[i]", v))
+            if item.stored >= 0:
+                body.append(_store(item, w.element(item.stored, "(i0 + i)", "0"), v))
+        offsets = self.rows.offsets("(i0 + i)")
+        self.out += ["for i in range(n):", *("    " + x for x in [*offsets, *body])]

@@ -1,0 +1,459 @@
+"""The traced program as a graph: dead nodes dropped, equal ones merged, algebra that costs nothing applied.
+
+A node is one primitive on operands that are nodes or Python/NumPy scalars. Equal nodes are one object (they
+are built through a table), so a value computed by the primal and again by its adjoint exists once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops import broadcast as bc
+from ..ops import elementwise as ew
+from ..ops import index as ix
+from ..ops import reduce as rd
+from ..ops import shape as sh
+from ..ops.abstract import Abstract, broadcast_shape
+from ..ops.elementwise import Elementwise
+from ..ops.primitive import NO_PARAMS, Primitive, Recorded
+from ..ops.products import matmul
+from ..tape.trace import Trace
+
+Shape = tuple[int, ...]
+
+
+class Node:
+    """One value of the compiled program."""
+
+    __slots__ = (
+        "args",
+        "constant",
+        "dtype",
+        "group",
+        "number",
+        "op",
+        "params",
+        "shape",
+        "source",
+        "view",
+        "weak",
+    )
+
+    def __init__(
+        self, op: Primitive | None, args: tuple[Any, ...], params: dict[str, Any], kind: Any
+    ) -> None:
+        self.op, self.args, self.params = op, args, params
+        several = isinstance(kind, tuple)  # the results of a primitive that has several are its items
+        self.shape: Shape = () if several else kind.shape
+        self.dtype: np.dtype[Any] = np.dtype(object) if several else kind.dtype
+        self.weak: bool = not several and kind.weak
+        self.constant: np.ndarray | None = None
+        self.number = self.source = -1
+        self.view: Any = None  # set by `views.view_of`
+        self.group: Any = None  # set by the planner
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    @property
+    def kind(self) -> Abstract:
+        """Shape and dtype."""
+        return Abstract(self.shape, self.dtype, self.weak)
+
+    def __repr__(self) -> str:
+        name = self.op.name if self.op else "constant" if self.constant is not None else "input"
+        return f"%{self.number} {name} {self.dtype}{list(self.shape)}"
+
+
+class Graph:
+    """Nodes in topological order, the inputs first; what is to be computed; what has to hold."""
+
+    def __init__(self, inputs: Sequence[Abstract]) -> None:
+        self.nodes: list[Node] = []
+        self.known: dict[Any, Node] = {}
+        self.checks: list[tuple[Node, int, str]] = []  # (0 if all is well, node of the trace, complaint)
+        self.outputs: list[Node] = []
+        self.source = -1  # the trace's node being rewritten
+        self.inputs = [self._enter(Node(None, (), NO_PARAMS, kind)) for kind in inputs]
+
+    def _enter(self, node: Node) -> Node:
+        node.number, node.source = len(self.nodes), self.source
+        self.nodes.append(node)
+        return node
+
+    # -------------------------------------------------------------------------------- building
+    def constant(self, x: Any) -> Any:
+        """A constant operand: scalars as they are, arrays as nodes."""
+        if not isinstance(x, np.ndarray):
+            return x
+        if x.ndim == 0:
+            return x[()]
+        key = ("array", x.dtype, x.shape, x.tobytes() if x.nbytes <= 4096 else id(x))
+        node = self.known.get(key)
+        if node is None:
+            if x.size == 1 or (
+                x.nbytes <= 4096 and x.size and (x == x.flat[0]).all() and x.flat[0] == x.flat[0]
+            ):
+                return self.call(bc.broadcast_to, x.flat[0], shape=x.shape)
+            node = self.known[key] = self._enter(Node(None, (), NO_PARAMS, Abstract(x.shape, x.dtype)))
+            node.constant = np.ascontiguousarray(x)
+        return node
+
+    def call(self, op: Primitive, *args: Any, **params: Any) -> Any:
+        """A primitive on nodes and scalars; shape and dtype follow from the operands."""
+        kinds = [a.kind if isinstance(a, Node) else a for a in args]
+        return self.make(op, args, params or NO_PARAMS, op.abstract(*kinds, **params))
+
+    def make(self, op: Primitive, args: Sequence[Any], params: dict[str, Any], kind: Any) -> Any:
+        """The node for a primitive, simplified; or the number it is known to be."""
+        rewrite = REWRITES.get(op)
+        if rewrite is not None:
+            found = rewrite(self, args, params, kind)
+            if found is not None:
+                return found
+        elif isinstance(op, Elementwise):
+            found = _elementwise(self, op, args, kind)
+            if found is not None:
+                return found
+        return self.node(op, args, params, kind)
+
+    def node(self, op: Primitive, args: Sequence[Any], params: dict[str, Any], kind: Any) -> Node:
+        """The node itself; an equal one if there is one already (barriers are never equal)."""
+        key = (op, tuple([a if type(a) is Node else _scalar_key(a) for a in args]),
+               _frozen(params) if params else None)  # fmt: skip
+        known = self.known.get(key)
+        if known is not None and op is not ew.barrier:
+            return known
+        node = self.known[key] = self._enter(Node(op, tuple(args), params, kind))
+        return node
+
+    def check(self, fails: Any, complaint: str) -> None:
+        """Let the program raise when any element of `fails` is true."""
+        count = self.call(bc.sum_, fails, axis=tuple(range(len(fails.shape))), keepdims=False)
+        self.checks.append((count, self.source, complaint))
+
+
+def _scalar_key(x: Any) -> Any:
+    """Equal only for the same number of the same kind: 0 is not −0, 1 is not 1.0."""
+    return (type(x), x) if x else (type(x), str(x))
+
+
+def _frozen(params: dict[str, Any]) -> Any:
+    return tuple([(k, _frozen_value(v)) for k, v in sorted(params.items())])
+
+
+def _frozen_value(v: Any) -> Any:
+    if type(v) is slice:
+        return ("slice", v.start, v.stop, v.step)
+    if isinstance(v, (tuple, list)):
+        return tuple([_frozen_value(x) for x in v])
+    try:
+        hash(v)
+    except TypeError:
+        return ("object", id(v))
+    return v
+
+
+# -------------------------------------------------------------------------------- rewriting
+def _is_number(x: Any, value: float) -> bool:
+    return not isinstance(x, Node) and x == value
+
+
+def _same_kind(x: Any, kind: Abstract) -> bool:
+    return isinstance(x, Node) and x.shape == kind.shape and x.dtype == kind.dtype
+
+
+def _elementwise(g: Graph, op: Elementwise, args: Sequence[Any], kind: Abstract) -> Any:
+    """Constants are folded; broadcasts are left to the reader; ±1 and double signs vanish."""
+    if op is ew.barrier:
+        return None
+    plain = [a.args[0] if type(a) is Node and a.op is bc.broadcast_to else a for a in args]
+    if not any(type(a) is Node for a in plain):
+        with np.errstate(all="ignore"):
+            value = op.value(*plain)
+        value = value if kind.weak else np.asarray(value).astype(kind.dtype)[()]
+        return value if kind.shape == () else g.node(bc.broadcast_to, (value,), {"shape": kind.shape}, kind)
+    if any(a is not p for a, p in zip(args, plain, strict=True)):
+        small = g.make(
+            op,
+            plain,
+            NO_PARAMS,
+            Abstract(broadcast_shape([getattr(a, "shape", ()) for a in plain]), kind.dtype, kind.weak),
+        )
+        return (
+            small
+            if small.shape == kind.shape
+            else g.make(bc.broadcast_to, (small,), {"shape": kind.shape}, kind)
+        )
+    if op is ew.multiply:
+        for a, b in (args, args[::-1]):
+            if _is_number(a, 1) and _same_kind(b, kind):
+                return b
+            if _is_number(a, -1) and _same_kind(b, kind):
+                return g.make(ew.negative, (b,), NO_PARAMS, kind)
+    elif op is ew.divide and _is_number(args[1], 1) and _same_kind(args[0], kind):
+        return args[0]
+    elif op is ew.positive and _same_kind(args[0], kind):
+        return args[0]
+    elif op is ew.negative and isinstance(args[0], Node) and args[0].op is ew.negative:
+        return args[0].args[0]
+    elif op is ew.power and not isinstance(args[1], Node):
+        if args[1] == 1 and _same_kind(args[0], kind):
+            return args[0]
+        if args[1] == 2 and kind.dtype.kind == "f" and _same_kind(args[0], kind):
+            return g.make(ew.square, (args[0],), NO_PARAMS, kind)
+    return None
+
+
+def _astype(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    x = args[0]
+    if not isinstance(x, Node):
+        return np.asarray(x).astype(kind.dtype)[()]
+    if x.dtype == kind.dtype and not x.weak:
+        return x
+    if x.op is bc.broadcast_to:
+        small = g.call(bc.astype, x.args[0], dtype=kind.dtype)
+        return g.call(bc.broadcast_to, small, shape=kind.shape)
+    return None
+
+
+def _reshape(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    x = args[0]
+    if not isinstance(x, Node):
+        return g.make(bc.broadcast_to, args, {"shape": kind.shape}, kind)
+    if x.shape == kind.shape:
+        return x
+    if x.op is bc.reshape:
+        return g.make(bc.reshape, x.args, {"shape": kind.shape}, kind)
+    if x.op is bc.broadcast_to and getattr(x.args[0], "shape", ()) == ():
+        return g.make(bc.broadcast_to, x.args, {"shape": kind.shape}, kind)
+    return g.node(bc.reshape, (x,), {"shape": kind.shape}, kind)
+
+
+def _broadcast_to(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    x = args[0]
+    if getattr(x, "shape", ()) == kind.shape:
+        return x
+    if isinstance(x, Node) and x.op is bc.broadcast_to:
+        return g.make(bc.broadcast_to, x.args, params, kind)
+    return g.node(bc.broadcast_to, (x,), {"shape": kind.shape}, kind)
+
+
+def _transpose(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    x, axes = args[0], params["axes"]
+    if not isinstance(x, Node):
+        return x
+    if axes == tuple(range(len(axes))):
+        return x
+    if x.op is sh.transpose:
+        inner = x.params["axes"]
+        return g.make(sh.transpose, x.args, {"axes": tuple([inner[k] for k in axes])}, kind)
+    if x.op is bc.broadcast_to and getattr(x.args[0], "shape", ()) == ():
+        return g.make(bc.broadcast_to, x.args, {"shape": kind.shape}, kind)
+    if math.prod([n for n in kind.shape if n != 1]) in kind.shape:  # one long axis at most: nothing moves
+        return g.make(bc.reshape, (x,), {"shape": kind.shape}, kind)
+    return None
+
+
+def _sum(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    """Axes of length one vanish; what a broadcast repeated is multiplied."""
+    x, axis, keepdims = args[0], params["axis"], params.get("keepdims", False)
+    if not isinstance(x, Node):
+        return x if x.dtype == kind.dtype else np.asarray(x).astype(kind.dtype)[()]
+    if x.op is bc.broadcast_to:
+        return _sum_of_broadcast(g, x, axis, kind)
+    long = tuple([k for k in axis if x.shape[k] != 1])
+    if not long:
+        x = x if x.dtype == kind.dtype else g.call(bc.astype, x, dtype=kind.dtype)
+        return g.call(bc.reshape, x, shape=kind.shape)
+    if long != axis or keepdims:  # one form: no axis of length one, none kept
+        total = g.call(bc.sum_, x, axis=long, keepdims=False)
+        return g.call(bc.reshape, total, shape=kind.shape)
+    if x.op is bc.sum_ and x.dtype == kind.dtype:  # a sum of a sum is one sum
+        kept = [k for k in range(len(x.args[0].shape)) if k not in x.params["axis"]]
+        both = tuple(sorted((*x.params["axis"], *(kept[k] for k in axis))))
+        return g.call(bc.sum_, x.args[0], axis=both, keepdims=False)
+    return None
+
+
+def _sum_of_broadcast(g: Graph, x: Node, axis: Sequence[int], kind: Abstract) -> Any:
+    source = x.args[0]
+    shape = getattr(source, "shape", ())
+    padded = (1,) * (len(x.shape) - len(shape)) + shape
+    repeated = [k for k in axis if padded[k] == 1]
+    count = math.prod(x.shape[k] for k in repeated)
+    if isinstance(source, Node):
+        source = g.call(bc.reshape, source, shape=padded)
+        source = g.call(bc.sum_, source, axis=tuple([k for k in axis if padded[k] != 1]), keepdims=True)
+        kept = tuple([n for k, n in enumerate(x.shape) if k not in axis])
+        source = g.call(
+            bc.reshape, source, shape=tuple([padded[k] for k in range(len(padded)) if k not in axis])
+        )
+        source = g.call(bc.astype, source, dtype=kind.dtype)
+        total = g.call(ew.multiply, source, kind.dtype.type(count))
+        return g.call(bc.reshape, g.call(bc.broadcast_to, total, shape=kept), shape=kind.shape)
+    total = g.call(ew.multiply, np.asarray(source).astype(kind.dtype)[()], kind.dtype.type(count))
+    return g.call(bc.broadcast_to, total, shape=kind.shape)
+
+
+def _extremum(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    """An extremum of one element is that element."""
+    x = args[0]
+    if not isinstance(x, Node):
+        return x
+    return g.call(bc.reshape, x, shape=kind.shape) if x.size == math.prod(kind.shape) else None
+
+
+def _matmul(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    """A product with a vector is a reduction, an outer product is elementwise: both join regions."""
+    x, y = args
+    if len(x.shape) == 1 or len(y.shape) == 1:
+        x2 = g.call(bc.reshape, x, shape=(1, *x.shape)) if len(x.shape) == 1 else x
+        y2 = g.call(bc.reshape, y, shape=(*y.shape, 1)) if len(y.shape) == 1 else y
+        return g.call(bc.reshape, g.call(matmul, x2, y2), shape=kind.shape)
+    rows, inner, columns = x.shape[-2], x.shape[-1], y.shape[-1]
+    if inner == 1:
+        return g.call(bc.astype, g.call(ew.multiply, x, y), dtype=kind.dtype)
+    if columns == 1:
+        product = _matrix_vector(g, x, _swap(g, y))
+    elif rows == 1:
+        product = _matrix_vector(g, _swap(g, y), x)
+    else:
+        return None
+    return g.call(bc.reshape, g.call(bc.astype, product, dtype=kind.dtype), shape=kind.shape)
+
+
+def _swap(g: Graph, x: Node) -> Any:
+    n = len(x.shape)
+    return g.call(sh.transpose, x, axes=(*range(n - 2), n - 1, n - 2))
+
+
+def _matrix_vector(g: Graph, matrix: Node, vector: Node) -> Any:
+    """Σ_k matrix[…, m, k] vector[…, 1, k], run in the order in which the matrix lies in memory."""
+    n = len(matrix.shape)
+    if matrix.op is sh.transpose and matrix.params["axes"] == (*range(n - 2), n - 1, n - 2):
+        product = g.call(ew.multiply, matrix.args[0], _swap(g, vector))
+        return g.call(bc.sum_, product, axis=(len(product.shape) - 2,), keepdims=False)
+    product = g.call(ew.multiply, matrix, vector)
+    return g.call(bc.sum_, product, axis=(len(product.shape) - 1,), keepdims=False)
+
+
+def _one_per_row(template: tuple[Any, ...], arrays: Sequence[Any], shape: Shape) -> Node | None:
+    """The column index of each row in x[arange(rows), y], None for any other indexing."""
+    if template != (ix.ARRAY, ix.ARRAY) or len(shape) != 2:
+        return None
+    rows, columns = arrays
+    if not (isinstance(rows, Node) and rows.constant is not None and isinstance(columns, Node)):
+        return None
+    fits = (
+        rows.size == shape[0] == columns.size and rows.shape == columns.shape and columns.dtype.kind in "iu"
+    )
+    return columns if fits and np.array_equal(rows.constant.ravel(), np.arange(shape[0])) else None
+
+
+def _selection(g: Graph, columns: Node, shape: Shape) -> Any:
+    """(rows, columns) booleans: the one element that each row picks."""
+    n = shape[1]
+    y = g.call(bc.reshape, columns, shape=(shape[0], 1))
+    if columns.constant is not None:
+        c = columns.constant
+        if ((c < -n) | (c >= n)).any():
+            return None
+        if (c < 0).any():
+            y = g.call(bc.reshape, g.constant(np.where(c < 0, c + n, c)), shape=(shape[0], 1))
+    else:
+        outside = g.call(ew.logical_or, g.call(ew.less, y, -n), g.call(ew.greater_equal, y, n))
+        g.check(outside, f"an index is out of bounds for an axis of size {n}")
+        y = g.call(ew.where, g.call(ew.less, y, 0), g.call(ew.add, y, n), y)
+    return g.call(ew.equal, g.constant(np.arange(n)), y)
+
+
+def _getitem(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    x, *arrays = args
+    columns = _one_per_row(params["template"], arrays, x.shape)
+    selected = _selection(g, columns, x.shape) if columns is not None else None
+    if selected is not None:
+        picked = g.call(ew.where, selected, x, kind.dtype.type(0))
+        return g.call(bc.reshape, g.call(bc.sum_, picked, axis=(1,), keepdims=False), shape=kind.shape)
+    return None
+
+
+def _scatter_add(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    x, *arrays = args
+    columns = _one_per_row(params["template"], arrays, kind.shape)
+    selected = _selection(g, columns, kind.shape) if columns is not None else None
+    if selected is not None and columns is not None:
+        if getattr(x, "shape", ()) != ():
+            x = g.call(bc.reshape, g.call(bc.broadcast_to, x, shape=columns.shape), shape=(kind.shape[0], 1))
+        return g.call(ew.where, selected, x, kind.dtype.type(0))
+    return None
+
+
+REWRITES: dict[Primitive, Callable[..., Any]] = {
+    bc.astype: _astype, bc.reshape: _reshape, bc.broadcast_to: _broadcast_to, bc.sum_: _sum,
+    sh.transpose: _transpose, rd.max_: _extremum, rd.min_: _extremum, matmul: _matmul,
+    ix.getitem: _getitem, ix.scatter_add: _scatter_add,
+}  # fmt: skip
+
+
+# -------------------------------------------------------------------------------- from the trace
+def build(trace: Trace, inputs: Sequence[int], outputs: Sequence[Any]) -> Graph:
+    """The graph of what a trace needs for its outputs.
+
+    Args:
+        trace: the recorded program.
+        inputs: its placeholders.
+        outputs: Variables of the trace, plain arrays or scalars.
+    """
+    g = Graph([trace.values[i] for i in inputs])
+    table: dict[int, Any] = dict(zip(inputs, g.inputs, strict=True))
+    needed = _needed(trace, [x.index for x in outputs if isinstance(x, Recorded)])
+    operations, parents, constants = trace.operations, trace.parents, trace.constants
+    for i in range(len(trace)):
+        op = operations[i]
+        if op is None or not needed[i]:
+            continue
+        g.source = i
+        fixed = constants[i]
+        if fixed is None:
+            args = [table[p] for p in parents[i]]
+        else:
+            args = [table[p] if p >= 0 else g.constant(c) for p, c in zip(parents[i], fixed, strict=True)]
+        table[i] = g.make(op, args, trace.params[i], trace.values[i])
+    for x in outputs:
+        if isinstance(x, Recorded):
+            kind = trace.values[x.index]
+            g.outputs.append(_owned(g, table[x.index], kind))
+        else:
+            array = np.asarray(x)
+            g.outputs.append(_owned(g, g.constant(array), Abstract(array.shape, array.dtype)))
+    return g
+
+
+def _needed(trace: Trace, outputs: Sequence[int]) -> bytearray:
+    needed = bytearray(len(trace))
+    for i in outputs:
+        needed[i] = 1
+    parents = trace.parents
+    for i in range(len(trace) - 1, -1, -1):
+        if needed[i]:
+            for p in parents[i]:
+                if p >= 0:
+                    needed[p] = 1
+    return needed
+
+
+def _owned(g: Graph, x: Any, kind: Abstract) -> Node:
+    """A node whose buffer can be handed to the caller: no input, no constant, no view, no other output."""
+    if not isinstance(x, Node):
+        x = g.node(bc.broadcast_to, (np.asarray(x).astype(kind.dtype)[()],), {"shape": kind.shape}, kind)
+    views = (bc.broadcast_to, bc.reshape, sh.transpose, sh.flip, ix.getitem)
+    if x.op is None or x.op in views or x in g.outputs or x.weak:
+        return g._enter(Node(ew.positive, (x,), NO_PARAMS, Abstract(kind.shape, kind.dtype)))
+    return x

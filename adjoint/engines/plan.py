@@ -1,0 +1,419 @@
+"""From groups to steps: what is stored where, in which chunks, and in which order."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..ops.abstract import Abstract
+from ..ops.primitive import NO_PARAMS, item
+from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
+from .graph import Graph, Node
+from .regions import FULL, OUT, Group, Planner, Product, Region, Scalars, ordered, reads_of
+from .views import View, contiguous, view_of
+
+CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
+COLUMN_CHUNKS = 32  # at most so many partial results of a column reduction
+NEVER = 1 << 62
+ALIGNMENT = 64
+PARALLEL = 32768  # points from which threads pay; dear functions earlier
+
+
+@dataclass
+class Native:
+    """One native step: a kernel, its arguments, and where pointers to inputs and outputs go."""
+
+    group: Group
+    text: str  # the kernel's source; empty when `address` is known
+    block: np.ndarray
+    chunks: int
+    parallel: bool
+    patches: list[tuple[int, tuple[str, int], int]] = field(
+        default_factory=list
+    )  # cell, (kind, number), bytes
+    address: int = 0
+    name: str = ""
+
+
+@dataclass
+class Library:
+    """One step that runs a primitive by its NumPy reading."""
+
+    group: Group
+    node: Node
+    run: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], None]
+
+
+@dataclass
+class Plan:
+    """Everything that a replay needs except machine code."""
+
+    graph: Graph
+    steps: list[Native | Library]
+    arena: np.ndarray
+    bytes: int
+    keep: list[Any]
+    flags: list[tuple[np.ndarray, int, str]]  # a count that must be 0, node of the trace, complaint
+
+
+def make_plan(graph: Graph) -> Plan:
+    """Cut, order, shape, allocate, and write the steps."""
+    groups = ordered(Planner(graph).place())
+    stored = _stored(graph, groups)
+    shaped: dict[Group, tuple[Shaped, int, int]] = {}
+    final: list[Group] = []
+    for group in groups:
+        final.append(group)
+        if isinstance(group, Region):
+            final += _chunked(group, stored, shaped)
+    return _Layout(graph, final, stored, shaped).run()
+
+
+def _stored(graph: Graph, groups: Sequence[Group]) -> set[Node]:
+    """Values that live in memory: read by another group than their own, or asked for."""
+    stored = set(graph.outputs)
+    stored |= {flag for flag, _, _ in graph.checks if isinstance(flag, Node)}
+    for group in groups:
+        for root in reads_of(group):
+            if root.group is not group and root.group is not None:
+                stored.add(root)
+        if not isinstance(group, (Region, Scalars)):
+            stored.update(group.nodes)
+    return stored
+
+
+# -------------------------------------------------------------------------------- chunks
+def _chunked(region: Region, stored: set[Node], shaped: dict[Group, tuple[Shaped, int, int]]) -> list[Region]:
+    """Shape a region and cut it in chunks; the regions that put partial results together."""
+    s = shape_region(region, stored)
+    if s.columns > SCRATCH and s.spec.mode == "wide":
+        spilled = _spilled(region, s)
+        if spilled:
+            stored |= spilled
+            s = shape_region(region, stored)
+    rows, chunks = _cut(region, s)
+    combine: list[Region] = []
+    if chunks > 1:
+        for node in [n for n in region.nodes if region.level[n] == OUT]:
+            at = s.nodes.index(node)
+            if not any(s.strides[at]) or (s.rows and not s.strides[at][0]):
+                combine.append(_partial(region, node, chunks, stored))
+        if combine:
+            s = shape_region(region, stored)
+    shaped[region] = (s, rows, chunks)
+    for extra in combine:
+        shaped[extra] = (shape_region(extra, stored), *_cut(extra, shape_region(extra, stored)))
+    return combine
+
+
+def _spilled(region: Region, s: Shaped) -> set[Node]:
+    """Full values that one loop leaves to another, of rows too long for the stack."""
+    _, at = schedule(s.spec)
+    found = set()
+    for k, it in enumerate(s.spec.items):
+        for a in it.args:
+            if a[0] == "n" and at[a[1]] != at[k] and s.spec.items[a[1]].level == FULL:
+                found.add(region.nodes[a[1]])
+    return found
+
+
+def _cut(region: Region, s: Shaped) -> tuple[int, int]:
+    """(rows per chunk, chunks); the rows of a flat region are its elements."""
+    if s.spec.mode == "flat":
+        n = s.columns
+        return (n, 1) if n <= 2 * CHUNK else (CHUNK, -(-n // CHUNK))
+    count = math.prod(s.rows)
+    if s.size <= 2 * CHUNK:
+        return count, 1
+    rows = max(1, CHUNK // max(s.columns, 1))
+    outer = math.prod(s.rows[1:])
+    for node in region.nodes:
+        if region.level[node] == OUT:
+            strides = s.strides[s.nodes.index(node)]
+            if any(strides) and strides[0]:
+                rows = -(-rows // outer) * outer  # the chunk owns what it adds into
+            elif any(strides):
+                if count < 2 * COLUMN_CHUNKS:
+                    return count, 1
+                rows = max(rows, -(-count // COLUMN_CHUNKS))
+    if s.spec.mode == "narrow":
+        height = max(8, 1024 // s.columns)
+        if rows > height and not any(any(x) and x[0] for x in _out_strides(region, s)):
+            rows = -(-rows // height) * height
+    return rows, -(-count // rows)
+
+
+def _out_strides(region: Region, s: Shaped) -> list[tuple[int, ...]]:
+    return [s.strides[s.nodes.index(n)] for n in region.nodes if region.level[n] == OUT]
+
+
+def _partial(region: Region, node: Node, chunks: int, stored: set[Node]) -> Region:
+    """Let the region reduce into one result per chunk, and another one reduce those."""
+    kind = Abstract((chunks, *node.shape), node.dtype)
+    part = Node(node.op, node.args, node.params, kind)
+    part.number, part.source, part.group = node.number, node.source, region
+    part.view = View(part, 0, kind.shape, contiguous(kind.shape))
+    region.nodes[region.nodes.index(node)] = part
+    for table in (region.level, region.reads, region.outs):
+        table[part] = table.pop(node)  # type: ignore[attr-defined]
+    node.args, node.params, node.group = (part,), {"axis": (0,), "keepdims": False}, None
+    planner = Planner.__new__(Planner)
+    planner.groups, planner._latest = [], {}
+    planner._reduction(node)
+    stored |= {part, node}
+    (extra,) = planner.groups
+    assert isinstance(extra, Region)
+    return extra
+
+
+# -------------------------------------------------------------------------------- memory and steps
+class _Arena:
+    """Offsets in one block of memory, reused when their value is dead."""
+
+    def __init__(self) -> None:
+        self.free: list[tuple[int, int]] = []  # (size, offset), sorted
+        self.top = 0
+
+    def take(self, size: int) -> tuple[int, int]:
+        size = -(-max(size, 1) // ALIGNMENT) * ALIGNMENT
+        at = bisect_left(self.free, (size, -1))
+        if at < len(self.free):
+            have, offset = self.free.pop(at)
+            if have > size:
+                insort(self.free, (have - size, offset + size))
+            return size, offset
+        offset, self.top = self.top, self.top + size
+        return size, offset
+
+    def give(self, size: int, offset: int) -> None:
+        insort(self.free, (size, offset))
+
+
+class _Layout:
+    """Gives every stored value its place and writes the steps."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        groups: list[Group],
+        stored: set[Node],
+        shaped: dict[Group, tuple[Shaped, int, int]],
+    ) -> None:
+        self.graph, self.groups, self.stored, self.shaped = graph, groups, stored, shaped
+        self.inputs = {node: k for k, node in enumerate(graph.inputs)}
+        self.outputs = {node: k for k, node in enumerate(graph.outputs)}
+        self.offsets: dict[Node, int] = {}
+        self.keep: list[Any] = []
+        self.objects: dict[Node, Any] = {}  # results of primitives that have several, at run time
+
+    def run(self) -> Plan:
+        self._allocate()
+        steps: list[Native | Library] = []
+        for group in self.groups:
+            if isinstance(group, Region):
+                steps.append(self._region(group))
+            elif isinstance(group, Scalars):
+                steps.append(self._scalars(group))
+            elif isinstance(group, Product):
+                steps += self._product(group)
+            else:
+                steps.append(self._library(group.nodes[0]))
+        flags = [
+            (self._array(flag)([], []), source, text)
+            for flag, source, text in self.graph.checks
+            if isinstance(flag, Node)
+        ]
+        return Plan(self.graph, steps, self.arena, self.bytes, self.keep, flags)
+
+    def _allocate(self) -> None:
+        last: dict[Node, int] = {}
+        for k, group in enumerate(self.groups):
+            for root in reads_of(group):
+                last[root] = k
+        dying: dict[int, list[Node]] = {}
+        for node, k in last.items():
+            dying.setdefault(k, []).append(node)
+        flags = {flag for flag, _, _ in self.graph.checks}
+        arena, sizes = _Arena(), {}
+        for k, group in enumerate(self.groups):
+            for node in group.nodes:
+                if node in self.stored and node not in self.outputs and not node.dtype.hasobject:
+                    sizes[node], self.offsets[node] = arena.take(node.size * node.dtype.itemsize)
+            for node in dying.get(k, ()):
+                if node in sizes and node not in flags:
+                    arena.give(sizes[node], self.offsets[node])
+        self.bytes = arena.top
+        self.arena = np.empty(arena.top + ALIGNMENT, np.uint8)
+        self.base = -(-self.arena.ctypes.data // ALIGNMENT) * ALIGNMENT
+
+    def _address(self, node: Node, offset: int, cell: int, step: Native) -> int:
+        """The address of an element of a buffer; 0, and a patch, when it is known only at the call."""
+        skip = offset * node.dtype.itemsize
+        if node in self.inputs:
+            step.patches.append((cell, ("input", self.inputs[node]), skip))
+            return 0
+        if node in self.outputs:
+            step.patches.append((cell, ("output", self.outputs[node]), skip))
+            return 0
+        if node.constant is not None:
+            self.keep.append(node.constant)
+            return node.constant.ctypes.data + skip
+        return self.base + self.offsets[node] + skip if node in self.offsets else self.base
+
+    # ---------------------------------------------------------------- kernels
+    def _region(self, region: Region) -> Native:
+        s, rows, chunks = self.shaped[region]
+        cells = block_layout(s.spec)
+        block = np.zeros(len(cells), np.int64)
+        step = Native(region, emit(s.spec), block, chunks, chunks > 1 and s.size >= PARALLEL)
+        for k, (node, offset, strides, b) in enumerate(
+            zip(s.nodes, s.offsets, s.strides, s.spec.buffers, strict=True)
+        ):
+            block[cells[f"p{k}"]] = self._address(node, offset, cells[f"p{k}"], step)
+            if b.row == "s":
+                block[cells[f"r{k}"]] = strides[-2]
+            elif b.row == "d":
+                for d in range(s.spec.axes):
+                    block[cells[f"r{k}_{d}"]] = strides[d]
+            if b.column == "s":
+                block[cells[f"c{k}"]] = strides[-1]
+        for d in range(1, s.spec.axes):
+            block[cells[f"n{d}"]] = s.rows[d]
+        for it in s.spec.items:
+            if it.level == OUT:
+                self._out_cells(s, it.stored, chunks, cells, block)
+        block[cells["C"]] = s.columns
+        block[cells["R"]] = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
+        block[cells["chunk"]] = rows
+        return step
+
+    def _out_cells(self, s: Shaped, k: int, chunks: int, cells: dict[str, int], block: np.ndarray) -> None:
+        node, strides = s.nodes[k], s.strides[k]
+        partial = chunks > 1 and (not any(strides) or (bool(s.rows) and not strides[0]))
+        length = node.size // chunks if partial else node.size
+        block[cells[f"advance{k}"]] = length * node.dtype.itemsize if partial else 0
+        owns = bool(s.rows) and strides[0] and chunks > 1
+        block[cells[f"per{k}"]] = math.prod(s.rows[1:]) if owns else NEVER
+        block[cells[f"each{k}"]] = strides[0] if owns else 0
+        block[cells[f"zero{k}"]] = 0 if owns else length
+
+    def _scalars(self, group: Scalars) -> Native:
+        from .cpu.scalars import scalar_step
+
+        return scalar_step(group, self.stored, self._address, self.keep)
+
+    def _product(self, group: Product) -> list[Native]:
+        from .cpu.gemm import A, B, C, plan_gemm
+
+        (node,) = group.nodes
+        x, y = (view_of(a) for a in node.args)
+        m, n, k = node.shape[-2], node.shape[-1], x.shape[-1]
+        lead = node.shape[:-2]
+        strides = [_batch_strides(v, lead) for v in (x, y)]
+        own = contiguous(node.shape)
+        steps = []
+        for offset, count, (bx, by, bz) in _batches(lead, strides[0], strides[1], own[: len(lead)]):
+            planned = plan_gemm(
+                node.dtype,
+                m,
+                n,
+                k,
+                a_strides=x.strides[-2:],
+                b_strides=y.strides[-2:],
+                ldc=n,
+                batch=(count, bx, by, bz),
+            )  # type: ignore[arg-type]
+            block = planned.block()
+            step = Native(
+                group, "", block, planned.chunks, planned.chunks > 1, address=planned.address, name="gemm"
+            )
+            for cell, root, at in (
+                (A, x.root, x.offset + offset[0]),
+                (B, y.root, y.offset + offset[1]),
+                (C, node, offset[2]),
+            ):
+                block[cell] = self._address(root, at, cell, step)
+            steps.append(step)
+        return steps
+
+    # ---------------------------------------------------------------- NumPy
+    def _array(self, x: Any) -> Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Any]:
+        """How to get an operand as an array when the program runs."""
+        if not isinstance(x, Node):
+            return lambda inputs, outputs: x
+        v = view_of(x)
+        root, size = v.root, v.root.dtype.itemsize
+        if root.dtype.hasobject:
+            objects = self.objects
+            return lambda inputs, outputs: objects[root]
+        strides = [s * size for s in v.strides]
+        if root in self.inputs or root in self.outputs:
+            table, k = (0, self.inputs[root]) if root in self.inputs else (1, self.outputs[root])
+
+            def look(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> np.ndarray:
+                return np.ndarray(v.shape, x.dtype, (inputs, outputs)[table][k], v.offset * size, strides)
+
+            return look
+        if root.constant is not None:
+            array = np.ndarray(v.shape, x.dtype, root.constant, v.offset * size, strides)
+        elif not root.size:
+            array = np.empty(v.shape, x.dtype)
+        else:
+            start = self.base - self.arena.ctypes.data + self.offsets[root] + v.offset * size
+            array = np.ndarray(v.shape, x.dtype, self.arena.data, start, strides)
+        return lambda inputs, outputs: array
+
+    def _library(self, node: Node) -> Library:
+        operands = [self._array(a) for a in node.args]
+        weak = [isinstance(a, Node) and a.weak for a in node.args]
+        op, params, objects = node.op, node.params or NO_PARAMS, self.objects
+        assert op is not None
+        place = None if node.dtype.hasobject else self._array(node)
+
+        def run(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
+            args = [o(inputs, outputs) for o in operands]
+            args = [
+                float(a) if w else a[()] if type(a) is np.ndarray and not a.ndim else a
+                for a, w in zip(args, weak, strict=True)
+            ]
+            z = op.value(*args, **params)
+            if place is None:
+                objects[node] = z
+            else:
+                place(inputs, outputs)[...] = z
+
+        assert op is not item or node.params
+        return Library(node.group, node, run)
+
+
+def _batch_strides(v: View, lead: tuple[int, ...]) -> tuple[int, ...]:
+    pad = len(lead) - (len(v.shape) - 2)
+    own = zip(v.shape[:-2], v.strides[:-2], strict=True)
+    return (*(0,) * pad, *(0 if n == 1 else s for n, s in own))
+
+
+def _batches(
+    lead: tuple[int, ...], x: Sequence[int], y: Sequence[int], z: Sequence[int]
+) -> list[tuple[tuple[int, int, int], int, tuple[int, int, int]]]:
+    """Batched products as (offsets, count, strides): one step when the leading axes are one axis to all."""
+    dims: list[list[int]] = []
+    for n, *s in zip(lead, x, y, z, strict=True):
+        if n == 1:
+            continue
+        if dims and all(a == b * n for a, b in zip(dims[-1][1:], s, strict=True)):
+            dims[-1] = [dims[-1][0] * n, *s]
+        else:
+            dims.append([n, *s])
+    if not dims:
+        return [((0, 0, 0), 1, (0, 0, 0))]
+    *outer, (count, bx, by, bz) = dims
+    steps = []
+    for index in np.ndindex(*[d[0] for d in outer]):
+        at = tuple([sum(i * d[k] for i, d in zip(index, outer, strict=True)) for k in (1, 2, 3)])
+        steps.append((at, count, (bx, by, bz)))
+    return steps  # type: ignore[return-value]

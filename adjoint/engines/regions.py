@@ -1,0 +1,428 @@
+"""Which nodes run together: the graph cut into regions, scalar stretches, matrix products and library calls.
+
+A region is a set of nodes over one iteration space, (rows…, columns…). Each value in it is *full* (one number
+per point), *row* (one per row: a reduction over the columns, or what is computed from such), or *out*: a
+reduction whose result exists only when the region has ended. Full and row values are read by later nodes of
+the same region without touching memory, so that softmax, layer norm and their adjoints are one pass.
+
+Nodes are placed in topological order. A node may join the region of one of its operands when it fits the
+space and no path leads from the region through others back to the node; that search is kept local by depths.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ops import broadcast as bc
+from ..ops import elementwise as ew
+from ..ops import reduce as rd
+from ..ops.abstract import Abstract
+from ..ops.elementwise import Elementwise
+from ..ops.primitive import NO_PARAMS
+from ..ops.products import matmul
+from .cpu.text import TEXT, NoText, Term
+from .graph import Graph, Node, Shape
+from .views import View, contiguous, merged, view_of
+
+REGION_NODES = 96  # compile time grows faster than the region: .15 s at 5 nodes, .9 at 100, 2.5 at 200
+SMALL = 4096  # a reduction of no more elements than this is a row of its own region
+REDUCTIONS = {bc.sum_: "sum", rd.max_: "max", rd.min_: "min"}
+FULL, ROW, OUT = "full", "row", "out"
+
+
+class Access(NamedTuple):
+    """How a node reads a buffer: `root` at offset + Σ index·stride over the axes of full or row space."""
+
+    root: Node
+    offset: int
+    strides: tuple[int, ...]
+
+
+class Group:
+    """Nodes that run as one step."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.deps: set[Group] = set()
+        self.users: set[Group] = set()
+        self.depth = 0
+
+    def add(self, node: Node, roots: Sequence[Node]) -> None:
+        """Put a node here; `roots` are the buffers it reads."""
+        self.nodes.append(node)
+        node.group = self
+        for root in roots:
+            if root.group is not None and root.group is not self:
+                self._after(root.group)
+
+    def _after(self, other: Group) -> None:
+        if other in self.deps:
+            return
+        self.deps.add(other)
+        other.users.add(self)
+        stack = [(self, other.depth + 1)]
+        while stack:
+            group, depth = stack.pop()
+            if group.depth < depth:
+                group.depth = depth
+                stack += [(user, depth + 1) for user in group.users]
+
+    def depends_on(self, other: Group) -> bool:
+        """Whether a path of dependencies leads from here to `other`."""
+        if self.depth <= other.depth:
+            return False
+        seen, stack = {self}, [self]
+        while stack:
+            for group in stack.pop().deps:
+                if group is other:
+                    return True
+                if group.depth > other.depth and group not in seen:
+                    seen.add(group)
+                    stack.append(group)
+        return False
+
+    def may_read(self, roots: Sequence[Node]) -> bool:
+        """Whether a node here may read these buffers without closing a circle."""
+        for root in roots:
+            group = root.group
+            if (
+                group is not None
+                and group is not self
+                and group.depth >= self.depth
+                and group.depends_on(self)
+            ):
+                return False
+        return True
+
+
+class Scalars(Group):
+    """0-d nodes, run by the interpreter."""
+
+
+class Product(Group):
+    """One matrix product."""
+
+
+class Call(Group):
+    """A primitive that runs by its NumPy reading."""
+
+
+class Region(Group):
+    """Nodes over one iteration space."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape  # without axes of length one
+        self.split: int | None = None  # rows are shape[:split], columns shape[split:]; None: not decided
+        self.level: dict[Node, str] = {}
+        self.reads: dict[Node, list[Access | None]] = {}  # one entry per operand, None for a number
+        self.outs: dict[Node, tuple[int, ...]] = {}  # of reductions at level OUT: strides of the result
+
+    def canonical(self, level: str, reader: str) -> tuple[int, ...]:
+        """The strides with which `reader` space meets the elements of a value of `level`."""
+        if level == FULL:
+            return contiguous(self.shape)
+        rows = self.shape[: self.split]
+        lead = contiguous(rows)
+        return lead if reader == ROW else (*lead, *(0,) * (len(self.shape) - len(rows)))
+
+    def readable(self, access: Access, reader: str) -> bool:
+        """Whether a node at level `reader` may read this, if it is a value of this very region."""
+        root = access.root
+        if root.group is not self:
+            return True
+        level = self.level[root]
+        if level == OUT or (level == FULL and reader == ROW) or access.offset:
+            return False
+        return _same_strides(
+            access.strides,
+            self.canonical(level, reader),
+            self.shape if reader == FULL else self.shape[: self.split],
+        )
+
+    def columns_merge(self, strides: Sequence[int], split: int) -> bool:
+        """Whether the columns are one axis to an access in full space (or it does not move along them)."""
+        return len(merged(self.shape[split:], strides[split:])) <= 1
+
+
+def _same_strides(a: Sequence[int], b: Sequence[int], shape: Shape) -> bool:
+    return all(s == t or n == 1 for s, t, n in zip(a, b, shape, strict=True))
+
+
+def squeezed(shape: Sequence[int]) -> Shape:
+    """A shape without its axes of length one."""
+    return tuple([n for n in shape if n != 1])
+
+
+def access(x: Any, shape: Shape) -> Access | None:
+    """How x is read by a node that iterates over `shape`; None for a number."""
+    if not isinstance(x, Node):
+        return None
+    view: View = x.view or view_of(x)
+    lead = len(shape) - len(view.shape)
+    strides = [
+        0 if k < lead or view.shape[k - lead] == 1 else view.strides[k - lead]
+        for k, n in enumerate(shape)
+        if n != 1
+    ]
+    return Access(view.root, view.offset, tuple(strides))
+
+
+# -------------------------------------------------------------------------------- what has a native form
+_TEXTS: dict[Any, bool] = {}
+
+
+def is_native(dtype: np.dtype[Any]) -> bool:
+    """Whether kernels hold values of this dtype."""
+    return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
+
+
+def has_text(node: Node) -> bool:
+    """Whether a row has a native form for these operands."""
+    op = node.op
+    if op is bc.astype:
+        return is_native(node.dtype) and all(is_native(a.dtype) for a in node.args if isinstance(a, Node))
+    key = (op, node.dtype, tuple([a.dtype if isinstance(a, Node) else a for a in node.args]))
+    known = _TEXTS.get(key)
+    if known is None:
+        known = is_native(node.dtype) and all(is_native(a.dtype) for a in node.args if isinstance(a, Node))
+        if known:
+            try:
+                terms = [Term("x", a.dtype) if isinstance(a, Node) else a for a in node.args]
+                op.function(TEXT, *terms)  # type: ignore[union-attr]
+            except (NoText, TypeError, AttributeError):
+                known = False
+        _TEXTS[key] = known
+    return known
+
+
+# -------------------------------------------------------------------------------- placing
+class Planner:
+    """Places every node of a graph that has to be computed in a group."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.groups: list[Group] = []
+        self._latest: dict[Any, Group] = {}  # the last group of each kind and shape
+
+    def place(self) -> list[Group]:
+        """Groups in the order of their making (not yet of their running)."""
+        needed = self._needed()
+        for node in list(self.graph.nodes):
+            if node.op is not None and node in needed and view_of(node).root is node:
+                self._place(node)
+        return self.groups
+
+    def _needed(self) -> set[Node]:
+        stack = [*self.graph.outputs, *(flag for flag, _, _ in self.graph.checks if isinstance(flag, Node))]
+        needed = set(stack)
+        while stack:
+            for a in stack.pop().args:
+                if type(a) is Node and a not in needed:
+                    needed.add(a)
+                    stack.append(a)
+        return needed
+
+    def _place(self, node: Node) -> None:
+        op = node.op
+        if node.size == 0:
+            return  # nothing to compute
+        if op is bc.reshape:  # a view that strides cannot describe
+            self._pointwise(node, node.args[0].shape)
+        elif (isinstance(op, Elementwise) or op is bc.astype) and has_text(node):
+            self._pointwise(node, node.shape)
+        elif (
+            op in REDUCTIONS
+            and node.dtype.kind in "fiu"
+            and all(is_native(x.dtype) for x in (node, *node.args))
+        ):
+            self._reduction(node)
+        elif (
+            op is matmul
+            and all(a.dtype == node.dtype for a in node.args)
+            and node.dtype.kind == "f"
+            and is_native(node.dtype)
+        ):
+            self._alone(node, Product())
+        else:
+            self._alone(node, Call())
+
+    def _alone(self, node: Node, group: Group) -> None:
+        self.groups.append(group)
+        group.add(node, [view_of(a).root for a in node.args if isinstance(a, Node)])
+
+    # ---------------------------------------------------------------- elementwise
+    def _pointwise(self, node: Node, shape: Shape) -> None:
+        reads = [access(a, shape) for a in node.args]
+        roots = [a.root for a in reads if a is not None]
+        space = squeezed(shape)
+        for region in self._candidates(roots):
+            if self._fits(region, space, reads, roots, FULL):
+                return self._join(region, node, reads, roots, FULL)
+            if region.split is not None and space == region.shape[: region.split]:
+                if self._fits(region, space, reads, roots, ROW):
+                    return self._join(region, node, reads, roots, ROW)
+        if not space and not any(isinstance(a, Node) and a.size == 0 for a in node.args):
+            return self._scalar(node, roots)
+        neighbour = self._latest.get(space)
+        if isinstance(neighbour, Region) and self._fits(neighbour, space, reads, roots, FULL):
+            return self._join(neighbour, node, reads, roots, FULL)
+        return self._join(self._new(space), node, reads, roots, FULL)
+
+    def _candidates(self, roots: Sequence[Node]) -> list[Region]:
+        regions = {r.group: None for r in roots if isinstance(r.group, Region)}
+        return sorted(regions, key=lambda g: -g.depth)
+
+    def _new(self, space: Shape) -> Region:
+        region = Region(space)
+        self.groups.append(region)
+        self._latest[space] = region
+        return region
+
+    def _fits(
+        self, region: Region, space: Shape, reads: Sequence[Access | None], roots: Sequence[Node], level: str
+    ) -> bool:
+        if len(region.nodes) >= REGION_NODES or (level == FULL and space != region.shape):
+            return False
+        for a in reads:
+            if a is not None and not region.readable(a, level):
+                return False
+            if (
+                a is not None
+                and level == FULL
+                and region.split is not None
+                and not region.columns_merge(a.strides, region.split)
+            ):
+                return False
+        return region.may_read(roots)
+
+    def _join(
+        self, region: Region, node: Node, reads: list[Access | None], roots: Sequence[Node], level: str
+    ) -> None:
+        region.level[node] = level
+        region.reads[node] = reads
+        region.add(node, roots)
+
+    def _scalar(self, node: Node, roots: Sequence[Node]) -> None:
+        group = self._latest.get("scalars")
+        if group is None or not self._fits(group, (), [access(a, ()) for a in node.args], roots, FULL):
+            group = self._latest["scalars"] = Region(())
+            self.groups.append(group)
+        self._join(group, node, [access(a, ()) for a in node.args], roots, FULL)
+
+    # ---------------------------------------------------------------- reductions
+    def _reduction(self, node: Node) -> None:
+        x, axes = node.args[0], node.params["axis"]
+        shape = x.shape
+        long = [k for k, n in enumerate(shape) if n != 1]
+        reduced = tuple([at for at, k in enumerate(long) if k in axes])
+        read = access(x, shape)
+        assert read is not None
+        space = squeezed(shape)
+        trailing = reduced == tuple(range(len(space) - len(reduced), len(space)))
+        if not trailing and len(space) - 1 in reduced:  # first the columns, then the rest
+            return self._in_two(node, long, reduced)
+        for region in self._candidates([read.root]):
+            if self._reduce_in(region, node, space, read, reduced):
+                return None
+        neighbour = self._latest.get(space)
+        if isinstance(neighbour, Region) and self._reduce_in(neighbour, node, space, read, reduced):
+            return None
+        split = len(space) - len(reduced)
+        fresh = Region(space)
+        if trailing and not fresh.columns_merge(read.strides, split):
+            copy = self._copied(x)
+            read = Access(copy, 0, contiguous(space))
+        done = self._reduce_in(self._new(space), node, space, read, reduced)
+        assert done
+        return None
+
+    def _copied(self, x: Node) -> Node:
+        """x in a buffer of its own."""
+        copy = Node(ew.positive, (x,), NO_PARAMS, x.kind)
+        copy.number, copy.source = x.number, x.source
+        copy.view = View(copy, 0, copy.shape, contiguous(copy.shape))
+        self._pointwise(copy, copy.shape)
+        return copy
+
+    def _in_two(self, node: Node, long: Sequence[int], reduced: Sequence[int]) -> None:
+        x = node.args[0]
+        last = len(long)
+        while last - 1 in reduced:
+            last -= 1
+        inner = tuple([long[k] for k in reduced if k >= last])
+        kept = tuple([1 if k in inner else n for k, n in enumerate(x.shape)])
+        first = Node(node.op, (x,), {"axis": inner, "keepdims": True}, Abstract(kept, node.dtype))
+        first.number, first.source = node.number, node.source
+        first.view = View(first, 0, kept, contiguous(kept))
+        self._reduction(first)
+        node.args = (first,)
+        node.params = {"axis": tuple([long[k] for k in reduced if k < last]), "keepdims": False}
+        self._reduction(node)
+
+    def _reduce_in(
+        self, region: Region, node: Node, space: Shape, read: Access, reduced: tuple[int, ...]
+    ) -> bool:
+        split = len(space) - len(reduced)
+        trailing = reduced == tuple(range(split, len(space)))
+        of_rows = region.split is not None and space == region.shape[: region.split] and space != region.shape
+        if not self._fits(region, space, [read], [read.root], ROW if of_rows else FULL):
+            return False
+        as_row = trailing and not of_rows and (split > 0 or math.prod(space) <= SMALL)
+        if as_row and region.split in (None, split) and self._may_split(region, split, read):
+            region.split = split
+            self._join(region, node, [read], [read.root], ROW)
+            return True
+        if trailing and split > 0 and not of_rows:
+            return False
+        result = iter(contiguous([n for k, n in enumerate(space) if k not in reduced]))
+        strides = tuple([0 if k in reduced else next(result) for k in range(len(space))])
+        if not of_rows and region.split is not None and not region.columns_merge(strides, region.split):
+            return False
+        region.outs[node] = strides
+        self._join(region, node, [read], [read.root], OUT)
+        return True
+
+    def _may_split(self, region: Region, split: int, read: Access) -> bool:
+        if region.split == split:
+            return region.columns_merge(read.strides, split)
+        accesses = [a.strides for reads in region.reads.values() for a in reads if a is not None]
+        return all(region.columns_merge(a, split) for a in (*accesses, *region.outs.values(), read.strides))
+
+
+def ordered(groups: Sequence[Group]) -> list[Group]:
+    """Groups in an order in which they can run: by need, else by the place of their first node."""
+    import heapq
+
+    waiting = {g: len(g.deps) for g in groups}
+    ready = [(g.nodes[0].number, k, g) for k, g in enumerate(groups) if not g.deps]
+    heapq.heapify(ready)
+    count, result = len(groups), []
+    while ready:
+        _, _, group = heapq.heappop(ready)
+        result.append(group)
+        for user in group.users:
+            waiting[user] -= 1
+            if not waiting[user]:
+                count += 1
+                heapq.heappush(ready, (user.nodes[0].number, count, user))
+    assert len(result) == len(groups), "a circle among the groups"
+    return result
+
+
+def reads_of(group: Group) -> Iterator[Node]:
+    """The buffers that a group reads, its own included."""
+    if isinstance(group, Region):
+        for reads in group.reads.values():
+            for a in reads:
+                if a is not None:
+                    yield a.root
+    else:
+        for node in group.nodes:
+            for a in node.args:
+                if isinstance(a, Node):
+                    yield view_of(a).root

@@ -1,0 +1,131 @@
+"""Views: what only renames the elements of another value, as offset and strides on its buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..ops import broadcast as bc
+from ..ops import index as ix
+from ..ops import shape as sh
+from .graph import Node, Shape
+
+
+class View(NamedTuple):
+    """Element (i, j, …) is `root`'s C-ordered buffer at offset + i·strides[0] + j·strides[1] + …"""
+
+    root: Node
+    offset: int
+    shape: Shape
+    strides: tuple[int, ...]
+
+
+def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
+    """Strides of a C-ordered array, in elements."""
+    strides, step = [], 1
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))
+
+
+def view_of(x: Node) -> View:
+    """x as a view; of itself when it has a buffer of its own. Chains of any length, without recursion."""
+    chain = []
+    while x.view is None:
+        chain.append(x)
+        if not (x.op in _READERS and isinstance(x.args[0], Node)):
+            x.view = View(x, 0, x.shape, contiguous(x.shape))
+            break
+        x = x.args[0]
+    for node in reversed(chain):
+        if node.view is None:
+            node.view = _READERS[node.op](node, node.args[0].view) or View(
+                node, 0, node.shape, contiguous(node.shape)
+            )
+    return chain[0].view if chain else x.view  # type: ignore[no-any-return]
+
+
+def _broadcast(x: Node, v: View) -> View:
+    lead = len(x.shape) - len(v.shape)
+    inner = [s if n == m else 0 for n, m, s in zip(v.shape, x.shape[lead:], v.strides, strict=True)]
+    return View(v.root, v.offset, x.shape, (*(0,) * lead, *inner))
+
+
+def _transposed(x: Node, v: View) -> View:
+    return View(v.root, v.offset, x.shape, tuple([v.strides[k] for k in x.params["axes"]]))
+
+
+def _flipped(x: Node, v: View) -> View:
+    strides, offset = list(v.strides), v.offset
+    for k in x.params["axis"]:
+        offset += (v.shape[k] - 1) * strides[k]
+        strides[k] = -strides[k]
+    return View(v.root, offset, x.shape, tuple(strides))
+
+
+def _indexed(x: Node, v: View) -> View | None:
+    template = x.params["template"]
+    if any(isinstance(part, str) for part in template) or not x.size:
+        return None
+    named = sum(part is not None and part is not Ellipsis for part in template)
+    rest = (slice(None),) * (len(v.shape) - named)
+    at = next((k for k, part in enumerate(template) if part is Ellipsis), len(template))
+    strides: list[int] = []
+    offset, axis = v.offset, 0
+    for part in (*template[:at], *rest, *template[at + 1 :]):
+        if part is None:
+            strides.append(0)
+            continue
+        n, step = v.shape[axis], v.strides[axis]
+        axis += 1
+        if isinstance(part, slice):
+            start, _, stride = part.indices(n)
+            offset += start * step
+            strides.append(stride * step)
+        else:
+            offset += (int(part) % n) * step
+    return View(v.root, offset, x.shape, tuple(strides))
+
+
+def _reshaped(x: Node, v: View) -> View | None:
+    strides = restride(v.shape, v.strides, x.shape)
+    return None if strides is None else View(v.root, v.offset, x.shape, strides)
+
+
+def merged(shape: Sequence[int], strides: Sequence[int]) -> list[tuple[int, int]]:
+    """(size, stride) of as few axes as describe the same elements in the same order."""
+    blocks: list[tuple[int, int]] = []
+    for n, s in zip(shape, strides, strict=True):
+        if n == 1:
+            continue
+        if blocks and blocks[-1][1] == n * s:
+            blocks[-1] = (blocks[-1][0] * n, s)
+        else:
+            blocks.append((n, s))
+    return blocks
+
+
+def restride(shape: Sequence[int], strides: Sequence[int], target: Sequence[int]) -> tuple[int, ...] | None:
+    """The strides of a reshaped view, None when no strides describe it (it has to be copied)."""
+    if 0 in shape:
+        return None
+    result = [0] * len(target)
+    feed = iter([k for k, n in enumerate(target) if n != 1])
+    for size, step in merged(shape, strides):
+        covered, axes = 1, []
+        while covered < size:
+            axes.append(next(feed))
+            covered *= target[axes[-1]]
+        if covered != size:
+            return None
+        for k in axes:
+            covered //= target[k]
+            result[k] = covered * step
+    return tuple(result)
+
+
+_READERS: dict[Any, Any] = {
+    bc.broadcast_to: _broadcast, bc.reshape: _reshaped, sh.transpose: _transposed, sh.flip: _flipped,
+    ix.getitem: _indexed,
+}  # fmt: skip
