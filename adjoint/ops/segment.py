@@ -82,7 +82,8 @@ def _abstract_reduction(op: Primitive, x: Any, offsets: Any) -> Abstract:
 
 @lru_cache(maxsize=256)
 def _reduction_dtype(op: Primitive, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return dtype_of(op.value(np.ones(1, dtype), np.array([0, 1])))
+    with np.errstate(all="ignore"):
+        return dtype_of(op.value(np.ones(1, dtype), np.array([0, 1])))
 
 
 class SegmentSum(Linear):
