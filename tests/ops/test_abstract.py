@@ -253,7 +253,7 @@ def test_index_arrays_may_be_arguments() -> None:
     x, v, i = np.arange(4.0), np.ones(3), np.array([1, 0, 1])
     traces(ad.grad(f, (0, 1)), x, v, i)
     # λ of what a constant index started must not be added to in place through an abstract one
-    traces(lambda x, i: ad.grad(lambda y: np.sum(2.0 * y) + np.sum(y[i]))(np.ones(4)) + x, x, i)
+    traces(lambda x, i: ad.grad(lambda y: np.sum(y[i]) + np.sum(2.0 * y))(np.ones(4)) + x, x, i)
 
 
 def test_implicit_constraints_are_not_iterated() -> None:
