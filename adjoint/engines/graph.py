@@ -21,27 +21,20 @@ from ..ops.abstract import Abstract, broadcast_shape
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import NO_PARAMS, Primitive, Recorded
 from ..ops.products import matmul
+from ..tape.entries import same_bits
 from ..tape.trace import Trace
 
 Shape = tuple[int, ...]
+SMALL_BYTES = 4096  # constants up to this size are told apart by content, and folded
 
 
 class Node:
     """One value of the compiled program."""
 
     __slots__ = (
-        "args",
-        "constant",
-        "dtype",
-        "group",
-        "number",
-        "op",
-        "params",
-        "shape",
-        "source",
-        "view",
+        "args", "constant", "dtype", "group", "number", "op", "params", "shape", "source", "target", "view",
         "weak",
-    )
+    )  # fmt: skip
 
     def __init__(
         self, op: Primitive | None, args: tuple[Any, ...], params: dict[str, Any], kind: Any
@@ -55,6 +48,7 @@ class Node:
         self.number = self.source = -1
         self.view: Any = None  # set by `views.view_of`
         self.group: Any = None  # set by the planner
+        self.target: Any = None  # a View of another node's buffer that this one is written into
 
     @property
     def size(self) -> int:
@@ -71,12 +65,40 @@ class Node:
         return f"%{self.number} {name} {self.dtype}{list(self.shape)}"
 
 
+class Assemble(Primitive):
+    """z = zeros; z[template] = piece for every piece, none overlapping: joined, padded, scattered by slices."""
+
+    name = "assemble"
+
+    def value(self, *pieces: Any, templates: tuple[Any, ...], shape: Shape, dtype: np.dtype[Any]) -> Any:
+        z = np.zeros(shape, dtype)
+        for piece, template in zip(pieces, templates, strict=True):
+            z[template] = piece
+        return z
+
+
+assemble = Assemble()
+
+
+class Restrided(Primitive):
+    """A view of a constant, by offset and strides in elements."""
+
+    name = "restrided"
+
+    def abstract(self, x: Any, offset: int, strides: tuple[int, ...], shape: Shape) -> Abstract:
+        return Abstract(shape, x.dtype)
+
+
+restrided = Restrided()
+
+
 class Graph:
     """Nodes in topological order, the inputs first; what is to be computed; what has to hold."""
 
     def __init__(self, inputs: Sequence[Abstract]) -> None:
         self.nodes: list[Node] = []
         self.known: dict[Any, Node] = {}
+        self._large: dict[Any, list[Any]] = {}  # large constants by shape and dtype
         self.checks: list[tuple[Node, int, str]] = []  # (0 if all is well, node of the trace, complaint)
         self.outputs: list[Node] = []
         self.source = -1  # the trace's node being rewritten
@@ -94,16 +116,32 @@ class Graph:
             return x
         if x.ndim == 0:
             return x[()]
-        key = ("array", x.dtype, x.shape, x.tobytes() if x.nbytes <= 4096 else id(x))
+        if x.size and _is_uniform(x):
+            return self.call(bc.broadcast_to, x.flat[0], shape=x.shape)
+        owner = x.base
+        if isinstance(owner, np.ndarray) and owner.flags.c_contiguous and owner.dtype == x.dtype and x.size:
+            return self._view_of_constant(x, owner)
+        key = ("array", x.dtype, x.shape, x.tobytes() if x.nbytes <= SMALL_BYTES else id(x))
         node = self.known.get(key)
         if node is None:
-            if x.size == 1 or (
-                x.nbytes <= 4096 and x.size and (x == x.flat[0]).all() and x.flat[0] == x.flat[0]
-            ):
-                return self.call(bc.broadcast_to, x.flat[0], shape=x.shape)
-            node = self.known[key] = self._enter(Node(None, (), NO_PARAMS, Abstract(x.shape, x.dtype)))
-            node.constant = np.ascontiguousarray(x)
+            alike = self._large.setdefault((x.shape, x.dtype), [])
+            node = next((n for n in alike if same_bits(n.constant, x)), None)
+            if node is None:
+                node = self._enter(Node(None, (), NO_PARAMS, Abstract(x.shape, x.dtype)))
+                node.constant = np.ascontiguousarray(x)
+                if x.nbytes > SMALL_BYTES:
+                    alike.append(node)
+            self.known[key] = node
         return node
+
+    def _view_of_constant(self, x: np.ndarray, owner: np.ndarray) -> Any:
+        """A view of a constant is a view here too: X and X.T are one array."""
+        base = self.constant(owner)
+        address = x.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+        if not isinstance(base, Node) or base.constant is None or not 0 <= address < owner.nbytes:
+            return self.constant(x.copy())
+        offset, strides = address // x.itemsize, tuple([s // x.itemsize for s in x.strides])
+        return self.call(restrided, base, offset=offset, strides=strides, shape=x.shape)
 
     def call(self, op: Primitive, *args: Any, **params: Any) -> Any:
         """A primitive on nodes and scalars; shape and dtype follow from the operands."""
@@ -112,6 +150,14 @@ class Graph:
 
     def make(self, op: Primitive, args: Sequence[Any], params: dict[str, Any], kind: Any) -> Any:
         """The node for a primitive, simplified; or the number it is known to be."""
+        if (
+            args
+            and all(_is_small(a) for a in args)
+            and any(isinstance(a, Node) for a in args)
+            and op in FOLDED
+        ):
+            plain = [a.constant if isinstance(a, Node) else a for a in args]
+            return self.constant(np.asarray(op.value(*plain, **params)))
         rewrite = REWRITES.get(op)
         if rewrite is not None:
             found = rewrite(self, args, params, kind)
@@ -137,6 +183,21 @@ class Graph:
         """Let the program raise when any element of `fails` is true."""
         count = self.call(bc.sum_, fails, axis=tuple(range(len(fails.shape))), keepdims=False)
         self.checks.append((count, self.source, complaint))
+
+
+def _is_small(x: Any) -> bool:
+    return not isinstance(x, Node) or (x.constant is not None and x.constant.nbytes <= SMALL_BYTES)
+
+
+def _is_uniform(x: np.ndarray) -> bool:
+    """Whether all elements are one number (not NaN); cheap for most arrays that are not."""
+    first = x.flat[0]
+    if not any(x.strides):
+        return bool(first == first)
+    corners = (x.flat[x.size - 1], x.flat[x.size // 2], x.flat[x.size // 3])
+    return bool(
+        all(first == c for c in corners) and (x == first).all() and (first or not np.signbit(x).any())
+    )
 
 
 def _scalar_key(x: Any) -> Any:
@@ -197,8 +258,14 @@ def _elementwise(g: Graph, op: Elementwise, args: Sequence[Any], kind: Abstract)
                 return b
             if _is_number(a, -1) and _same_kind(b, kind):
                 return g.make(ew.negative, (b,), NO_PARAMS, kind)
-    elif op is ew.divide and _is_number(args[1], 1) and _same_kind(args[0], kind):
-        return args[0]
+    elif op is ew.add and all(isinstance(a, Node) and a.op is assemble and _same_kind(a, kind) for a in args):
+        return _united(g, *args, kind)
+    elif op is ew.divide and not isinstance(args[1], Node) and _same_kind(args[0], kind):
+        if args[1] == 1:
+            return args[0]
+        if kind.dtype.kind == "f" and args[1] and math.frexp(args[1])[0] in (0.5, -0.5):  # exact
+            inverse = kind.dtype.type(1 / args[1])
+            return g.make(ew.multiply, (args[0], inverse), NO_PARAMS, kind)
     elif op is ew.positive and _same_kind(args[0], kind):
         return args[0]
     elif op is ew.negative and isinstance(args[0], Node) and args[0].op is ew.negative:
@@ -209,6 +276,26 @@ def _elementwise(g: Graph, op: Elementwise, args: Sequence[Any], kind: Abstract)
         if args[1] == 2 and kind.dtype.kind == "f" and _same_kind(args[0], kind):
             return g.make(ew.square, (args[0],), NO_PARAMS, kind)
     return None
+
+
+def _united(g: Graph, a: Node, b: Node, kind: Abstract) -> Any:
+    """The sum of two arrays that are zero but for different slices is one array."""
+    first, second = a.params["templates"], b.params["templates"]
+    if not all(_disjoint(s, t) for s in second for t in first):
+        return None
+    return g.node(assemble, (*a.args, *b.args), {**a.params, "templates": (*first, *second)}, kind)
+
+
+def _disjoint(s: tuple[Any, ...], t: tuple[Any, ...]) -> bool:
+    """Whether two templates of integers and slices cannot name the same element."""
+    for i, j in zip(s, t, strict=False):
+        if isinstance(i, slice) or isinstance(j, slice):
+            a, b = (k if isinstance(k, slice) else slice(k, k + 1) for k in (i, j))
+            if a.step in (None, 1) and b.step in (None, 1) and (a.stop <= b.start or b.stop <= a.start):
+                return True
+        elif i != j:
+            return True
+    return False
 
 
 def _astype(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
@@ -336,9 +423,11 @@ def _swap(g: Graph, x: Node) -> Any:
 
 def _matrix_vector(g: Graph, matrix: Node, vector: Node) -> Any:
     """Σ_k matrix[…, m, k] vector[…, 1, k], run in the order in which the matrix lies in memory."""
-    n = len(matrix.shape)
-    if matrix.op is sh.transpose and matrix.params["axes"] == (*range(n - 2), n - 1, n - 2):
-        product = g.call(ew.multiply, matrix.args[0], _swap(g, vector))
+    from .views import view_of
+
+    strides = view_of(matrix).strides
+    if strides[-1] > strides[-2] > 0:
+        product = g.call(ew.multiply, _swap(g, matrix), _swap(g, vector))
         return g.call(bc.sum_, product, axis=(len(product.shape) - 2,), keepdims=False)
     product = g.call(ew.multiply, matrix, vector)
     return g.call(bc.sum_, product, axis=(len(product.shape) - 1,), keepdims=False)
@@ -384,8 +473,69 @@ def _getitem(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstra
     return None
 
 
+def _plain_template(template: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
+    """An index of integers and slices with one entry per axis, starts and stops counted from 0; None stays."""
+    named = sum(part is not None and part is not Ellipsis for part in template)
+    at = next((k for k, part in enumerate(template) if part is Ellipsis), len(template))
+    feed = iter(shape)
+    result: list[Any] = []
+    for part in (*template[:at], *(slice(None),) * (len(shape) - named), *template[at + 1 :]):
+        if part is None:
+            result.append(None)
+        elif isinstance(part, slice):
+            n = next(feed)
+            start, stop, step = part.indices(n)
+            result.append(slice(start, stop if stop >= 0 else None, step))
+        else:
+            result.append(int(part) % next(feed))
+    return tuple(result)
+
+
+def _assembled(g: Graph, pieces: Sequence[Any], templates: Sequence[Any], kind: Abstract) -> Node:
+    if len(pieces) == 1 and pieces[0].size == math.prod(kind.shape) and _ascending(templates[0]):
+        return g.call(bc.reshape, pieces[0], shape=kind.shape)
+    params = {"templates": tuple(templates), "shape": kind.shape, "dtype": kind.dtype}
+    return g.node(assemble, pieces, params, kind)
+
+
+def _ascending(template: tuple[Any, ...]) -> bool:
+    return not any(isinstance(part, slice) and part.step != 1 for part in template)
+
+
+def _concatenate(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    axis, start, pieces, templates = params["axis"], 0, [], []
+    for x in args:
+        stop = start + x.shape[axis]
+        if stop > start:
+            pieces.append(g.call(bc.astype, x, dtype=kind.dtype))
+            sizes = [slice(0, n, 1) for n in kind.shape]
+            templates.append((*sizes[:axis], slice(start, stop, 1), *sizes[axis + 1 :]))
+        start = stop
+    return _assembled(g, pieces, templates, kind) if len(pieces) > 1 else pieces[0] if pieces else None
+
+
+def _pad(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    inside = [slice(w[0], w[0] + n, 1) for w, n in zip(params["widths"], args[0].shape, strict=True)]
+    return _assembled(g, [args[0]], [tuple(inside)], kind)
+
+
+def _mean(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    x = args[0]
+    count = math.prod([x.shape[k] for k in params["axis"]]) if isinstance(x, Node) else 1
+    if not count:
+        return None
+    total = g.call(bc.sum_, x, axis=params["axis"], keepdims=params.get("keepdims", False))
+    return g.call(bc.astype, g.call(ew.divide, total, kind.dtype.type(count)), dtype=kind.dtype)
+
+
 def _scatter_add(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     x, *arrays = args
+    if not arrays and math.prod(kind.shape):
+        template = _plain_template(params["template"], kind.shape)
+        shape = np.broadcast_to(np.zeros(()), kind.shape)[template].shape
+        if not isinstance(x, Node) or x.shape != shape:
+            x = g.call(bc.broadcast_to, x, shape=shape)
+        return _assembled(g, [x], [template], kind) if x.size else None
     columns = _one_per_row(params["template"], arrays, kind.shape)
     selected = _selection(g, columns, kind.shape) if columns is not None else None
     if selected is not None and columns is not None:
@@ -395,10 +545,12 @@ def _scatter_add(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Ab
     return None
 
 
+FOLDED = frozenset({bc.reshape, sh.transpose, ix.getitem, bc.astype, sh.concatenate})
 REWRITES: dict[Primitive, Callable[..., Any]] = {
     bc.astype: _astype, bc.reshape: _reshape, bc.broadcast_to: _broadcast_to, bc.sum_: _sum,
     sh.transpose: _transpose, rd.max_: _extremum, rd.min_: _extremum, matmul: _matmul,
-    ix.getitem: _getitem, ix.scatter_add: _scatter_add,
+    ix.getitem: _getitem, ix.scatter_add: _scatter_add, rd.mean: _mean, sh.concatenate: _concatenate,
+    sh.pad: _pad,
 }  # fmt: skip
 
 
@@ -453,7 +605,7 @@ def _owned(g: Graph, x: Any, kind: Abstract) -> Node:
     """A node whose buffer can be handed to the caller: no input, no constant, no view, no other output."""
     if not isinstance(x, Node):
         x = g.node(bc.broadcast_to, (np.asarray(x).astype(kind.dtype)[()],), {"shape": kind.shape}, kind)
-    views = (bc.broadcast_to, bc.reshape, sh.transpose, sh.flip, ix.getitem)
+    views = (bc.broadcast_to, bc.reshape, sh.transpose, sh.flip, ix.getitem, restrided)
     if x.op is None or x.op in views or x in g.outputs or x.weak:
         return g._enter(Node(ew.positive, (x,), NO_PARAMS, Abstract(kind.shape, kind.dtype)))
     return x

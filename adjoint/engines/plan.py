@@ -14,7 +14,7 @@ from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item
 from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
 from .graph import Graph, Node
-from .regions import FULL, OUT, Group, Planner, Product, Region, Scalars, ordered, reads_of
+from .regions import FULL, OUT, Assembly, Group, Planner, Product, Region, Scalars, ordered, reads_of
 from .views import View, contiguous, view_of
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
@@ -84,6 +84,7 @@ def _stored(graph: Graph, groups: Sequence[Group]) -> set[Node]:
                 stored.add(root)
         if not isinstance(group, (Region, Scalars)):
             stored.update(group.nodes)
+
     return stored
 
 
@@ -221,7 +222,7 @@ class _Layout:
                 steps.append(self._scalars(group))
             elif isinstance(group, Product):
                 steps += self._product(group)
-            else:
+            elif not isinstance(group, Assembly):
                 steps.append(self._library(group.nodes[0]))
         flags = [
             (self._array(flag)([], []), source, text)
@@ -242,7 +243,11 @@ class _Layout:
         arena, sizes = _Arena(), {}
         for k, group in enumerate(self.groups):
             for node in group.nodes:
-                if node in self.stored and node not in self.outputs and not node.dtype.hasobject:
+                if node.target is not None:  # the first piece makes room for all
+                    node = node.target.root
+                if node in sizes or node in self.outputs or node.dtype.hasobject:
+                    continue
+                if node in self.stored:
                     sizes[node], self.offsets[node] = arena.take(node.size * node.dtype.itemsize)
             for node in dying.get(k, ()):
                 if node in sizes and node not in flags:

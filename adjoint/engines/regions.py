@@ -25,8 +25,8 @@ from ..ops.elementwise import Elementwise
 from ..ops.primitive import NO_PARAMS
 from ..ops.products import matmul
 from .cpu.text import TEXT, NoText, Term
-from .graph import Graph, Node, Shape
-from .views import View, contiguous, merged, view_of
+from .graph import Graph, Node, Shape, assemble
+from .views import View, contiguous, merged, sliced, view_of
 
 REGION_NODES = 96  # compile time grows faster than the region: .15 s at 5 nodes, .9 at 100, 2.5 at 200
 SMALL = 4096  # a reduction of no more elements than this is a row of its own region
@@ -105,6 +105,10 @@ class Scalars(Group):
 
 class Product(Group):
     """One matrix product."""
+
+
+class Assembly(Group):
+    """An array whose pieces others have written; nothing is left to do."""
 
 
 class Call(Group):
@@ -231,7 +235,12 @@ class Planner:
         op = node.op
         if node.size == 0:
             return  # nothing to compute
-        if op is bc.reshape:  # a view that strides cannot describe
+        if op is assemble:
+            self._assembly(node)
+        elif op is bc.broadcast_to:  # of a number
+            node.op = ew.positive
+            self._pointwise(node, node.shape)
+        elif op is bc.reshape:  # a view that strides cannot describe
             self._pointwise(node, node.args[0].shape)
         elif (isinstance(op, Elementwise) or op is bc.astype) and has_text(node):
             self._pointwise(node, node.shape)
@@ -255,8 +264,35 @@ class Planner:
         self.groups.append(group)
         group.add(node, [view_of(a).root for a in node.args if isinstance(a, Node)])
 
+    def _assembly(self, node: Node) -> None:
+        """Every piece is written into its place by the region that has it."""
+        whole = View(node, 0, node.shape, contiguous(node.shape))
+        group = Assembly()
+        filled = None
+        if sum(x.size for x in node.args) < node.size:
+            zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, node.kind)
+            zero.number, zero.source, zero.target = node.number, node.source, whole
+            self._join(self._new(squeezed(node.shape)), zero, [None], [], FULL)
+            self._latest.pop(squeezed(node.shape))
+            filled = zero.group
+        group.nodes.append(node)
+        for x, template in zip(node.args, node.params["templates"], strict=True):
+            piece = Node(ew.positive, (x,), NO_PARAMS, x.kind)
+            piece.number, piece.source = node.number, node.source
+            piece.target = sliced(whole, template, x.shape)
+            self._pointwise(piece, piece.shape, filled)
+            group._after(piece.group)
+        node.group = group
+        self.groups.append(group)
+
     # ---------------------------------------------------------------- elementwise
-    def _pointwise(self, node: Node, shape: Shape) -> None:
+    def _pointwise(self, node: Node, shape: Shape, after: Group | None = None) -> None:
+        """Place a node that computes element by element over `shape`, to run after a group."""
+        self._placed(node, shape)
+        if after is not None:
+            node.group._after(after)
+
+    def _placed(self, node: Node, shape: Shape) -> None:
         reads = [access(a, shape) for a in node.args]
         roots = [a.root for a in reads if a is not None]
         space = squeezed(shape)

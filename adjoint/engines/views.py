@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..ops import broadcast as bc
 from ..ops import index as ix
 from ..ops import shape as sh
-from .graph import Node, Shape
+from .graph import Node, Shape, restrided
 
 
 class View(NamedTuple):
@@ -68,6 +68,11 @@ def _indexed(x: Node, v: View) -> View | None:
     template = x.params["template"]
     if any(isinstance(part, str) for part in template) or not x.size:
         return None
+    return sliced(v, template, x.shape)
+
+
+def sliced(v: View, template: tuple[Any, ...], shape: Shape) -> View:
+    """The view behind an index of integers, slices, None and Ellipsis; `shape` is its shape."""
     named = sum(part is not None and part is not Ellipsis for part in template)
     rest = (slice(None),) * (len(v.shape) - named)
     at = next((k for k, part in enumerate(template) if part is Ellipsis), len(template))
@@ -85,7 +90,11 @@ def _indexed(x: Node, v: View) -> View | None:
             strides.append(stride * step)
         else:
             offset += (int(part) % n) * step
-    return View(v.root, offset, x.shape, tuple(strides))
+    return View(v.root, offset, shape, tuple(strides))
+
+
+def _of_constant(x: Node, v: View) -> View:
+    return View(v.root, x.params["offset"], x.shape, x.params["strides"])
 
 
 def _reshaped(x: Node, v: View) -> View | None:
@@ -127,5 +136,5 @@ def restride(shape: Sequence[int], strides: Sequence[int], target: Sequence[int]
 
 _READERS: dict[Any, Any] = {
     bc.broadcast_to: _broadcast, bc.reshape: _reshaped, sh.transpose: _transposed, sh.flip: _flipped,
-    ix.getitem: _indexed,
+    ix.getitem: _indexed, restrided: _of_constant,
 }  # fmt: skip

@@ -88,6 +88,9 @@ class Tape:
         if self.owner is not None:
             raise LeakError("this tape is open already; one `with` block per tape at a time")
         self.level, self.owner = next(_levels), get_ident()
+        outer = open_tapes()
+        # the copies of constants are shared: what a nested sweep uses again is the same array
+        self.snapshot = outer[0].snapshot if outer else Snapshots()
         _open_tapes.set((*_open_tapes.get(), self))
         self.mark_scope(_scope.get())
         return self
@@ -96,7 +99,7 @@ class Tape:
         self.owner = None
         # not `reset`: generators and tasks may close tapes in another order than they opened them
         _open_tapes.set(tuple(tape for tape in _open_tapes.get() if tape is not self))
-        self.snapshot.clear()
+        self.snapshot = Snapshots()
         if error is not None and isinstance(error.__cause__, ConversionError):
             # a[i] = v on a plain array: NumPy wraps our error in "setting an array element with a sequence"
             raise error.__cause__ from None

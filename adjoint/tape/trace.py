@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import LeakError, refusal
-from ..ops.abstract import Abstract
+from ..errors import LeakError, refusal, user_instruction
+from ..ops.abstract import Abstract, abstract_of
+from ..ops.elementwise import positive
 from ..ops.primitive import NO_PARAMS, Primitive, Recorded
 from .tape import Tape
 from .variable import Variable
@@ -30,6 +31,12 @@ class Trace(Tape):
             self.set_name(i, name.replace("#", "_"))
         return Variable(self, i)
 
+    def constant(self, x: Any) -> Variable:
+        """A plain number or array as a node, so that what is computed from it is recorded, not computed."""
+        code, offset = self.attribution or user_instruction()
+        i = self._append(positive, (-1,), (x,), NO_PARAMS, abstract_of(x), code, offset)
+        return Variable(self, i)
+
     def apply(self, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Record one primitive, lowered if it is a composite."""
         if op.lower is not None:
@@ -43,7 +50,15 @@ class Trace(Tape):
         return op.abstract(*inner, **params)
 
 
+def lifted(x: Any, like: Any) -> Any:
+    """A plain seed of a sweep, recorded on the trace below the Variable `like`; as it is when there is none."""
+    while isinstance(like, Recorded):
+        if isinstance(like.tape, Trace):
+            return like.tape.constant(x)
+        like = like.tape.values[like.index]
+    return x
+
+
 def _closure(op: Primitive) -> LeakError:
     what = f"{op.name}: a compiled function uses a recorded value that is not among its arguments"
     return refusal(LeakError, what, "Pass it as an argument, or compile the whole transform.")
-

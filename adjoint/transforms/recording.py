@@ -22,6 +22,7 @@ from ..ops.primitive import Recorded, dtype_of, shape_of, zeros_like
 from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.tangent import tangent_sweep
 from ..tape import Tape, Variable
+from ..tape.trace import lifted
 
 Argnum = int | Sequence[int]  # a position among the arguments, or several
 
@@ -67,6 +68,7 @@ class Recording:
         seeds: dict[int, Any] = {}
         for x, lam in zip(self.results, cotangents, strict=True):
             if lam is not None and self.is_ours(x):
+                lam = lam if isinstance(lam, Recorded) else lifted(lam, self.plain(x))
                 seeds[x.index] = lam if x.index not in seeds else seeds[x.index] + lam
         lam = adjoint_sweep(self.tape, seeds, keep=False)
         found = [lam[x.index] if x.index < len(lam) else None for x in self.inputs]
@@ -76,7 +78,11 @@ class Recording:
 
     def push(self, dots: Sequence[Any]) -> list[Any]:
         """The tangent of every output leaf, for one tangent per input leaf (None is zero)."""
-        given = {x.index: d for x, d in zip(self.inputs, dots, strict=True) if d is not None}
+        given = {
+            x.index: d if isinstance(d, Recorded) else lifted(d, self.plain(x))
+            for x, d in zip(self.inputs, dots, strict=True)
+            if d is not None
+        }
         z_dot = tangent_sweep(self.tape, given)
         found = [z_dot[x.index] if self.is_ours(x) else None for x in self.results]
         return own(

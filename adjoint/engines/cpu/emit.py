@@ -119,6 +119,9 @@ def shape_region(region: Region, stored: set[Node]) -> Shaped:
                 (rows if of_rows or len(a.strides) < len(region.shape) else full).append(a.strides)
     for strides in region.outs.values():
         (full if len(strides) == len(region.shape) else rows).append(strides)
+    for node in region.nodes:
+        if node.target is not None:
+            (full if region.level[node] == FULL else rows).append(_target(node))
     groups = _joined(region, full, rows)
     sizes = [math.prod(region.shape[k] for k in g) for g in groups]
     split = region.split
@@ -139,6 +142,12 @@ def shape_region(region: Region, stored: set[Node]) -> Shaped:
     narrow = not flat and columns <= NARROW and math.prod(row_sizes) >= 8
     mode = "flat" if flat else "narrow" if narrow else "wide"
     return _Namer(region, stored, mode, row_sizes, columns, pick).run()
+
+
+def _target(node: Node) -> tuple[int, ...]:
+    """Strides with which a node is written into another's buffer, without axes of length one."""
+    view = node.target
+    return tuple([s for n, s in zip(view.shape, view.strides, strict=True) if n != 1])
 
 
 class _Namer:
@@ -202,6 +211,10 @@ class _Namer:
             stored = -1
             if level == OUT:
                 stored = self.buffer(node, 0, self.pick(region.outs[node]), written=True)
+            elif node.target is not None:
+                stored = self.buffer(
+                    node.target.root, node.target.offset, self.pick(_target(node)), written=True
+                )
             elif node in self.stored:
                 stored = self.buffer(node, 0, self.pick(region.canonical(level, FULL)), written=True)
             source = ""
@@ -250,7 +263,7 @@ def schedule(spec: Spec) -> tuple[list[Loop], list[int]]:
     at: list[int] = []
     for k, item in enumerate(spec.items):
         kinds = _kinds(spec, item)
-        first, same = 0, None
+        first = 0
         for a in item.args:
             if a[0] != "n":
                 continue
@@ -260,7 +273,6 @@ def schedule(spec: Spec) -> tuple[list[Loop], list[int]]:
             if not reduction and loops[at[j]].kind in kinds:
                 continue
             first = max(first, at[j] + 1)
-        del same
         place = next((n for n in range(first, len(loops)) if loops[n].kind in kinds), None)
         if place is None:
             place = len(loops)
@@ -288,6 +300,8 @@ def _kinds(spec: Spec, item: Item) -> tuple[str, ...]:
         for a in item.args
     )
     whole = reduction and spec.buffers[item.stored][1:] == ("0", "0") and item.level == OUT
+    if not reduction and item.stored >= 0 and spec.buffers[item.stored][1:] != ("C", "1"):
+        return (MATRIX,)
     if not plain or (reduction and not whole):
         return (MATRIX,)
     return (MAP,) if getattr(item.op, "name", "") in DEAR else (MATRIX, MAP)
