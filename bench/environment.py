@@ -8,12 +8,15 @@ import importlib.metadata
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 THREADS = "BENCH_THREADS"  # set in the environment of the process that measures
+CLOCK = "BENCH_CLOCK"  # likewise
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}  # the second stands still while others compute
 POOLS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "BLIS", "VECLIB_MAXIMUM")
 FORCED_KERNEL = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # taken back together: the library chooses
 
@@ -23,6 +26,9 @@ def options(doc: str | None, rounds: int = 15) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     parser.add_argument("--threads", type=int, default=1, help="threads of every pool (default 1)")
     parser.add_argument("--rounds", type=int, default=rounds, help=f"interleaved rounds (default {rounds})")
+    parser.add_argument(
+        "--clock", choices=sorted(CLOCKS), default="wall", help="cpu: time computed, where others compute too"
+    )
     parser.add_argument("--no-gc", action="store_true", help="switch garbage collection off")
     return parser
 
@@ -30,6 +36,9 @@ def options(doc: str | None, rounds: int = 15) -> argparse.ArgumentParser:
 def prepare(given: argparse.Namespace) -> None:
     """Put the options into force; the first thing a bench does."""
     fix_threads(given.threads)
+    if given.clock == "cpu" and given.threads > 1:
+        raise SystemExit("--clock cpu adds the threads' times up: only for one thread")
+    os.environ[CLOCK] = given.clock
     if given.no_gc:
         gc.disable()
 
@@ -49,6 +58,11 @@ def fix_threads(threads: int) -> None:
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 
+def clock() -> float:
+    """Seconds by the clock that was asked for."""
+    return CLOCKS[os.environ.get(CLOCK, "wall")]()
+
+
 def machine() -> dict[str, Any]:
     """Processor, threads, Python, NumPy, BLAS kernel, garbage collection."""
     try:
@@ -63,6 +77,7 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "blas": blas(),
+        "clock": os.environ.get(CLOCK, "wall"),
         "gc": "on" if gc.isenabled() else "off",
     }
 

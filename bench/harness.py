@@ -22,20 +22,19 @@ import gc
 import json
 import math
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from agreement import Result, deviation
-from environment import machine
+from environment import clock, machine
 
 Run = Callable[[], Result]
 NEWLINE = "\n"
 
 
 class Skip(Exception):
-    """Raised by a contestant's factory: why it does not take part."""
+    """Raised by a contestant's factory: why it does not take part; without a reason it leaves no row."""
 
 
 @dataclass
@@ -110,21 +109,23 @@ def compare(
     Returns:
         name → measurement, in the given order.
     """
-    found = {c.name: Measurement(c.name) for c in contestants}
+    found: dict[str, Measurement] = {}
     runs: dict[str, Run] = {}
     for c in contestants:
-        m = found[c.name]
-        begun = time.perf_counter()
+        m = found[c.name] = Measurement(c.name)
+        begun = clock()
         try:
             run = c.build()
             result = run()
         except (ImportError, Skip) as why:
             m.reason = f"skipped: {why}"
+            if not str(why):
+                del found[c.name]
             continue
         except Exception as why:  # a comparison outlives whoever cannot take part, and says why
             m.reason = f"failed: {type(why).__name__}: {str(why).strip().partition(NEWLINE)[0][:120]}"
             continue
-        m.first = time.perf_counter() - begun
+        m.first = clock() - begun
         m.error = deviation(result, reference)
         del result
         if not m.error <= tolerance:
@@ -150,10 +151,10 @@ def compare(
 
 def timed(run: Run, repetitions: int) -> float:
     """Seconds per call."""
-    begun = time.perf_counter()
+    begun = clock()
     for _ in range(repetitions):
         run()
-    return (time.perf_counter() - begun) / repetitions
+    return (clock() - begun) / repetitions
 
 
 # ------------------------------------------------------------------------------------------ the report

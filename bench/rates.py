@@ -7,14 +7,13 @@ libraries and of many tries: a floor may only err downwards.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 import numpy as np
-from environment import THREADS
+from environment import THREADS, clock
 
 
 def best(run: Callable[[], Any], tries: int = 20, calls: int = 1) -> float:
@@ -22,10 +21,10 @@ def best(run: Callable[[], Any], tries: int = 20, calls: int = 1) -> float:
     run()
     fastest = float("inf")
     for _ in range(tries):
-        begun = time.perf_counter()
+        begun = clock()
         for _ in range(calls):
             run()
-        fastest = min(fastest, (time.perf_counter() - begun) / calls)
+        fastest = min(fastest, (clock() - begun) / calls)
     return fastest
 
 
