@@ -5,7 +5,8 @@
     params, state = opt.update(ad.grad(loss)(params, batch), state, params)
 
 Constants and formulas are PyTorch's. Nothing is hidden: state goes in and comes out, so updates are
-differentiable in the parameters, the gradient and the rate, and compile like any function of arrays.
+differentiable in the parameters, the gradient and the rate, and compile like any function of arrays. A state
+is a named tuple; on disk it is a tuple: `ad.save(path, tuple(state))`, `optim.AdamState(*ad.load(path))`.
 """
 
 from .adaptive import AdamState, SquareState, adagrad, adam, adamw, rmsprop

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -141,6 +143,16 @@ def test_a_schedule_sees_the_number_of_updates_done() -> None:
         for _ in range(3):
             w, state = opt.update(w, state, w)
         assert seen == [0.0, 1.0, 2.0]
+
+
+def test_a_state_survives_on_disk(tmp_path: Path) -> None:
+    opt, params = optim.adam(optim.cosine(0.1, 10)), start()
+    gradient, state = ad.grad(loss)(params), opt.init(params)
+    params, state = opt.update(gradient, state, params)
+    ad.save(tmp_path / "state.npz", tuple(state))
+    read = optim.AdamState(*ad.load(tmp_path / "state.npz"))
+    same_kind(read, state)
+    close(opt.update(gradient, read, params), opt.update(gradient, state, params), 0.0)
 
 
 def test_python_floats_as_parameters() -> None:
