@@ -307,6 +307,110 @@ def function(body: Body) -> Body:
     return tool(body)
 
 
+# A call of the C library per element keeps a loop from vectorising, even if hardly any element needs it. So
+# a function that has to fall back on it is not inlined: it exists for vectors too, of which LLVM's vectoriser
+# is told, and all versions ask first whether ANY of their elements needs the library.
+WIDTHS = (2, 4, 8, 16)  # of vectors, in elements
+
+
+def _any(m: Reading, truth: Number) -> Any:
+    """Whether any element is true, as LLVM's truth value."""
+    if m.width == 1:
+        return truth.ir
+    bit = ir.IntType(1)
+    reduce = _declared(m.builder.module, f"llvm.vector.reduce.or.v{m.width}i1", bit, [truth.ir.type])
+    return m.builder.call(reduce, [truth.ir])
+
+
+def _from_library(m: Reading, name: str, x: Number) -> Any:
+    """The C library's function of every element."""
+    real = m.fmt.real
+    callee = _declared(m.builder.module, name + ("f" if real == ir.FloatType() else ""), real, [real])
+    if m.width == 1:
+        return m.builder.call(callee, [x.ir])
+    result = ir.Constant(m.real_type, ir.Undefined)
+    for k in range(m.width):
+        at = ir.Constant(ir.IntType(32), k)
+        value = m.builder.call(callee, [m.builder.extract_element(x.ir, at)])
+        result = m.builder.insert_element(result, value, at)
+    return result
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """A body of one operand that leaves some elements to the C library.
+
+    Attributes:
+        body: holds where `outside` is false.
+        library: the name of the C library's function.
+        outside: operand → which elements need it.
+    """
+
+    body: Body
+    library: str
+    outside: Body
+
+
+def _outlined(module: Any, name: str, how: Fallback, fmt: Format, width: int) -> Any:
+    """The function on vectors of a width: the body, or the C library's if any element needs that."""
+    kind = _widened(fmt.real, width)
+    function = ir.Function(module, ir.FunctionType(kind, [kind]), name)
+    function.linkage = "internal"
+    for attribute in ("noinline", "nounwind", "readnone"):
+        function.attributes.add(attribute)
+    set.add(function.attributes, "willreturn")
+    m = Reading(ir.IRBuilder(function.append_basic_block()), fmt, width)
+    x = Number(m, function.args[0])
+    with m.builder.if_then(_any(m, how.outside(m, x)), likely=False):
+        m.builder.ret(_from_library(m, how.library, x))
+    m.builder.ret(how.body(m, x).ir)
+    return function
+
+
+def _keep(module: Any, functions: list[Any]) -> None:
+    """Keep functions that nothing calls yet until the vectoriser has seen them."""
+    pointer = ir.IntType(8).as_pointer()
+    name = "llvm.compiler.used"
+    used = module.globals.get(name)
+    kept = [*(used.initializer.constant if used else ()), *(f.bitcast(pointer) for f in functions)]
+    kind = ir.ArrayType(pointer, len(kept))
+    if used is None:
+        used = ir.GlobalVariable(module, kind, name)
+        used.linkage, used.section = "appending", "llvm.metadata"
+    used.value_type, used.type = kind, kind.as_pointer()
+    used.initializer = ir.Constant(kind, kept)
+
+
+def _outliner(how: Fallback, fmt: Format) -> Callable[..., Any]:
+    """What numba calls to emit a call of a function that has vector versions."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        label = f"adjoint_{how.body.__name__}_{fmt.suffix}"
+        function = builder.module.globals.get(label)
+        if function is None:
+            module = builder.module
+            function = _outlined(module, label, how, fmt, 1)
+            versions = {w: _outlined(module, f"{label}_{w}", how, fmt, w) for w in WIDTHS}
+            variants = ",".join(f"_ZGV_LLVM_N{w}v_{label}({v.name})" for w, v in versions.items())
+            set.add(function.attributes, f'"vector-function-abi-variant"="{variants}"')
+            _keep(module, list(versions.values()))
+        return builder.call(function, args)
+
+    return generate
+
+
+def with_library(library: str, outside: Body) -> Callable[[Body], Body]:
+    """Publish and list a function of one operand that leaves the elements `outside` to the C library."""
+
+    def enter(body: Body) -> Body:
+        FUNCTIONS[body.__name__] = 1
+        for fmt in FORMATS:
+            _export(body, fmt, fmt.number(fmt.number), _outliner(Fallback(body, library, outside), fmt))
+        return body
+
+    return enter
+
+
 # -------------------------------------------------------------------------------- what kernels need
 @intrinsic
 def tune(typing: Any) -> Any:
@@ -735,11 +839,8 @@ def hypot(m: Reading, x: Number, y: Number) -> Number:
 
 # -------------------------------------------------------------------------------- trigonometric
 # Reducing the argument by multiples of ½π takes more digits of π the larger it is. Up to LARGEST three
-# products do. Beyond, the C library is right, but a call per element would keep the loop from vectorising: so
-# sin, cos and tan are functions that exist for vectors too, which LLVM is told; these look whether ANY element
-# is that large.
+# products do. Beyond, the C library is right.
 LARGEST = (2e5, 1e12)
-WIDTHS = (2, 4, 8, 16)  # of vectors, in elements
 TWO_OVER_PI = (0.6366197466850281, 0.6366197723675814)
 HALF_PI = ((1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
            (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33))  # fmt: skip
@@ -770,99 +871,16 @@ def _sin_cos(m: Reading, x: Number) -> tuple[Number, Number, Number]:
     return sine, head + m.fma(z * z, m.poly(z, COS), (1.0 - head) - half), m.bits(t)
 
 
+def _very_large(m: Reading, x: Number) -> Number:
+    return m.abs(x) > m.pick(LARGEST)
+
+
 def _bit(m: Reading, t: Number, k: int) -> Number:
     """Whether bit k of t is set."""
     return Number(m, m.builder.icmp_unsigned("!=", (t & (1 << k)).ir, m.lift(0, m.bits_type)))
 
 
-def _any_above(m: Reading, x: Number, bound: float) -> Any:
-    """Whether the magnitude of any element of x is above the bound, as LLVM's truth value."""
-    above = (m.abs(x) > bound).ir
-    if m.width == 1:
-        return above
-    truth = ir.IntType(1)
-    reduce = _declared(
-        m.builder.module, f"llvm.vector.reduce.or.v{m.width}i1", truth, [ir.VectorType(truth, m.width)]
-    )
-    return m.builder.call(reduce, [above])
-
-
-def _from_library(m: Reading, name: str, x: Number) -> Any:
-    """The C library's function of every element."""
-    real = m.fmt.real
-    callee = _declared(m.builder.module, name + ("f" if real == ir.FloatType() else ""), real, [real])
-    if m.width == 1:
-        return m.builder.call(callee, [x.ir])
-    result = ir.Constant(m.real_type, ir.Undefined)
-    for k in range(m.width):
-        at = ir.Constant(ir.IntType(32), k)
-        value = m.builder.call(callee, [m.builder.extract_element(x.ir, at)])
-        result = m.builder.insert_element(result, value, at)
-    return result
-
-
-def _outlined(module: Any, name: str, library: str, body: Body, fmt: Format, width: int) -> Any:
-    """The function on vectors of a width: the body, or the C library's if any element is above LARGEST."""
-    kind = _widened(fmt.real, width)
-    function = ir.Function(module, ir.FunctionType(kind, [kind]), name)
-    function.linkage = "internal"
-    for attribute in ("noinline", "nounwind", "readnone"):
-        function.attributes.add(attribute)
-    set.add(function.attributes, "willreturn")
-    m = Reading(ir.IRBuilder(function.append_basic_block()), fmt, width)
-    x = Number(m, function.args[0])
-    with m.builder.if_then(_any_above(m, x, m.pick(LARGEST)), likely=False):
-        m.builder.ret(_from_library(m, library, x))
-    m.builder.ret(body(m, x).ir)
-    return function
-
-
-def _keep(module: Any, functions: list[Any]) -> None:
-    """Keep functions that nothing calls yet until the vectoriser has seen them."""
-    pointer = ir.IntType(8).as_pointer()
-    name = "llvm.compiler.used"
-    used = module.globals.get(name)
-    kept = [*(used.initializer.constant if used else ()), *(f.bitcast(pointer) for f in functions)]
-    kind = ir.ArrayType(pointer, len(kept))
-    if used is None:
-        used = ir.GlobalVariable(module, kind, name)
-        used.linkage, used.section = "appending", "llvm.metadata"
-    used.value_type, used.type = kind, kind.as_pointer()
-    used.initializer = ir.Constant(kind, kept)
-
-
-def _outliner(name: str, library: str, body: Body, fmt: Format) -> Callable[..., Any]:
-    """What numba calls to emit a call of a function that has vector versions."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        label = f"adjoint_{name}_{fmt.suffix}"  # without dots, which LLVM's list of variants does not know
-        function = builder.module.globals.get(label)
-        if function is None:
-            module = builder.module
-            function = _outlined(module, label, library, body, fmt, 1)
-            versions = {w: _outlined(module, f"{label}_{w}", library, body, fmt, w) for w in WIDTHS}
-            variants = ",".join(f"_ZGV_LLVM_N{w}v_{label}({v.name})" for w, v in versions.items())
-            set.add(function.attributes, f'"vector-function-abi-variant"="{variants}"')
-            _keep(module, list(versions.values()))
-        return builder.call(function, args)
-
-    return generate
-
-
-def with_library(library: str) -> Callable[[Body], Body]:
-    """Enter a function of one operand whose text holds up to LARGEST; beyond, the C library's takes over."""
-
-    def enter(body: Body) -> Body:
-        FUNCTIONS[body.__name__] = 1
-        for fmt in FORMATS:
-            generate = _outliner(body.__name__, library, body, fmt)
-            _export(body, fmt, fmt.number(fmt.number), generate)
-        return body
-
-    return enter
-
-
-@with_library("sin")
+@with_library("sin", _very_large)
 def sin(m: Reading, x: Number) -> Number:
     """Sine."""
     sine, cosine, n = _sin_cos(m, x)
@@ -870,7 +888,7 @@ def sin(m: Reading, x: Number) -> Number:
     return m.where(x == 0.0, x, m.where(_bit(m, n, 1), -value, value))
 
 
-@with_library("cos")
+@with_library("cos", _very_large)
 def cos(m: Reading, x: Number) -> Number:
     """Cosine."""
     sine, cosine, n = _sin_cos(m, x)
@@ -878,7 +896,7 @@ def cos(m: Reading, x: Number) -> Number:
     return m.where(_bit(m, n + 1, 1), -value, value)
 
 
-@with_library("tan")
+@with_library("tan", _very_large)
 def tan(m: Reading, x: Number) -> Number:
     """Tangent."""
     sine, cosine, n = _sin_cos(m, x)
@@ -1015,3 +1033,111 @@ def erfc(m: Reading, x: Number) -> Number:
     a = m.abs(x)
     tail = _erfc_large(m, a)
     return m.where(a < 0.5, 1.0 - _erf_small(m, x), m.where(x > 0.0, tail, 2.0 - tail))
+
+
+# -------------------------------------------------------------------------------- the gamma function
+HALF_LOG_TWO_PI = 0.9189385332046727
+GAMMALN = (  # log Γ(2 + d)/d in d, on |d| ≤ ½
+    (0.42278433, 0.32246703, -0.06735222, 0.020581603, -0.0073874295, 0.0028790473, -0.0011778295,
+     0.0005698472, -0.00026987155),
+    (0.42278433509846713, 0.32246703342411326, -0.06735230105319831, 0.020580808427780557,
+     -0.007385551028649638, 0.002890510331024453, -0.0011927539127611145, 0.0005096695156560529,
+     -0.00022315473511490676, 9.945767032772195e-05, -4.492653165471981e-05, 2.0505614968062975e-05,
+     -9.437233594468499e-06, 4.3846010544681984e-06, -2.0497650943344976e-06, 9.202868628516324e-07,
+     -4.2002352744109474e-07, 2.7852251965632873e-07, -1.4330940525328738e-07),
+)  # fmt: skip
+STIRLING = (  # x (log Γ(x) − (x − ½) log x + x − ½ log 2π) in 1/x², on x ≥ 7.5
+    (0.083333336, -0.0027775539, 0.00077309157),
+    (0.08333333333333329, -0.0027777777777204062, 0.0007936507678256165, -0.0005952324317313257,
+     0.0008410714558742155, -0.0018715447962627842, 0.004717789362787424),
+)  # fmt: skip
+DIGAMMA_ROOT = ((1.4616321325302124, 1.243815006546356e-08), (1.4616321449683622, 9.549995429965697e-17))
+DIGAMMA = (  # ψ(1½ + t)/(1½ + t − root) in t, on |t| ≤ ½
+    (0.9510559, -0.42362747, 0.24053839, -0.14839996, 0.09511758, -0.06204016, 0.039360534, -0.02587134,
+     0.023927258, -0.016223421),
+    (0.951055876031833, -0.4236274212814606, 0.24054248424077393, -0.14840492305388994,
+     0.09498872445498067, -0.061922133274706914, 0.0407608338103601, -0.02697579669074805,
+     0.01790725249405307, -0.011908219431787282, 0.007926943815978943, -0.005279946078210393,
+     0.0035190140854556044, -0.0023454223839361513, 0.001556587766714005, -0.0010368331163263017,
+     0.000723478678381508, -0.00048476127935598377, 0.0002269422602879787, -0.0001469185764936897,
+     0.0002599212714873505, -0.00017661115483098478),
+)  # fmt: skip
+DIGAMMA_TAIL = (  # x² (log x − 1/2x − ψ(x)) in 1/x², on x ≥ 8
+    (0.08333333, -0.008332178, 0.0038444214),
+    (0.08333333333333309, -0.008333333332976738, 0.003968253779978084, -0.004166618591510372,
+     0.007569075498306638, -0.02057063172284824, 0.0612069268998582),
+)  # fmt: skip
+TRIGAMMA_TAIL = (  # x³ (ψ′(x) − 1/x − 1/2x²) in 1/x², on x ≥ 4 and x ≥ 8
+    (0.16666661, -0.033325277, 0.023398537, -0.024665521),
+    (0.16666666666666657, -0.033333333333151645, 0.023809523678567934, -0.03333328752516638,
+     0.07574865492796257, -0.2520891978147195, 1.096754540007609, -4.3657942473966935),
+)  # fmt: skip
+
+
+def _not_positive(m: Reading, x: Number) -> Number:
+    return (x <= 0.0) & (x > -math.inf)
+
+
+@with_library("lgamma", _not_positive)
+def gammaln(m: Reading, x: Number) -> Number:
+    """log |Γ(x)|: around 2 by a polynomial, to which Γ(x) = (x − 1) Γ(x − 1) leads; Stirling's beyond."""
+    d = m.where(x < 0.5, x, m.where(x < 1.5, x - 1.0, x - 2.0))
+    product = m.where(x < 0.5, x * (x + 1.0), m.where(x < 1.5, x, 1.0))
+    for j in range(1, 6):
+        above = x >= j + 1.5
+        product, d = m.where(above, product * (x - j), product), m.where(above, x - (j + 2), d)
+    large = x >= 7.5
+    logarithm = log(m, m.where(large, x, product))
+    inverse = 1.0 / x
+    series = m.fma(inverse, m.poly(inverse * inverse, STIRLING), HALF_LOG_TWO_PI - 0.5)
+    near = m.fma(d, m.poly(d, GAMMALN), m.where(x < 1.5, -logarithm, logarithm))
+    value = m.where(large, m.fma(x - 0.5, logarithm - 1.0, series), near)
+    return m.where(x > -math.inf, value, x)  # −∞ at −∞, as in SciPy
+
+
+def _digamma_positive(m: Reading, x: Number) -> Number:
+    """ψ(x) for x > 0: on 1 … 2 by a polynomial about its root, to which ψ(x) = ψ(x − 1) + 1/(x − 1) leads."""
+    below = x < 1.0
+    w = m.where(below, x + 1.0, x)
+    top, bottom = m.where(below, -1.0, 0.0), m.where(below, x, 1.0)  # the sum of 1/(x − j), as a quotient
+    for j in range(1, 7):
+        t, above = x - j, x >= j + 1.0
+        top, bottom = m.where(above, m.fma(top, t, bottom), top), m.where(above, bottom * t, bottom)
+        w = m.where(above, t, w)
+    large = x >= 8.0
+    quotient = m.where(large, 1.0, top) / m.where(large, x, bottom)
+    root, rest = DIGAMMA_ROOT[m.fmt.index]
+    near = m.fma((w - root) - rest, m.poly(w - 1.5, DIGAMMA), quotient)
+    square = quotient * quotient
+    far = log(m, x) - m.fma(square, m.poly(square, DIGAMMA_TAIL), 0.5 * quotient)
+    return m.where(large, far, near)
+
+
+@function
+def digamma(m: Reading, x: Number) -> Number:
+    """ψ(x) = Γ′(x)/Γ(x); for x < 0 by ψ(x) = ψ(1 − x) − π/tan πx, to a few ulp of the larger term."""
+    reflect = x <= 0.0
+    value = _digamma_positive(m, m.where(reflect, 1.0 - x, x))
+    turn = m.where(x == 0.0, x, (x - m.call("rint", x)) * m.pick(PI))  # modulo π; a zero keeps its sign
+    reflected = m.where((x < 0.0) & (turn == 0.0), math.nan, value - m.pick(PI) / tan(m, turn))
+    return m.where(reflect, reflected, value)
+
+
+@function
+def trigamma(m: Reading, x: Number) -> Number:
+    """ψ′(x), after some steps of ψ′(x) = ψ′(x + 1) + 1/x²; for x < 0 by π²/sin² πx − ψ′(1 − x)."""
+    steps = (4, 8)[m.fmt.index]
+    reflect = x <= 0.0
+    y = m.where(reflect, 1.0 - x, x)
+    small = y < float(steps)
+    top, bottom = m.number(0.0), m.number(1.0)  # the sum, as a quotient
+    for j in range(steps):
+        t = (y + float(j)) * (y + float(j))
+        top, bottom = m.fma(top, t, bottom), bottom * t
+    inverse = 1.0 / m.where(small, y + float(steps), y)
+    square = inverse * inverse
+    tail = m.fma(square * inverse, m.poly(square, TRIGAMMA_TAIL), m.fma(0.5, square, inverse))
+    value = m.where(small, top / bottom, 0.0) + tail
+    sine = sin(m, (x - m.call("rint", x)) * m.pick(PI))
+    ratio = m.pick(PI) / sine
+    return m.where(reflect, m.fma(ratio, ratio, -value), value)
