@@ -77,7 +77,7 @@ def make_plan(graph: Graph) -> Plan:
 def _stored(graph: Graph, groups: Sequence[Group]) -> set[Node]:
     """Values that live in memory: read by another group than their own, or asked for."""
     stored = set(graph.outputs)
-    stored |= {flag for flag, _, _ in graph.checks if isinstance(flag, Node)}
+    stored |= _flags(graph)
     for group in groups:
         for root in reads_of(group):
             if root.group is not group and root.group is not None:
@@ -86,6 +86,10 @@ def _stored(graph: Graph, groups: Sequence[Group]) -> set[Node]:
             stored.update(group.nodes)
 
     return stored
+
+
+def _flags(graph: Graph) -> set[Node]:
+    return {view_of(flag).root for flag, _, _ in graph.checks if isinstance(flag, Node)}
 
 
 # -------------------------------------------------------------------------------- chunks
@@ -239,7 +243,7 @@ class _Layout:
         dying: dict[int, list[Node]] = {}
         for node, k in last.items():
             dying.setdefault(k, []).append(node)
-        flags = {flag for flag, _, _ in self.graph.checks}
+        flags = _flags(self.graph)
         arena, sizes = _Arena(), {}
         for k, group in enumerate(self.groups):
             for node in group.nodes:

@@ -241,6 +241,7 @@ class Planner:
             node.op = ew.positive
             self._pointwise(node, node.shape)
         elif op is bc.reshape:  # a view that strides cannot describe
+            node.op = ew.positive
             self._pointwise(node, node.args[0].shape)
         elif (isinstance(op, Elementwise) or op is bc.astype) and has_text(node):
             self._pointwise(node, node.shape)

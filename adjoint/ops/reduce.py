@@ -9,13 +9,18 @@ from typing import Any
 import numpy as np
 
 from .abstract import Abstract
-from .broadcast import broadcast_to, expand, reduced_dtype, reduced_shape, sum_
-from .elementwise import exp, reciprocal, where
+from .broadcast import broadcast_to, expand, reduced_dtype, reduced_shape, reshape, sum_
+from .elementwise import absolute, exp, isfinite, log, reciprocal, sqrt, square, where
 from .elementwise import indicator as indicator_of
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 from .shape import flip
 
 Axis = tuple[int, ...]
+
+
+def squeeze(z: Any, axis: Axis) -> Any:
+    """z without the axes that a reduction kept with length one."""
+    return reshape(z, shape=tuple(n for k, n in enumerate(shape_of(z)) if k not in axis))
 
 
 class Mean(Linear):
@@ -126,6 +131,14 @@ class LogSumExp(Weighted):
             z = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
         return z if keepdims else np.squeeze(z, axis=axis)[()]
 
+    def lower(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+        if 0 in shape_of(x):
+            return NotImplemented
+        top = max_(x, axis=axis, keepdims=True)
+        shift = where(isfinite(top), top, 0)
+        z = log(sum_(exp(x - shift), axis=axis, keepdims=True)) + shift
+        return z if keepdims else squeeze(z, axis)
+
     def weights(self, x: Any, z: Any, axis: Axis) -> Any:
         return exp(x - where(z == -np.inf, 0, z))  # all x = −inf: weights 0, not NaN
 
@@ -149,6 +162,14 @@ class Norm(Weighted):
         scale = np.where((top > 0) & np.isfinite(top), top, 1).astype(x.dtype)
         z = scale * np.sqrt(np.sum(np.square(x / scale), axis=axis, keepdims=True))
         return z if keepdims else np.squeeze(z, axis=axis)[()]
+
+    def lower(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
+        if 0 in shape_of(x):
+            return NotImplemented
+        top = max_(absolute(x), axis=axis, keepdims=True)
+        scale = where((top > 0) & isfinite(top), top, 1)
+        z = scale * sqrt(sum_(square(x / scale), axis=axis, keepdims=True))
+        return z if keepdims else squeeze(z, axis)
 
     def weights(self, x: Any, z: Any, axis: Axis) -> Any:
         return x * where(z == 0, 0, reciprocal(where(z == 0, 1, z)))  # 0 at the kink, to every order

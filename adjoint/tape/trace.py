@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import LeakError, refusal, user_instruction
 from ..ops.abstract import Abstract, abstract_of
 from ..ops.elementwise import positive
-from ..ops.primitive import NO_PARAMS, Primitive, Recorded
+from ..ops.primitive import NO_PARAMS, Primitive, Recorded, shape_of
 from .tape import Tape
 from .variable import Variable
 
@@ -39,8 +39,10 @@ class Trace(Tape):
 
     def apply(self, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Record one primitive, lowered if it is a composite."""
-        if op.lower is not None:
-            return op.lower(*args, **params)
+        if op.lower is not None and all(shape_of(a) for a in args if isinstance(a, Recorded)):
+            z = op.lower(*args, **params)
+            if z is not NotImplemented:
+                return z
         return super().apply(op, args, params)
 
     def evaluate(self, op: Primitive, inner: Sequence[Any], params: dict[str, Any], nested: bool) -> Any:
@@ -52,11 +54,21 @@ class Trace(Tape):
 
 def lifted(x: Any, like: Any) -> Any:
     """A plain seed of a sweep, recorded on the trace below the Variable `like`; as it is when there is none."""
-    while isinstance(like, Recorded):
-        if isinstance(like.tape, Trace):
-            return like.tape.constant(x)
-        like = like.tape.values[like.index]
-    return x
+    trace = _trace_below(like)
+    return x if trace is None else trace.constant(x)
+
+
+def is_traced(x: Any) -> bool:
+    """Whether x is recorded, at any level, on a trace."""
+    return _trace_below(x) is not None
+
+
+def _trace_below(x: Any) -> Trace | None:
+    while isinstance(x, Recorded):
+        if isinstance(x.tape, Trace):
+            return x.tape
+        x = x.tape.values[x.index]
+    return None
 
 
 def _closure(op: Primitive) -> LeakError:

@@ -8,7 +8,9 @@ from typing import Any
 
 from .. import tree as trees
 from ..errors import LeakError, refusal
+from ..ops.elementwise import barrier
 from ..ops.primitive import Primitive, Recorded, parts, zeros_like
+from ..tape.trace import is_traced
 from .derivatives import pull_some, push_some
 
 
@@ -62,12 +64,18 @@ class Checkpoint(Primitive):
                 )
         return tuple(results) if len(results) != 1 else results[0]
 
+    def lower(self, *leaves: Any) -> Any:
+        """Recorded in full when traced; what the adjoint computes again is kept apart by barriers."""
+        results = self.call(leaves)
+        return tuple(results) if len(results) != 1 else results[0]
+
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         pushed = push_some(lambda *leaves: self.call(leaves), args, dots)
         return tuple(pushed) if len(pushed) != 1 else pushed[0]
 
     def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         given = parts(lam)
+        args = [barrier(a) if is_traced(a) else a for a in args]
 
         def cotangents(results: Sequence[Any]) -> list[Any]:
             return [zeros_like(x) if g is None else g for g, x in zip(given, results, strict=True)]
