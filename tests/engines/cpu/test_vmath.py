@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -54,9 +53,16 @@ def erfc(x: Any) -> Any:
 
 
 def gammaln(x: Any) -> Any:
-    """SciPy's, and the C library's near the zeros 1 and 2, where SciPy loses all digits."""
-    near = np.abs(x - 1.5) < 1
-    return np.where(near, np.vectorize(math.lgamma)(np.where(near, x, 1.5)), scipy.special.gammaln(x))
+    """SciPy's; near 1 and 2, where that loses all digits, log Γ(2 + d) = (1 − γ)d + Σ (ζ(k) − 1)(−d)ᵏ/k."""
+    x = x.astype(LONG)
+    near = np.abs(x - 1.5) <= 1
+    d = np.where(near, x - np.where(x < 1.5, 1, 2), 0)
+    series = (1 - LONG(np.euler_gamma) + LONG(4.942915152430645e-18)) * d
+    for k in range(60, 1, -1):
+        series = series + scipy.special.zetac(k) * (-d) ** k / k
+    return np.where(
+        near, series - np.where(x < 1.5, np.log1p(d), 0), scipy.special.gammaln(x.astype(np.float64))
+    )
 
 
 def trigamma(x: Any) -> Any:
