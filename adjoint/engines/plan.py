@@ -12,6 +12,7 @@ import numpy as np
 
 from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item
+from .cpu.interpreter import Constant, assemble
 from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
 from .graph import Graph, Node
 from .regions import FULL, OUT, Assembly, Group, Planner, Product, Region, Scalars, ordered, reads_of
@@ -312,9 +313,39 @@ class _Layout:
         block[cells[f"zero{k}"]] = 0 if owns else length
 
     def _scalars(self, group: Scalars) -> Native:
-        from .cpu.scalars import scalar_step
+        """A stretch of scalars as a program of the interpreter."""
+        loads: dict[tuple[Node, int], int] = {}
+        for node in group.nodes:
+            for a in node.args:
+                if isinstance(a, Node):
+                    v = a.view
+                    if v.root.group is not group:
+                        loads.setdefault((v.root, v.offset), len(loads))
+        numbers = {node: k for k, node in enumerate(group.nodes, start=len(loads))}
 
-        return scalar_step(group, self.stored, self._address, self.keep)
+        def operand(a: Any) -> Any:
+            if not isinstance(a, Node):
+                return Constant(a)
+            v = a.view
+            return numbers[v.root] if v.root.group is group else loads[v.root, v.offset]
+
+        instructions = [
+            (node.op, float if node.weak else node.dtype, [operand(a) for a in node.args]) for node in group.nodes
+        ]
+        written = [(node, node.target) for node in group.nodes if node.target is not None or node in self.stored]
+        planned = assemble(
+            instructions,  # type: ignore[arg-type]
+            [float if root.weak else root.dtype for root, _ in loads],
+            [(numbers[node], node.dtype) for node, _ in written],
+        )
+        self.keep += planned.keep
+        step = Native(group, planned.text, planned.block, 1, False, name="scalars")
+        for (root, offset), cell in zip(loads, planned.load_cells, strict=True):
+            planned.block[cell] = self._address(root, offset, cell, step)
+        for (node, target), cell in zip(written, planned.store_cells, strict=True):
+            root, offset = (target.root, target.offset) if target is not None else (node, 0)
+            planned.block[cell] = self._address(root, offset, cell, step)
+        return step
 
     def _product(self, group: Product) -> list[Native]:
         from .cpu.gemm import A, B, C, plan_gemm

@@ -24,6 +24,7 @@ from ..ops.abstract import Abstract
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import NO_PARAMS
 from ..ops.products import matmul
+from .cpu.interpreter import Constant, can_interpret
 from .cpu.text import TEXT, NoText, Term
 from .graph import Graph, Node, Shape, assemble
 from .views import View, contiguous, merged, sliced, view_of
@@ -204,6 +205,12 @@ def has_text(node: Node) -> bool:
     return known
 
 
+def is_interpreted(node: Node) -> bool:
+    """Whether a 0-d node can run in the interpreter."""
+    kinds = [(float if a.weak else a.dtype) if isinstance(a, Node) else Constant(a).kind for a in node.args]
+    return can_interpret(node.op, kinds, float if node.weak else node.dtype)  # type: ignore[arg-type]
+
+
 # -------------------------------------------------------------------------------- placing
 class Planner:
     """Places every node of a graph that has to be computed in a group."""
@@ -303,7 +310,7 @@ class Planner:
             if region.split is not None and space == region.shape[: region.split]:
                 if self._fits(region, space, reads, roots, ROW):
                     return self._join(region, node, reads, roots, ROW)
-        if not space and not any(isinstance(a, Node) and a.size == 0 for a in node.args):
+        if not space and is_interpreted(node):
             return self._scalar(node, roots)
         neighbour = self._latest.get(space)
         if isinstance(neighbour, Region) and self._fits(neighbour, space, reads, roots, FULL):
@@ -346,10 +353,10 @@ class Planner:
 
     def _scalar(self, node: Node, roots: Sequence[Node]) -> None:
         group = self._latest.get("scalars")
-        if group is None or not self._fits(group, (), [access(a, ()) for a in node.args], roots, FULL):
-            group = self._latest["scalars"] = Region(())
+        if group is None or not group.may_read(roots):
+            group = self._latest["scalars"] = Scalars()
             self.groups.append(group)
-        self._join(group, node, [access(a, ()) for a in node.args], roots, FULL)
+        group.add(node, roots)
 
     # ---------------------------------------------------------------- reductions
     def _reduction(self, node: Node) -> None:
