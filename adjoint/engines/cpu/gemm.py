@@ -1,0 +1,155 @@
+"""Matrix products as native steps: C = A @ B (+ C), batched, any strides, float32 and float64.
+
+A step is a machine-code function `void(int64* block, int64 chunk)`; the block holds addresses, sizes and
+strides, the chunk says which rows and columns of C this call computes. The arithmetic stands in
+`gemm_kernels`; here is what a block means and how the work is divided. No numba is imported: a stored kernel
+runs without it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@cache
+def _vector_bytes() -> int:
+    """Bytes of the widest vector the compiler may use; 16 where numba is told to compile for another CPU."""
+    from llvmlite import binding  # type: ignore[import-untyped]
+
+    if os.environ.get("NUMBA_CPU_NAME") or "NUMBA_CPU_FEATURES" in os.environ:
+        return 16
+    features = binding.get_host_cpu_features()
+    return 64 if features.get("avx512f") else 32 if features.get("avx") else 16
+
+
+VECTOR = _vector_bytes()
+HAS_MASKS = VECTOR == 64  # a masked load or store costs no more than a plain one
+# 8 × 2 accumulators leave half of AVX-512's 32 registers free; with 16 registers 4 × 2 is what fits.
+ROWS = 8 if VECTOR == 64 else 4
+KC = 256  # terms of one chain: 256 × two vectors = 32 KiB of packed B
+
+# Cells of a block (int64 each). Strides count elements; a batch stride of 0 repeats the operand.
+A, B, C = 0, 1, 2  # addresses of the first elements, in bytes
+M, N, K = 3, 4, 5
+A_ROW, A_COLUMN, B_ROW, B_COLUMN, C_ROW = 6, 7, 8, 9, 10
+ACCUMULATE = 11  # 0: C = A @ B; 1: C += A @ B
+PACK_A, PACK_B = 12, 13
+BATCH, A_BATCH, B_BATCH, C_BATCH = 14, 15, 16, 17
+CHUNK_ROWS, CHUNK_COLUMNS, CHUNK_BATCH = 18, 19, 20  # what one chunk covers at most
+ROW_CHUNKS, COLUMN_CHUNKS = 21, 22  # chunks per product; chunk = (batch, row, column), column fastest
+CELLS = 23
+
+MAX_CHUNK_ROWS = 64  # bounds the packed rows of A, which live on the stack
+A_VECTORS = MAX_CHUNK_ROWS * KC * 8 // VECTOR  # vectors of room for the packed rows of A, in float64
+B_VECTORS = 2 * KC  # and for a packed strip of B
+CHUNK_FLOPS = 1 << 20  # about 10 µs: what a thread should have to do before it is worth waking
+
+
+@cache
+def gemm_address(dtype: str) -> int:
+    """Address of the native step for "float32" or "float64": compiled once per machine, then loaded."""
+    from .cache import load
+
+    # the constants the kernels import are part of what names their machine code
+    constants = sorted((k, v) for k, v in globals().items() if k.isupper())
+    text = Path(__file__).with_name("gemm_kernels.py").read_text(encoding="utf-8")
+    text += f"""
+
+from .entries import cfunc
+
+entry = cfunc("void(CPointer(int64), int64)", error_model="numpy")(gemm_{dtype})
+"""
+    return load(text, prelude=f"# {constants}\n").address
+
+
+@dataclass(frozen=True)
+class GemmStep:
+    """A planned product: what a driver needs to run it.
+
+    Attributes:
+        dtype: "float32" or "float64".
+        chunks: calls chunk = 0 … chunks − 1 do the whole work, in any order, on any threads.
+        flops: 2·batch·m·n·k.
+        scratch: bytes of working memory that the caller must give: none, packed panels live on the stack.
+        cells: (CELLS,) contents of the block, addresses still 0.
+    """
+
+    dtype: str
+    chunks: int
+    flops: int
+    cells: tuple[int, ...] = field(repr=False)
+    scratch: int = 0
+
+    @property
+    def address(self) -> int:
+        """Of the native function `void(int64* block, int64 chunk)`; the first call in a process loads it."""
+        return gemm_address(self.dtype)
+
+    def block(self, a: int = 0, b: int = 0, c: int = 0) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """A new argument block, (CELLS,) int64, with the three addresses (bytes) in cells A, B, C."""
+        block = np.array(self.cells, np.int64)
+        block[[A, B, C]] = a, b, c
+        return block
+
+
+def plan_gemm(
+    dtype: Any,
+    m: int,
+    n: int,
+    k: int,
+    *,
+    a_strides: tuple[int, int],
+    b_strides: tuple[int, int],
+    ldc: int,
+    accumulate: bool = False,
+    batch: tuple[int, int, int, int] = (1, 0, 0, 0),
+    rows: int | None = None,
+) -> GemmStep:
+    """Plan C[m, n] = A[m, k] @ B[k, n], or C += A @ B, for every product of a batch.
+
+    Args:
+        dtype: float32 or float64, of all three.
+        m: rows of C, ≥ 0.
+        n: columns of C, ≥ 0.
+        k: inner size, ≥ 0; an empty sum is 0.
+        a_strides: of A, in elements: (from row to row, from column to column). Swapped strides transpose.
+        b_strides: likewise of B.
+        ldc: elements from row to row of C; its columns are adjacent.
+        accumulate: add to C instead of overwriting it.
+        batch: (count, stride of A, of B, of C) in elements; a stride of 0 repeats A or B.
+        rows: height of a chunk where the caller wants chunk t to be rows t·rows … of all columns.
+
+    Returns:
+        The step; its bits depend on k alone, not on the other sizes, the strides or the chunks.
+    """
+    dtype = np.dtype(dtype)
+    count, width = batch[0], 2 * VECTOR // dtype.itemsize
+    chunk_rows, chunk_columns, chunk_batch = _split(m, n, k, count, width, rows)
+    row_chunks, column_chunks = -(-m // chunk_rows), -(-n // chunk_columns)
+    pack_a = a_strides[1] != 1 and n > 4 * width and k > 64 and chunk_rows <= MAX_CHUNK_ROWS
+    cells = [0, 0, 0, m, n, k, *a_strides, *b_strides, ldc, accumulate, pack_a, b_strides[1] != 1, *batch]
+    cells += [chunk_rows, chunk_columns, chunk_batch, row_chunks, column_chunks]
+    chunks = row_chunks * column_chunks * -(-count // chunk_batch)
+    return GemmStep(dtype.name, chunks, 2 * count * m * n * k, tuple(map(int, cells)))
+
+
+def _split(m: int, n: int, k: int, count: int, width: int, rows: int | None) -> tuple[int, int, int]:
+    """Rows, columns and products of a chunk, near CHUNK_FLOPS; few rows: cut by columns, to read B once."""
+    if rows is not None:
+        return rows, max(n, 1), 1
+    per_product = 2 * m * n * k
+    if per_product <= CHUNK_FLOPS:
+        return (
+            max(min(m, MAX_CHUNK_ROWS), 1),
+            max(n, 1),
+            max(min(count, CHUNK_FLOPS // max(per_product, 64)), 1),
+        )
+    if m > MAX_CHUNK_ROWS:
+        return MAX_CHUNK_ROWS, n, 1
+    return m, min(-(-CHUNK_FLOPS // (2 * m * k * width)) * width, n), 1

@@ -1,0 +1,322 @@
+"""The machine code behind `gemm`: one register tile, strips of it, packing, and the loops around them.
+
+The kernel cache runs a copy of this text. Every element of C is one chain of fused multiply-adds in the order
+of k, broken only every KC terms; hence its bits depend on K alone: not on the other sizes, the strides, the
+chunks or who runs them.
+"""
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+# absolute: the copy stands in another package
+from adjoint.engines.cpu import gemm as cell
+from adjoint.engines.cpu.gemm import A_VECTORS, B_VECTORS, HAS_MASKS, KC, ROWS, VECTOR
+
+# one function in the end: numba optimises and links every level of calls anew
+_inlined = njit(inline="always")
+_INT = ir.IntType(64)
+_INT32 = ir.IntType(32)
+
+
+@intrinsic
+def _float32_at(typing: Any, address: Any) -> Any:
+    """Pointer to float32 at an address in bytes."""
+    return types.CPointer(types.float32)(types.int64), _cast(ir.FloatType())
+
+
+@intrinsic
+def _float64_at(typing: Any, address: Any) -> Any:
+    """Pointer to float64 at an address in bytes."""
+    return types.CPointer(types.float64)(types.int64), _cast(ir.DoubleType())
+
+
+def _cast(element: ir.Type) -> Any:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], element.as_pointer())
+
+    return emit
+
+
+@intrinsic
+def _at(typing: Any, pointer: Any, index: Any) -> Any:
+    """The pointer moved by `index` elements."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.int64), emit
+
+
+@intrinsic
+def _lanes(typing: Any, pointer: Any) -> Any:
+    """Elements per vector."""
+    lanes = 8 * VECTOR // pointer.dtype.bitwidth
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return ir.Constant(_INT, lanes)
+
+    return types.int64(pointer), emit
+
+
+@intrinsic(prefer_literal=True)
+def _on_stack(typing: Any, like: Any, vectors: Any) -> Any:
+    """Room for `vectors` vectors of the pointer's type, aligned, in the frame of the calling function."""
+    size = vectors.literal_value * VECTOR
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        with builder.goto_entry_block():  # cgutils.alloca_once would also fill it with zeros, byte by byte
+            room = builder.alloca(ir.ArrayType(ir.IntType(8), size))
+        room.align = VECTOR
+        return builder.bitcast(room, args[0].type)
+
+    return like(like, vectors), emit
+
+
+class _Vectors:
+    """Emits loads, stores and multiply-adds of whole vectors; the last vector of a row may be masked."""
+
+    def __init__(self, builder: Any, element: Any, width: int, masked: bool) -> None:
+        self.builder, self.width, self.masked = builder, width, masked
+        self.bytes = 8 if isinstance(element, ir.DoubleType) else 4
+        self.lanes = VECTOR // self.bytes
+        self.type = ir.VectorType(element, self.lanes)
+        self.mask: Any = None
+
+    def call(self, name: str, result: Any, args: list[Any]) -> Any:
+        suffix = f"v{self.lanes}f{8 * self.bytes}" + (".p0" if "masked" in name else "")
+        kind = ir.FunctionType(result, [arg.type for arg in args])
+        return self.builder.call(
+            cgutils.get_or_insert_function(self.builder.module, kind, f"llvm.{name}.{suffix}"), args
+        )
+
+    def splat(self, scalar: Any) -> Any:
+        kind = ir.VectorType(scalar.type, self.lanes)
+        first = self.builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(_INT32, 0))
+        zeros = ir.Constant(ir.VectorType(_INT32, self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(first, first, zeros)
+
+    def mask_from(self, columns: Any) -> None:
+        """Make the last of `width` vectors end at the given number of columns."""
+        left = self.builder.sub(columns, ir.Constant(_INT, (self.width - 1) * self.lanes))
+        index = ir.Constant(ir.VectorType(_INT, self.lanes), list(range(self.lanes)))
+        self.mask = self.builder.icmp_signed("<", index, self.splat(left))
+
+    def _place(self, pointer: Any, which: int) -> Any:
+        moved = self.builder.gep(pointer, [ir.Constant(_INT, which * self.lanes)])
+        return self.builder.bitcast(moved, self.type.as_pointer())
+
+    def load(self, pointer: Any) -> list[Any]:
+        """The row of `width` vectors at a pointer; masked lanes read as zero and touch no memory."""
+        row = [
+            self.builder.load(self._place(pointer, v), align=self.bytes)
+            for v in range(self.width - self.masked)
+        ]
+        if self.masked:
+            args = [
+                self._place(pointer, self.width - 1),
+                ir.Constant(_INT32, self.bytes),
+                self.mask,
+                self.zero,
+            ]
+            row.append(self.call("masked.load", self.type, args))
+        return row
+
+    def store(self, row: list[Any], pointer: Any) -> None:
+        for v in range(self.width - self.masked):
+            self.builder.store(row[v], self._place(pointer, v), align=self.bytes)
+        if self.masked:
+            args = [row[-1], self._place(pointer, self.width - 1), ir.Constant(_INT32, self.bytes), self.mask]
+            self.call("masked.store", ir.VoidType(), args)
+
+    @property
+    def zero(self) -> Any:
+        return ir.Constant(self.type, [0.0] * self.lanes)
+
+    def multiply_add(self, x: Any, y: Any, z: Any) -> Any:
+        # fmuladd and not fma: without the instruction it becomes two operations, fma a call of libm
+        return self.call("fmuladd", self.type, [x, y, z])
+
+
+@intrinsic
+def _strip(typing, a, a_row, a_column, group, b, b_row, c, c_row, m, n, k, add):
+    """A strip of C: m rows, n ≤ two vectors of columns; A by two strides, B by rows of adjacent columns.
+
+    `group`: elements of A from the first of ROWS rows to the first of the next. Emitted whole, tiles of ROWS, 4,
+    2 and 1 rows: numba takes seconds to type and to inline what LLVM compiles in a third of one.
+    """
+    index = types.int64
+    signature = types.void(a, index, index, index, b, index, a, index, index, index, index, index)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        n = args[9]
+        lanes = 8 * VECTOR // signature.args[0].dtype.bitwidth
+        with builder.if_else(builder.icmp_signed("<=", n, ir.Constant(_INT, lanes))) as (narrow, wide):
+            with narrow:
+                _emit_strip(builder, 1, True, args)
+            with wide:
+                if HAS_MASKS:
+                    _emit_strip(builder, 2, True, args)
+                else:
+                    full = builder.icmp_signed("==", n, ir.Constant(_INT, 2 * lanes))
+                    with builder.if_else(full) as (plain, masked):
+                        with plain:
+                            _emit_strip(builder, 2, False, args)
+                        with masked:
+                            _emit_strip(builder, 2, True, args)
+        return context.get_dummy_value()
+
+    return signature, emit
+
+
+def _emit_strip(builder: Any, width: int, masked: bool, args: Any) -> None:
+    """Groups of ROWS rows, then what is left in tiles of half the height and half again."""
+    a, a_row, a_column, group, b, b_row, c, c_row, m, n, k, add = args
+    vectors = _Vectors(builder, a.type.pointee, width, masked)
+    if masked:
+        vectors.mask_from(n)
+    rows, constant = ROWS, lambda value: ir.Constant(_INT, value)
+    places = [cgutils.alloca_once_value(builder, p) for p in (a, c)]
+
+    def tile(height: int, step: Any) -> None:
+        a, c = (builder.load(p) for p in places)
+        sums = _emit_sums(vectors, (height, width), a, a_row, a_column, b, b_row, k)
+        _emit_stores(
+            vectors, sums, [builder.gep(c, [builder.mul(c_row, constant(r))]) for r in range(height)], add
+        )
+        builder.store(builder.gep(a, [step]), places[0])
+        builder.store(builder.gep(c, [builder.mul(c_row, constant(height))]), places[1])
+
+    with cgutils.for_range(builder, builder.sdiv(m, constant(ROWS))):
+        tile(ROWS, group)
+    while rows := rows // 2:
+        with builder.if_then(builder.icmp_signed("!=", builder.and_(m, constant(rows)), constant(0))):
+            tile(rows, builder.mul(a_row, constant(rows)))
+
+
+def _emit_sums(vectors: _Vectors, shape: tuple[int, int], a, a_row, a_column, b, b_row, k) -> list[list[Any]]:
+    """The loop over k: each step multiplies `rows` scalars of A with one row of B; zeros when k is 0."""
+    builder, (rows, width) = vectors.builder, shape
+    zero, one = ir.Constant(_INT, 0), ir.Constant(_INT, 1)
+    before, loop, after = builder.basic_block, *(builder.append_basic_block(s) for s in ("over_k", "summed"))
+    builder.cbranch(builder.icmp_signed(">", k, zero), loop, after)
+    builder.position_at_end(loop)
+    step, pa, pb = builder.phi(_INT), builder.phi(a.type), builder.phi(b.type)
+    sums = [[builder.phi(vectors.type) for _ in range(width)] for _ in range(rows)]
+    row_of_b = vectors.load(pb)
+    new = []
+    for r in range(rows):
+        place = builder.gep(pa, [builder.mul(a_row, ir.Constant(_INT, r))])
+        x = vectors.splat(builder.load(place, align=vectors.bytes))
+        new.append([vectors.multiply_add(x, row_of_b[v], sums[r][v]) for v in range(width)])
+    following = builder.add(step, one), builder.gep(pa, [a_column]), builder.gep(pb, [b_row])
+    for phi, start, after_step in zip((step, pa, pb), (zero, a, b), following, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(after_step, loop)
+    builder.cbranch(builder.icmp_signed("<", following[0], k), loop, after)
+    builder.position_at_end(after)
+    result = [[builder.phi(vectors.type) for _ in range(width)] for _ in range(rows)]
+    for r, v in itertools.product(range(rows), range(width)):
+        sums[r][v].add_incoming(vectors.zero, before)
+        sums[r][v].add_incoming(new[r][v], loop)
+        result[r][v].add_incoming(vectors.zero, before)
+        result[r][v].add_incoming(new[r][v], loop)
+    return result
+
+
+def _emit_stores(vectors: _Vectors, sums: list[list[Any]], places: list[Any], add: Any) -> None:
+    """Write the sums to C, or add them to it where `add` is not 0."""
+    builder = vectors.builder
+    with builder.if_else(builder.icmp_signed("!=", add, ir.Constant(_INT, 0))) as (adding, writing):
+        with adding:
+            for row, place in zip(sums, places, strict=True):
+                old = vectors.load(place)
+                vectors.store([builder.fadd(x, y) for x, y in zip(old, row, strict=True)], place)
+        with writing:
+            for row, place in zip(sums, places, strict=True):
+                vectors.store(row, place)
+
+
+@_inlined
+def _pack(source, along, across, packed, k, n, width):
+    """packed[p, j] = source[p, j], p < k, j < n: strides (along, across) become (width, 1); zeros after n."""
+    for _ in range(k):
+        for j in range(n):
+            packed[j] = source[j * across]
+        for j in range(n, width):
+            packed[j] = 0
+        source = _at(source, along)
+        packed = _at(packed, width)
+
+
+@_inlined
+def _product(block, a, b, c, m, n):
+    """C[m, n] = A @ B (+ C) in blocks of KC along k and strips of two vectors along n."""
+    a_row, a_column = block[cell.A_ROW], block[cell.A_COLUMN]
+    b_row, b_column = block[cell.B_ROW], block[cell.B_COLUMN]
+    c_row, k, add = block[cell.C_ROW], block[cell.K], block[cell.ACCUMULATE]
+    width = 2 * _lanes(a)
+    rows_of_a = _on_stack(a, A_VECTORS)
+    strip_of_b = _on_stack(b, B_VECTORS)
+    start = 0
+    while start < max(k, 1):  # once at least: a product over no terms is zero
+        terms = min(KC, k - start)
+        first = _at(a, start * a_column)
+        row, column, group = a_row, a_column, ROWS * a_row
+        if block[cell.PACK_A]:
+            i = 0
+            while i < m:
+                taken = min(ROWS, m - i)
+                _pack(_at(first, i * a_row), a_column, a_row, _at(rows_of_a, i * terms), terms, taken, ROWS)
+                i += ROWS
+            first = rows_of_a
+            row, column, group = 1, ROWS, ROWS * terms
+        j = 0
+        while j < n:
+            columns = min(width, n - j)
+            strip, step = _at(b, start * b_row + j * b_column), b_row
+            if block[cell.PACK_B]:
+                _pack(strip, b_row, b_column, strip_of_b, terms, columns, width)
+                strip, step = strip_of_b, width
+            _strip(first, row, column, group, strip, step, _at(c, j), c_row, m, columns, terms, add)
+            j += width
+        add = 1
+        start += KC
+
+
+@_inlined
+def _chunk(block, chunk, a, b, c):
+    """One chunk: some rows and columns of some products of the batch."""
+    columns, rows = block[cell.COLUMN_CHUNKS], block[cell.ROW_CHUNKS]
+    j = chunk % columns * block[cell.CHUNK_COLUMNS]
+    i = chunk // columns % rows * block[cell.CHUNK_ROWS]
+    which = chunk // (columns * rows) * block[cell.CHUNK_BATCH]
+    end = min(which + block[cell.CHUNK_BATCH], block[cell.BATCH])
+    m = min(block[cell.CHUNK_ROWS], block[cell.M] - i)
+    n = min(block[cell.CHUNK_COLUMNS], block[cell.N] - j)
+    a = _at(a, i * block[cell.A_ROW] + which * block[cell.A_BATCH])
+    b = _at(b, j * block[cell.B_COLUMN] + which * block[cell.B_BATCH])
+    c = _at(c, i * block[cell.C_ROW] + j + which * block[cell.C_BATCH])
+    while which < end:
+        _product(block, a, b, c, m, n)
+        a = _at(a, block[cell.A_BATCH])
+        b = _at(b, block[cell.B_BATCH])
+        c = _at(c, block[cell.C_BATCH])
+        which += 1
+
+
+def gemm_float32(block, chunk):
+    """Step of float32 products."""
+    _chunk(block, chunk, _float32_at(block[cell.A]), _float32_at(block[cell.B]), _float32_at(block[cell.C]))
+
+
+def gemm_float64(block, chunk):
+    """Step of float64 products."""
+    _chunk(block, chunk, _float64_at(block[cell.A]), _float64_at(block[cell.B]), _float64_at(block[cell.C]))
