@@ -90,22 +90,16 @@ def measure(
     harness.table(f"{case.title}, {rounds} rounds", header, rows)
     floor = case.floor(rates) if case.floor else 0.0
     installed = versions(c.package for c in group)
+    line = summary(case, found, floor)
     for m in found.values():
-        numbers = {"median": m.median, "min": min(m.times), "iqr": m.iqr} if m.times else {"reason": m.reason}
-        harness.emit(
-            bench,
-            case.title,
-            m.name,
-            numbers.pop("median", None),
-            "s",
-            case.n,
-            **numbers,
-            first_s=m.first,
-            error=m.error,
-            floor_s=floor,
-            versions=installed,
-        )
-    return summary(case, found, floor)
+        more: dict[str, Any] = {"reason": m.reason}
+        if m.times:
+            more = {"min": min(m.times), "iqr": m.iqr, "error": m.error, "first_s": m.first}
+        if m.name == OURS:
+            more["goals"] = "; ".join(line.get("goals", ()))
+        value = m.median if m.times else None
+        harness.emit(bench, case.title, m.name, value, "s", case.n, **more, floor_s=floor, versions=installed)
+    return line
 
 
 def summary(case: Case, found: dict[str, Measurement], floor: float) -> dict[str, Any]:

@@ -172,14 +172,14 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> N
         print("  ".join(["", row[0].ljust(widths[0]), *cells]))
 
 
-def emit(bench: str, case: str, contestant: str, value: float, unit: str, n: int, **more: Any) -> None:
+def emit(bench: str, case: str, contestant: str, value: float | None, unit: str, n: int, **more: Any) -> None:
     """Print one JSON line: one number with all that is needed to compare it later.
 
     Args:
         bench: the file that measured.
         case: the program and its size in words.
         contestant: the row of the table.
-        value: in `unit`.
+        value: in `unit`; None for who was not timed.
         unit: such as "ns/node".
         n: the size of the problem.
         **more: minimum, spread, versions, …
