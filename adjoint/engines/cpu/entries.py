@@ -1,8 +1,8 @@
 """`cfunc` for kernels: numba compiles the body, the entry around it needs nothing of numba's at run time.
 
-numba's own entry can raise an exception: that ties a stored kernel to numba's tables and costs numba's start
-in every process. This one only says on the error stream that a kernel raised, which kernels must not. Of adjoint
-this file imports nothing: the kernel cache copies it beside the kernels, its text is part of their key.
+numba's own entry can raise an exception: that ties a stored kernel to numba's tables, and costs numba's start
+in every process. This one only says on the error stream that a kernel raised, which kernels must not. Of
+adjoint this file imports nothing: the kernel cache copies it beside the kernels.
 """
 # mypy: ignore-errors
 

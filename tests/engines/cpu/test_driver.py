@@ -108,10 +108,9 @@ def test_nothing_is_patched_by_a_call_that_does_not_fit() -> None:
 
 def test_matrices_scalars_and_empty_arrays() -> None:
     block = np.array([0, 0, 0, 1, 1])
-    signature = [((2, 3), np.float64), ((), np.float64), ((0, 4), np.float32)]
-    program = Program(
-        signature, [((), np.float64)], [Step(address(ADD), block)], [Patch(0, block, 0, 40), Patch(1, block, 1), Patch(3, block, 2)]
-    )  # fmt: skip
+    inputs = [((2, 3), np.float64), ((), np.float64), ((0, 4), np.float32)]
+    patches = [Patch(0, block, 0, 40), Patch(1, block, 1), Patch(3, block, 2)]
+    program = Program(inputs, [((), np.float64)], [Step(address(ADD), block)], patches)
     z = np.zeros(())
     args = (np.arange(6.0).reshape(2, 3), np.array(0.25), np.zeros((0, 4), np.float32))
     assert program.run(args, (z,)) == DONE and z == 5.25
