@@ -13,7 +13,7 @@ import numpy as np
 from ...ops import broadcast as bc
 from ...ops import elementwise as ew
 from ...ops.primitive import Primitive
-from .machine import COMPARISONS, COPIES, HALT, HEADER, I32, I64, LOADS, POWERS, Key, codes, kernel_text
+from .machine import COMPARISONS, COPIES, HALT, HEADER, I32, I64, LOADS, PAIR, POWERS, Key, codes, kernel_text
 from .text import BOOL, F32, F64, NoText
 
 Kind = Any  # a dtype; or float, int, bool for a Python number, which promotes weakly
@@ -76,7 +76,7 @@ def plan_of(op: Primitive, kind: Kind, kinds: tuple[Kind, ...]) -> Plan:
     if dtype not in TRANSFERS:
         raise NoText
     key, dtypes = _signature(op, dtype, [type(k) if isinstance(k, float) else k for k in kinds])
-    if op is ew.power and isinstance(kinds[1], float):
+    if op is ew.power and isinstance(kinds[1], float) and dtype.kind == "f":
         key = ("power", kinds[1])
     if key is not None and key not in codes():
         raise NoText
@@ -126,15 +126,28 @@ def _conversion(kind: Kind, target: Dtype) -> int:
 
 
 # ---------------------------------------------------------------------------------------- many nodes
+# Kinds by number, because NumPy takes 0.2 µs to hash a dtype: a plan is found by small integers.
+_KINDS: list[Kind] = [*TRANSFERS, float, int, bool]
+_NUMBERS = {kind: k for k, kind in enumerate(_KINDS)}
+_plans: dict[tuple[Any, ...], Plan] = {}
+
+
+def _number(kind: Kind) -> int:
+    number = _NUMBERS.get(kind)
+    if number is None:
+        raise NoText
+    return number
+
+
 @final
 class Constant:
-    """An operand that is a Python or NumPy scalar."""
+    """An operand that is a Python or NumPy scalar (`kind`: the number of its dtype or type)."""
 
     __slots__ = ("kind", "value")
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self.kind: Kind = value.dtype if isinstance(value, np.generic) else type(value)
+        self.kind = _number(value.dtype if isinstance(value, np.generic) else type(value))
 
 
 Operand = int | Constant
@@ -190,10 +203,8 @@ class _Assembly:
     """
 
     def __init__(self, loads: Sequence[Kind]) -> None:
-        if not {np.dtype(kind) for kind in loads} <= TRANSFERS.keys():
-            raise NoText
-        self.numbers = [TRANSFERS[np.dtype(kind)] for kind in loads]
-        self.kinds: list[Kind] = list(loads)
+        self.kinds = [_number(kind) for kind in loads]
+        self.transfers = [TRANSFERS[np.dtype(kind)] for kind in loads]
         self.places: list[int | None] = list(range(len(loads)))  # registers; None: a product that waits
         self.products: dict[int, tuple[int, int]] = {}
         self.code: list[int] = []
@@ -202,29 +213,42 @@ class _Assembly:
         self.converted: dict[tuple[int, int], int] = {}
         self.product, self.sum = codes()["multiply", F64], codes()["add", F64]
         self.sum_with_product, self.round = codes()["multiply_add", F64], codes()["round", F64]
+        self.sin, self.cos, self.pair = (codes()[name, F64] for name in ("sin", "cos", PAIR))
+        self.angles: dict[
+            int, tuple[int, int]
+        ] = {}  # an angle's register → its instruction, its sine's register
 
     def add(self, op: Primitive, kind: Kind, operands: Sequence[Operand]) -> None:
         """One node."""
-        known = self.kinds
-        kinds = tuple([v.kind if type(v) is Constant else known[v] for v in operands])
-        if op is ew.power:
-            kinds = (kinds[0], _exponent(operands[1], kinds[1]))
-        plan = plan_of(op, kind, kinds)
-        known.append(kind)
-        registers = (
-            self.sum_operands(operands, plan) if plan.code == self.sum else self.operands(operands, plan)
-        )
-        if plan.code == self.product and not plan.rounded:
-            self.products[len(self.places)] = registers[0], registers[1]
-            self.places.append(None)
+        known, places = self.kinds, self.places
+        own = _number(kind)
+        key = (op, own, *[v.kind if type(v) is Constant else known[v] for v in operands])
+        plan = _plans.get(key)
+        if plan is None or op is ew.power:
+            plan = _plans[key] = self.plan(op, kind, operands)
+        known.append(own)
+        code = plan.code
+        registers = self.sum_operands(operands, plan) if code == self.sum else self.operands(operands, plan)
+        if code == self.product and not plan.rounded:
+            self.products[len(places)] = registers[0], registers[1]
+            places.append(None)
             return
-        if plan.code < 0:
+        if code < 0:
             place = registers[0]
-        elif len(registers) == 3:
-            place = self.emit(self.sum_with_product if plan.code == self.sum else plan.code, *registers)
+        elif code == self.sin or code == self.cos:
+            place = self.angle(code, registers[0])
+        elif len(registers) == 3 and code == self.sum:
+            place = self.emit(self.sum_with_product, *registers)
         else:
-            place = self.emit(plan.code, *registers)
-        self.places.append(self.emit(self.round, place) if plan.rounded else place)
+            place = self.emit(code, *registers)
+        places.append(self.emit(self.round, place) if plan.rounded else place)
+
+    def plan(self, op: Primitive, kind: Kind, operands: Sequence[Operand]) -> Plan:
+        """How a node is computed, from the kinds of its operands."""
+        kinds = [_KINDS[v.kind if type(v) is Constant else self.kinds[v]] for v in operands]
+        if op is ew.power:
+            kinds[1] = _exponent(operands[1], kinds[1])
+        return plan_of(op, kind, tuple(kinds))
 
     def operands(self, operands: Sequence[Operand], plan: Plan) -> list[int]:
         """Registers of the operands, converted as the plan wants them."""
@@ -253,6 +277,16 @@ class _Assembly:
         self.next += 1
         return self.next - 1
 
+    def angle(self, code: int, x: int) -> int:
+        """The register of sin(x) or cos(x). The second one asked for joins the first."""
+        if x not in self.angles:
+            self.angles[x] = len(self.code), self.emit(code, x)
+            self.next += 1
+        at, sine = self.angles[x]
+        if self.code[at] != code:
+            self.code[at] = self.pair
+        return sine + (code == self.cos)
+
     def convert(self, register: int, code: int) -> int:
         """The register of a converted value."""
         found = self.converted.get((register, code))
@@ -267,12 +301,12 @@ class _Assembly:
 
     def finish(self, stores: Sequence[tuple[int, Dtype]]) -> ScalarStep:
         """The block, and what it points to."""
-        loaded, stored = len(self.numbers), len(stores)
+        loaded, stored = len(self.transfers), len(stores)
         for v, dtype in stores:
-            copy = Plan(-1, (dtype,), (_conversion(self.kinds[v], dtype),))
-            self.numbers += (TRANSFERS[dtype], *self.operands((v,), copy))
+            copy = Plan(-1, (dtype,), (_conversion(_KINDS[self.kinds[v]], dtype),))
+            self.transfers += (TRANSFERS[dtype], *self.operands((v,), copy))
         code = np.array([*self.code, HALT, 0, 0, 0], np.int32)
-        numbers = np.array(self.numbers, np.int32)
+        numbers = np.array(self.transfers, np.int32)
         below = len(self.constants)
         registers = np.empty(below + max(self.next, 1))
         registers[:below] = np.frombuffer(b"".join(self.constants), np.float64)[::-1]
