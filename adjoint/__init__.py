@@ -14,6 +14,8 @@ from types import ModuleType
 
 from . import numpy
 from ._version import __version__
+from .engines import compile
+from .engines.cpu.threads import get_num_threads, set_num_threads
 from .errors import (
     AdjointError,
     ConvergenceError,
@@ -66,6 +68,8 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     # multipliers
     "Tape", "Variable", "name", "scope", "with_multipliers", "Lagrangian", "Multiplier", "Multipliers",
     "Certificate", "Perturbation", "NonFinite", "nan_origin",
+    # compiled programs
+    "compile", "set_num_threads", "get_num_threads",
     # programs within programs
     "primitive", "elementwise", "root", "fixed_point", "checkpoint", "scan",
     # reductions over ragged rows

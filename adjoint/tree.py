@@ -45,7 +45,8 @@ def _keys(tree: dict[Any, Any]) -> tuple[object, ...]:
         return tuple(tree)
 
 
-def _is_namedtuple(kind: type) -> bool:
+def is_namedtuple(kind: type) -> bool:
+    """Whether instances are made from their fields one by one."""
     return issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
@@ -102,7 +103,7 @@ def _build(structure: Structure, feed: Iterator[Any]) -> Any:
         children.append(_build(child, feed))
     if structure.kind is dict:
         return dict(zip(structure.keys, children, strict=True))
-    return structure.kind(*children) if _is_namedtuple(structure.kind) else structure.kind(children)
+    return structure.kind(*children) if is_namedtuple(structure.kind) else structure.kind(children)
 
 
 def paths(structure: Structure, prefix: str = "") -> list[str]:

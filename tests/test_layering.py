@@ -23,7 +23,7 @@ LAYERS = [
     {"ops"},
     {"numpy", "storage", "data"},
     {"tape"},
-    {"sweeps"},
+    {"sweeps", "engines"},
     {"transforms"},
     {"check", "scipy"},
     {"optim", "nn"},

@@ -1,1 +1,6 @@
-"""How a tape runs: plans, and the machines that carry them out."""
+"""How a tape runs: traced once, planned, emitted as kernels, replayed by one call."""
+
+from .compiled import Compiled, compile
+from .explain import Explanation, Report
+
+__all__ = ["Compiled", "Explanation", "Report", "compile"]

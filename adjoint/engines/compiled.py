@@ -2,94 +2,166 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import tree as trees
-from ..errors import DTypeError, describe, format_error, refusal
+from ..errors import (
+    AdjointError,
+    DTypeError,
+    IndexingError,
+    TreeError,
+    describe,
+    format_error,
+    refusal,
+)
 from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.trace import Trace
+from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
 from .cpu.driver import DONE, Patch, Program, Step
-from .graph import build
+from .explain import Explanation, Report, report_of
+from .graph import Graph, Node, build
 from .plan import Library, Plan, make_plan
+from .randomness import Randomness
 
 Function = Callable[..., Any]
 
 
-def compile(f: Function, *, engine: str = "numba") -> Compiled:
+def compile(
+    f: Function,
+    *,
+    engine: str = "numba",
+    donate: int | Sequence[int] = (),
+    wait: bool = True,
+    callback: Callable[[str], None] | None = None,
+) -> Compiled:
     """A function that computes what f computes, by native kernels.
 
-    f is traced with the shapes and dtypes of its arguments, once for each kind; any composition of
-    transforms may be inside. Float arguments and arrays may change from call to call; Python ints, booleans,
-    strings and other objects are part of the program, and another value is another program.
+    f is traced with the shapes and dtypes of its arguments, once for each kind; any composition of transforms
+    may be inside. Arrays and Python floats may change from call to call; ints, booleans, strings and other
+    objects are part of the program, and another value is another program. Arrays that f takes from its
+    surroundings are constants.
 
     Args:
         f: plain NumPy code, the functions of this library, transforms.
         engine: "numba": kernels for this machine's processor.
+        donate: positions of arguments whose arrays the results may take over: results of the same shape and
+            dtype are written into them, and they must not be used again (`params = step(params, x)`).
+        wait: block while kernels are compiled; otherwise f itself answers meanwhile.
+        callback: called with one line of text whenever a program has been compiled.
 
     Returns:
         The compiled function: same arguments, same containers of results, in arrays of the caller's own.
 
     Raises:
-        TraceError: f asks for a value while it is traced (a branch, a conversion), or for random numbers.
+        TraceError: f asks for a value while it is traced (a branch, a conversion), or draws random numbers.
 
+    >>> import numpy as np
     >>> step = compile(lambda x: np.sum(np.tanh(x) ** 2))
     >>> step(np.array([0.0, 1.0]))
-    np.float64(0.5800256583859735)
+    np.float64(0.5800256583859738)
     """
     if engine != "numba":
         raise ValueError(f"unknown engine {engine!r}: there is 'numba'")
     if not callable(f):
         raise TypeError(f"compile needs a function, got {describe(f)}: write ad.compile(f)(x)")
-    return Compiled(f)
+    positions = (donate,) if isinstance(donate, int) else tuple(donate)
+    return Compiled(f, Options(positions, wait, callback))
+
+
+class Options(NamedTuple):
+    """How a function is compiled; see `compile`."""
+
+    donate: tuple[int, ...] = ()
+    wait: bool = True
+    callback: Callable[[str], None] | None = None
 
 
 class Compiled:
     """A compiled function; see `compile`."""
 
-    def __init__(self, f: Function) -> None:
+    def __init__(self, f: Function, options: Options) -> None:
         wraps(f)(self)
-        self._f = f
+        self._f, self._options = f, options
         self._programs: dict[Any, Executable] = {}
         self._last: Executable | None = None
         self._lock = threading.RLock()
+        self._under_way: set[Any] = set()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run; trace and compile first when arguments of this kind come for the first time."""
         last = self._last
-        if last is not None and last.plain and not kwargs:
-            outs = last.buffers()
-            if last.run(args, outs) == DONE:
-                return last.result(args, outs)
-        return self._call(args, kwargs)
+        if last is not None:
+            arrays = args if last.plain and not kwargs else last.take((args, kwargs))
+            if arrays is not None:
+                outs = last.buffers(arrays)
+                if last.run(arrays, outs) == DONE:
+                    return last.result(outs)
+        return self._other(args, kwargs)
 
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _other(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Another kind of arguments than the last time."""
         leaves, structure = trees.flatten((args, kwargs))
         if any(isinstance(x, Recorded) for x in leaves):
             return self._f(*args, **kwargs)
         kinds = [_kind(x) for x in leaves]
-        arrays = tuple(
-            [np.asarray(x, order="C") for x, kind in zip(leaves, kinds, strict=True) if type(kind) is tuple]
-        )
         key = (structure, tuple(kinds))
         program = self._programs.get(key)
         if program is None:
-            with self._lock:
-                program = self._programs.get(key)
-                if program is None:
-                    program = self._programs[key] = Executable(self._f, leaves, kinds, structure)
+            if not self._options.wait:
+                self._start(key, leaves, kinds, structure)
+                return self._f(*args, **kwargs)
+            program = self._made(key, leaves, kinds, structure)
         self._last = program
+        arrays = tuple([
+            np.require(x, requirements="CA") for x, kind in zip(leaves, kinds, strict=True) if type(kind) is tuple
+        ])  # fmt: skip
         return program(arrays)
 
+    def _made(
+        self, key: Any, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
+    ) -> Executable:
+        with self._lock:
+            if key not in self._programs:
+                program = Executable(self._f, leaves, kinds, structure, self._options.donate)
+                self._programs[key] = program
+                if self._options.callback is not None:
+                    self._options.callback(
+                        f"compiled {getattr(self._f, '__name__', 'function')}: {program.summary()}"
+                    )
+            return self._programs[key]
+
+    def _start(
+        self, key: Any, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
+    ) -> None:
+        """Compile in a thread of its own; what it raises is raised by the call that next needs the program."""
+        with self._lock:
+            if key in self._under_way:
+                return
+            self._under_way.add(key)
+        threading.Thread(target=self._made, args=(key, leaves, kinds, structure), daemon=True).start()
+
+    def explain(self) -> Explanation:
+        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy and why."""
+        return Explanation(
+            getattr(self._f, "__name__", "function"), [p.explain() for p in self._programs.values()]
+        )
+
     def __reduce__(self) -> Any:
-        return (compile, (self._f,))
+        return (_again, (self._f, self._options))
+
+
+def _again(f: Function, options: Options) -> Compiled:
+    return Compiled(f, options)
 
 
 def _kind(x: Any) -> Any:
@@ -100,10 +172,10 @@ def _kind(x: Any) -> Any:
         return (x.shape, x.dtype, False)
     if type(x) is float:
         return ((), np.dtype(np.float64), True)
-    return _Static(x)
+    return Static(x)
 
 
-class _Static:
+class Static:
     """An argument that is part of the program: compared by value where that is possible."""
 
     __slots__ = ("value",)
@@ -112,11 +184,9 @@ class _Static:
         self.value = value
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, _Static)
-            and type(self.value) is type(other.value)
-            and bool(self.value == other.value)
-        )
+        if not isinstance(other, Static) or type(self.value) is not type(other.value):
+            return False
+        return self.value is other.value or bool(self.value == other.value)
 
     def __hash__(self) -> int:
         try:
@@ -125,49 +195,66 @@ class _Static:
             return id(self.value)
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """No garbage collection meanwhile: planning makes 10⁶ objects that live, and each would be visited often."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Executable:
     """One program: for one kind of arguments."""
 
     def __init__(
-        self, f: Function, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
+        self,
+        f: Function,
+        leaves: Sequence[Any],
+        kinds: Sequence[Any],
+        structure: trees.Structure,
+        donate: Sequence[int] = (),
     ) -> None:
-        begun = time.perf_counter()
+        with _without_collections():
+            begun = time.perf_counter()
+            inputs, results = self._record(f, leaves, kinds, structure)
+            traced = time.perf_counter()
+            graph = build(self.trace, inputs, [x for x in results if _is_number(x)])
+            self.donated = _donations(graph, structure, kinds, donate)
+            self.plan: Plan = make_plan(graph, self.donated)
+            planned = time.perf_counter()
+            self._assemble()
+        self.seconds = (traced - begun, planned - traced, time.perf_counter() - planned)
+        self._describe(leaves, kinds, structure, results)
+
+    def _record(
+        self, f: Function, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
+    ) -> tuple[list[int], list[Any]]:
+        """Trace f; the placeholders' nodes and the leaves of the results."""
         self.trace = trace = Trace()
         placeholders: list[Any] = []
-        self.kinds = []
+        watch = Randomness(f, leaves)
         with trace:
-            paths = trees.paths(structure)
-            for x, kind, path in zip(leaves, kinds, paths, strict=True):
-                if type(kind) is tuple:
-                    placeholders.append(trace.placeholder(Abstract(*kind), path))
-                    self.kinds.append(kind)
-                else:
-                    placeholders.append(x)
+            for x, kind, path in zip(leaves, kinds, trees.paths(structure), strict=True):
+                array = type(kind) is tuple
+                placeholders.append(trace.placeholder(Abstract(*kind), path) if array else x)
             args, kwargs = trees.unflatten(structure, placeholders)
             results, self.structure = trees.flatten(f(*args, **kwargs))
+        watch.check()
         inputs = [x.index for x in placeholders if isinstance(x, Recorded) and x.tape is trace]
-        self.constant = [None if _is_number(x) else x for x in results]
-        traced = time.perf_counter()
-        graph = build(trace, inputs, [x for x in results if _is_number(x)])
-        self.plan: Plan = make_plan(graph)
-        planned = time.perf_counter()
-        self._assemble()
-        done = time.perf_counter()
-        self.seconds = {"trace": traced - begun, "plan": planned - traced, "compile": done - planned}
-        self.kinds_of_outputs = [(x.shape, x.dtype) for x in graph.outputs]
-        self.plain = structure == _PLAIN.get(len(leaves)) and all(
-            type(k) is tuple and not k[2] for k in kinds
-        )
-        self.single = self.structure == trees.LEAF and self.constant == [None]
-        for flag, source, complaint in graph.checks:
-            if not hasattr(flag, "op") and flag:
-                raise self._complaint(source, complaint)
+        return inputs, results
 
     def _assemble(self) -> None:
         """Compile the kernels and put the steps in a row."""
         plan = self.plan
-        steps, patches, self.calls, self.kernels = [], [], [], {}
-        count = len(self.plan.graph.inputs)
+        steps: list[Step] = []
+        patches: list[Patch] = []
+        self.calls: list[tuple[int, Library]] = []
+        self.kernels: dict[str, cache.Kernel] = {}
+        count = len(plan.graph.inputs)
         for step in plan.steps:
             if isinstance(step, Library):
                 self.calls.append((len(steps), step))
@@ -175,7 +262,7 @@ class Executable:
             address = step.address
             if not address:
                 kernel = cache.load(step.text)
-                address = kernel.address
+                address, step.name = kernel.address, kernel.name
                 self.kernels.setdefault(kernel.name, kernel)
             steps.append(Step(address, step.block, step.chunks, step.parallel))
             for cell, (kind, k), skip in step.patches:
@@ -185,18 +272,43 @@ class Executable:
         self.program = Program(inputs, outputs, steps, patches)
         self.steps = len(steps)
         self.run = self.program.run if not self.calls and not plan.flags else self._run_in_parts
+        for flag, source, complaint in plan.graph.checks:
+            if not isinstance(flag, Node) and flag:
+                raise self._complaint(source, complaint)
 
-    def buffers(self) -> tuple[np.ndarray, ...]:
-        """New arrays for the results."""
+    def _describe(
+        self, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure, results: Sequence[Any]
+    ) -> None:
+        """The code that takes arguments apart and puts results together."""
+        outputs = self.plan.graph.outputs
+        self.inputs = [kind for kind in kinds if type(kind) is tuple]
+        self._outputs = [(x.shape, x.dtype) for x in outputs]
+        sorts = [
+            STATIC if type(k) is not tuple else ARRAY if k[0] else FLOAT if k[2] else SCALAR for k in kinds
+        ]
+        statics = [x for x, sort in zip(leaves, sorts, strict=True) if sort == STATIC]
+        self.plain = structure == trees.flatten((tuple(leaves), {}))[1] and set(sorts) <= {ARRAY}
+        self.take = taker(structure, sorts, statics)
+        constants = [None if _is_number(x) else x for x in results]
+        self._make = maker(self.structure, constants)
+        self._scalars = [k for k, x in enumerate(outputs) if not x.shape]
+        self._single = self.structure == trees.LEAF and len(outputs) == 1
+
+    def buffers(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """Arrays for the results: new ones, or those that were donated."""
         empty = np.empty
-        return tuple([empty(shape, dtype) for shape, dtype in self.kinds_of_outputs])
+        outs = [empty(shape, dtype) for shape, dtype in self._outputs]
+        for k, j in self.donated:
+            if arrays[k].flags.writeable:
+                outs[j] = arrays[k]
+        return tuple(outs)
 
     def __call__(self, arrays: tuple[np.ndarray, ...]) -> Any:
         """Run on arrays that fit."""
-        outs = self.buffers()
+        outs = self.buffers(arrays)
         status = self.run(arrays, outs)
         assert status == DONE, (status, arrays)
-        return self.result(arrays, outs)
+        return self.result(outs)
 
     def _run_in_parts(self, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]) -> int:
         """Native segments, and library calls between them."""
@@ -210,31 +322,87 @@ class Executable:
                 if before > at:
                     program.run_range(at, before)
                     at = before
-                step.run(args, outs)
+                self._call_library(step, args, outs)
             if self.steps > at:
                 program.run_range(at, self.steps)
             for flag, source, complaint in self.plan.flags:
-                if flag[()]:
+                if flag.any():
                     raise self._complaint(source, complaint)
         return DONE
 
-    def result(self, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]) -> Any:
-        """The results in the containers of the function."""
-        values = [x[()] if not x.ndim else x for x in outs]
-        if self.single:
-            return values[0]
-        feed = iter(values)
-        return trees.unflatten(self.structure, [next(feed) if c is None else c for c in self.constant])
+    def _call_library(
+        self, step: Library, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]
+    ) -> None:
+        try:
+            step.run(args, outs)
+        except AdjointError:
+            raise
+        except (ValueError, TypeError, IndexError) as error:
+            if step.node.op is None or step.node.op.foreign or step.node.source < 0:
+                raise
+            raise self.trace.failure_at(step.node.source, error, "") from error
 
-    def _complaint(self, source: int, complaint: str) -> Exception:
-        from ..errors import IndexingError
+    def result(self, outs: tuple[np.ndarray, ...]) -> Any:
+        """The results in the containers of the function; 0-d ones are scalars, as NumPy's are."""
+        if self._single:
+            return outs[0][()] if self._scalars else outs[0]
+        if self._scalars:
+            values: Any = list(outs)
+            for k in self._scalars:
+                values[k] = values[k][()]
+            return self._make(values)
+        return self._make(outs)
 
-        origin = self.trace.origin(source)
-        return IndexingError(format_error(complaint, origin=origin))
+    def _complaint(self, source: int, complaint: str) -> AdjointError:
+        return IndexingError(
+            format_error(complaint, origin=self.trace.origin(source), scope=self.trace.scope(source))
+        )
+
+    def summary(self) -> str:
+        """One line."""
+        compiled = sum(k.compiled for k in self.kernels.values())
+        count = len(self.kernels)
+        return (
+            f"{len(self.trace)} recorded nodes in {self.steps + len(self.calls)} steps, {count} kernels "
+            f"({compiled} compiled now, {count - compiled} from the cache), {sum(self.seconds):.2f} s"
+        )
+
+    def explain(self) -> Report:
+        """What runs, and where it is kept."""
+        return report_of(self)
+
+
+def _donations(
+    graph: Graph, structure: trees.Structure, kinds: Sequence[Any], donate: Sequence[int]
+) -> list[tuple[int, int]]:
+    """(input, output) pairs that share an array: donated leaves, in order, and outputs of their kind."""
+    if not donate:
+        return []
+    args = structure.children[0]
+    count = len(args.children)
+    outside = [k for k in donate if not -count <= k < count]
+    if outside:
+        raise refusal(
+            TreeError, f"donate={tuple(donate)!r}, but the function was called with {count} arguments"
+        )
+    chosen = {k % count for k in donate}
+    pairs, taken, leaf, number = [], set(), 0, 0
+    for position, child in enumerate(args.children):
+        for _ in trees.paths(child):
+            if type(kinds[leaf]) is tuple:
+                if position in chosen:
+                    fits = (
+                        j for j, x in enumerate(graph.outputs)
+                        if j not in taken and (x.shape, x.dtype) == kinds[leaf][:2] and x.shape
+                    )  # fmt: skip
+                    j = next(fits, None)
+                    if j is not None:
+                        taken.add(j)
+                        pairs.append((number, j))
+                number += 1
+            leaf += 1
+    return pairs
 
 
 def _is_number(x: Any) -> bool:
     return isinstance(x, (Recorded, np.ndarray, np.generic, float)) and not isinstance(x, (bool, int))
-
-
-_PLAIN = {n: trees.flatten((tuple([0.0] * n), {}))[1] for n in range(17)}  # arguments that are one array each

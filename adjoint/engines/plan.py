@@ -10,13 +10,27 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item
-from .cpu.interpreter import Constant, assemble
 from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
+from .cpu.interpreter import Constant, assemble
 from .graph import Graph, Node
-from .regions import FULL, OUT, Assembly, Group, Planner, Product, Region, Scalars, ordered, reads_of
-from .views import View, contiguous, view_of
+from .regions import (
+    FULL,
+    OUT,
+    Assembly,
+    Group,
+    Planner,
+    Product,
+    Region,
+    Scalars,
+    access,
+    ordered,
+    reads_of,
+    squeezed,
+)
+from .views import View, contiguous, merged, view_of
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
 COLUMN_CHUNKS = 32  # at most so many partial results of a column reduction
@@ -62,9 +76,16 @@ class Plan:
     flags: list[tuple[np.ndarray, int, str]]  # a count that must be 0, node of the trace, complaint
 
 
-def make_plan(graph: Graph) -> Plan:
-    """Cut, order, shape, allocate, and write the steps."""
+def make_plan(graph: Graph, donated: Sequence[tuple[int, int]] = ()) -> Plan:
+    """Cut, order, shape, allocate, and write the steps.
+
+    Args:
+        graph: what to compute.
+        donated: (input, output) pairs that share an array.
+    """
     groups = ordered(Planner(graph).place())
+    for source, result in donated:
+        _share(graph, groups, source, result)
     stored = _stored(graph, groups)
     shaped: dict[Group, tuple[Shaped, int, int]] = {}
     final: list[Group] = []
@@ -87,6 +108,34 @@ def _stored(graph: Graph, groups: Sequence[Group]) -> set[Node]:
             stored.update(group.nodes)
 
     return stored
+
+
+def _share(graph: Graph, groups: list[Group], source: int, result: int) -> None:
+    """Let an output lie in the array of an input.
+
+    That is safe when the region that writes it is one loop over the elements (loads come before stores
+    there) and nobody reads the input later. Otherwise the output is made elsewhere and copied at the end.
+    """
+    x, z = graph.inputs[source], graph.outputs[result]
+    readers = [k for k, group in enumerate(groups) if any(root is x for root in reads_of(group))]
+    writer = z.group
+    at = groups.index(writer) if writer is not None else -1
+    if isinstance(writer, Region) and writer.split is None and all(k <= at for k in readers):
+        own = [a for reads in writer.reads.values() for a in reads if a is not None and a.root is x]
+        everything = [a.strides for reads in writer.reads.values() for a in reads if a is not None]
+        flat = all(len(merged(writer.shape, s)) <= 1 for s in (*everything, *writer.outs.values()))
+        if flat and all(not a.offset and a.strides == contiguous(writer.shape) for a in own):
+            return
+    copy = Node(ew.positive, (z,), NO_PARAMS, z.kind)
+    copy.number, copy.source = len(graph.nodes), z.source
+    copy.view = View(copy, 0, copy.shape, contiguous(copy.shape))
+    region = Region(squeezed(z.shape))
+    region.level[copy], region.reads[copy] = FULL, [access(z, z.shape)]
+    region.add(copy, [z])
+    for k in readers:
+        region._after(groups[k])
+    groups.append(region)
+    graph.outputs[result] = copy
 
 
 def _flags(graph: Graph) -> set[Node]:
@@ -330,9 +379,12 @@ class _Layout:
             return numbers[v.root] if v.root.group is group else loads[v.root, v.offset]
 
         instructions = [
-            (node.op, float if node.weak else node.dtype, [operand(a) for a in node.args]) for node in group.nodes
+            (node.op, float if node.weak else node.dtype, [operand(a) for a in node.args])
+            for node in group.nodes
         ]
-        written = [(node, node.target) for node in group.nodes if node.target is not None or node in self.stored]
+        written = [
+            (node, node.target) for node in group.nodes if node.target is not None or node in self.stored
+        ]
         planned = assemble(
             instructions,  # type: ignore[arg-type]
             [float if root.weak else root.dtype for root, _ in loads],

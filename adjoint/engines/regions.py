@@ -24,7 +24,7 @@ from ..ops.abstract import Abstract
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import NO_PARAMS
 from ..ops.products import matmul
-from .cpu.interpreter import Constant, can_interpret
+from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, NoText, Term
 from .graph import Graph, Node, Shape, assemble
 from .views import View, contiguous, merged, sliced, view_of
@@ -207,7 +207,10 @@ def has_text(node: Node) -> bool:
 
 def is_interpreted(node: Node) -> bool:
     """Whether a 0-d node can run in the interpreter."""
-    kinds = [(float if a.weak else a.dtype) if isinstance(a, Node) else Constant(a).kind for a in node.args]
+    kinds = [
+        (float if a.weak else a.dtype) if isinstance(a, Node) else getattr(a, "dtype", type(a))
+        for a in node.args
+    ]
     return can_interpret(node.op, kinds, float if node.weak else node.dtype)  # type: ignore[arg-type]
 
 

@@ -246,8 +246,10 @@ class NumpyReading:
 
     @staticmethod
     def indicator(condition: Any, like: Any) -> Any:
-        """1 where the condition holds, else 0, in the dtype of `like`."""
-        return np.asarray(condition).astype(dtype_of(like))[()]
+        """1 where the condition holds, else 0, in the dtype of `like`; the two broadcast."""
+        z = np.asarray(condition).astype(dtype_of(like))
+        shape = shape_of(like)
+        return (z if z.shape == shape else z + np.zeros(shape, z.dtype))[()]
 
 
 class RecordReading:

@@ -323,14 +323,12 @@ class Tape:
         code, offset = self.attribution or user_instruction()
         return self._explain(op, parents, inner, params, error, Origin(code, offset), _scope.get())
 
-    def failure_at(self, i: int, error: Exception) -> AdjointError:
-        """The error for node i whose rule failed in a sweep: its value existed, its derivative does not."""
+    def failure_at(self, i: int, error: Exception, prefix: str = "derivative of ") -> AdjointError:
+        """The error for node i that could not be computed: by default, its derivative in a sweep."""
         op = self.operations[i]
         assert op is not None
         operands, origin, scope = self.operands(i), self.origin(i), self.scope(i)
-        return self._explain(
-            op, self.parents[i], operands, self.params[i], error, origin, scope, "derivative of "
-        )
+        return self._explain(op, self.parents[i], operands, self.params[i], error, origin, scope, prefix)
 
     def _explain(
         self,

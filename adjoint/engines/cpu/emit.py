@@ -528,6 +528,11 @@ def _flat(w: _Writer) -> list[str]:
             loaded[a[1]] = Term(v, w.spec.buffers[a[1]].dtype)
         return loaded[a[1]]
 
+    # all loads come first: a result may lie in the memory of an operand
+    for item in w.spec.items:
+        for a in item.args:
+            if a[0] == "x":
+                read(a)
     for k, item in enumerate(w.spec.items):
         if item.op in REDUCTIONS:
             x = cast(read(item.args[0]), item.dtype)

@@ -13,10 +13,15 @@ from typing import Any
 import numpy as np
 
 from ...ops.abstract import Abstract, result_dtype, stand_in
-from .vmath import FUNCTIONS
 
 F32, F64, BOOL = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.bool_)
 SUFFIX = {F32: "_f32", F64: "_f64"}
+# What `vmath` has a vector form of: named here, because importing that module starts numba (a test compares).
+FUNCTIONS = frozenset({
+    "maximum", "minimum", "sqrt", "exp", "expm1", "exp2", "sinh", "cosh", "tanh", "expit", "log", "log1p",
+    "log_expit", "log2", "log10", "logaddexp", "logaddexp2", "arcsinh", "arccosh", "arctanh", "power", "cbrt",
+    "hypot", "sin", "cos", "tan", "arctan", "arctan2", "arcsin", "arccos", "erf", "erfc", "gammaln", "digamma",
+})  # fmt: skip
 # scalar functions that numba knows and that need no vector form of ours
 NUMBA_SCALAR = {"floor": 1, "ceil": 1, "trunc": 1, "rint": 1, "sqrt": 1, "copysign": 2, "fmod": 2}
 
