@@ -7,18 +7,22 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 import scipy.special
+from llvmlite import binding
 
 from adjoint.engines.cpu import vmath
-
-numba = pytest.importorskip("numba")
 
 # Of longer precision than what it judges: x87's 64 bits for float64, float64 for float32.
 LONG = np.longdouble
 needs_long = pytest.mark.skipif(
     np.finfo(LONG).nmant < 63, reason="no longdouble with 64 bits to judge float64 by"
+)
+needs_avx2 = pytest.mark.skipif(
+    bool(numba.core.config.CPU_NAME) or not binding.get_host_cpu_features().get("avx2"),
+    reason="no AVX2, whose instructions are looked for",
 )
 DTYPES = [np.float32, pytest.param(np.float64, marks=needs_long)]
 
@@ -184,19 +188,72 @@ PACKED = {
 }
 
 
-@pytest.mark.skipif(numba.core.config.CPU_NAME is not None, reason="code is made for another processor")
+@needs_avx2
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", ["exp", "log", "tanh", "expit", "log1p"])
 def test_loops_vectorise(name: str, dtype: type) -> None:
-    from llvmlite import binding
-
-    if not binding.get_host_cpu_features().get("avx2"):
-        pytest.skip("the processor has no AVX2")
     run(name, np.ones(3, dtype))
     (assembly,) = kernel(name, dtype).inspect_asm().values()
     body = assembly[: assembly.index("cpython")]  # what follows is the wrapper for Python
     assert len(re.findall(PACKED[dtype], body)) > 5
-    assert not re.findall(rf"\b(?:call|jmp)\w*\s+\*?%?\w*{name}", body)
+    assert not re.search(r"\bcall", body)
+
+
+@needs_avx2
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["sin", "cos", "tan", "gammaln"])
+def test_functions_that_may_need_the_library_are_called_for_whole_vectors(name: str, dtype: type) -> None:
+    run(name, np.ones(3, dtype))
+    (assembly,) = kernel(name, dtype).inspect_asm().values()
+    assert re.search(rf"(?:mov|call|lea)\w*\s.*adjoint_{name}_f\d\d_\d+\b", assembly)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_result_depends_on_its_neighbours(dtype: type) -> None:
+    """Neither on its place in a vector or in the remainder of the loop: chunks may be cut anywhere."""
+    rng = np.random.default_rng(3)
+    for name, arity in vmath.FUNCTIONS.items():
+        args = [rng.uniform(0.1, 0.9, 67).astype(dtype) for _ in range(arity)]
+        args[0][[5, 40]] = 3e30, -1  # some of them need the C library
+        whole = run(name, *args)
+        for k in (1, 4, 39, 60, 66):
+            np.testing.assert_array_equal(run(name, *(a[k:].copy() for a in args)), whole[k:], name)
+
+
+def test_an_output_may_be_the_input() -> None:
+    x = np.linspace(-5, 5, 1001)
+    expected = run("tanh", x)
+    kernel("tanh", np.float64)(x, x)
+    np.testing.assert_array_equal(x, expected)
+
+
+@pytest.mark.parametrize(
+    "name, dtype, args, expected",
+    [
+        ("exp", np.float64, (-740.0,), 4.2e-322),
+        ("exp", np.float32, (-100.0,), 3.8e-44),
+        ("expit", np.float64, (-740.0,), 4.2e-322),
+        ("log", np.float64, (5e-324,), -744.4400719213812),
+        ("log1p", np.float64, (-1.0,), -np.inf),
+        ("log", np.float64, (-1.0,), np.nan),
+        ("tanh", np.float64, (-0.0,), -0.0),
+        ("logaddexp", np.float64, (np.inf, np.inf), np.inf),
+        ("logaddexp", np.float64, (-np.inf, -np.inf), -np.inf),
+        ("sin", np.float64, (1e22,), -0.8522008497671888),
+        ("power", np.float64, (-2.0, 3.0), -8.0),
+        ("power", np.float64, (-2.0, 0.5), np.nan),
+        ("power", np.float64, (-0.0, -3.0), -np.inf),
+        ("arctan2", np.float64, (-0.0, -0.0), -np.pi),
+        ("hypot", np.float64, (3e200, 4e200), 5e200),
+        ("digamma", np.float64, (-1.0,), np.nan),
+        ("gammaln", np.float64, (-1.5,), 0.8600470153764810),
+        ("trigamma", np.float64, (-0.5,), 8.934802200544679),
+    ],
+)
+def test_well_known_values(name: str, dtype: type, args: tuple[float, ...], expected: float) -> None:
+    value = run(name, *(np.array([a], dtype) for a in args))[0]
+    np.testing.assert_allclose(value, dtype(expected), rtol=4 * np.finfo(dtype).eps)
+    assert np.signbit(value) == np.signbit(expected) or np.isnan(value)
 
 
 def test_another_dtype_is_a_typing_error() -> None:
@@ -211,17 +268,21 @@ def test_bits_and_back() -> None:
     assert numba.njit(lambda x: real(bits(x)))(np.float32(-0.1)) == np.float32(-0.1)
 
 
-def test_reassociating_sums_vectorise() -> None:
-    add, tune = vmath.add_reassoc_f64, vmath.tune
+@needs_avx2
+@pytest.mark.parametrize("name, instruction", [("add_reassoc", "vaddpd"), ("maximum", "vmaxpd")])
+def test_reductions_vectorise(name: str, instruction: str) -> None:
+    f, tune = getattr(vmath, f"{name}_f64"), vmath.tune
 
     @numba.njit(error_model="numpy")
-    def total(x):
+    def reduce(x):
         tune()
-        s = 0.0
-        for i in range(x.size):
-            s = add(s, x[i])
+        s = x[0]
+        for i in range(1, x.size):
+            s = f(s, x[i])
         return s
 
     x = np.arange(1000.0)
-    assert total(x) == x.sum()
-    assert re.search(r"vaddpd\s.*%[yz]mm", next(iter(total.inspect_asm().values())))
+    assert reduce(x) == (x.sum() if name == "add_reassoc" else 999)
+    assert re.search(rf"{instruction}\s.*%[yz]mm", next(iter(reduce.inspect_asm().values())))
+    x[500] = np.nan
+    assert np.isnan(reduce(x))
