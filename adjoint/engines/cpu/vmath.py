@@ -1,9 +1,9 @@
 """Vector mathematics for numba kernels: elementary functions that LLVM vectorises, to a few ulp.
 
 Errors stay below 3.2 ulp over the whole range (exp, log, power, cbrt, hypot near 1; the gamma function's
-relatives below 6, for x > 0; logaddexp as its docstring says), `bench/vmath.py` has the list; zeros, denormals,
-infinities and NaN come out as in NumPy. Processors without fused multiply-add get the same numbers from the C
-library's `fma`, slowly.
+relatives below 6, for x > 0; logaddexp as its docstring says), `bench/vmath.py` has the list; zeros,
+denormals, infinities and NaN come out as in NumPy. Processors without fused multiply-add get the same numbers
+from the C library's `fma`, slowly.
 
 numba from PyPI has no SVML, so `math.exp` in a loop is one libm call per element (3–15 ns). The functions
 here are branch-free polynomials in arithmetic, selects and bit casts, which the loop vectoriser turns into
@@ -432,9 +432,9 @@ def tune(typing: Any) -> Any:
     """Set the enclosing kernel's LLVM attributes; call it first, with no arguments.
 
     Full-width vectors: LLVM prefers 256 bits on most processors with AVX-512, where 512 are 1.3 to 1.6 times
-    faster (Zen 4, exp to power). Not inlined: an inlined body takes its caller's attributes. Pointer arguments
-    do not alias: no run-time overlap checks; an output may be the very same array as an input (elements are
-    read before they are written), not a shifted view of it.
+    faster (Zen 4, exp to power). Not inlined: an inlined body takes its caller's attributes. Pointers do not
+    alias: no run-time overlap checks; an output may be the very same array as an input (elements are read
+    before they are written), not a shifted view of it.
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
