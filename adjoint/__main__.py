@@ -1,4 +1,4 @@
-"""The command line: `python -m adjoint demo`, `check`, `doctor`."""
+"""The command line: `python -m adjoint demo`, `check`, `cache`, `doctor`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import importlib.util
 import os
 import platform
 import sys
+import warnings
 from collections.abc import Sequence
 
 from ._version import __version__
@@ -30,10 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--seed", type=int, default=0, help="seed of every random number (default: 0)")
     check = commands.add_parser("check", help="check the rules of every primitive on this machine")
     check.add_argument("name", nargs="*", help="names of primitives (default: all)")
+    cache = commands.add_parser("cache", help="compiled kernels on disk: where, how many, how large")
+    cache.add_argument("action", nargs="?", default="show", choices=("show", "clear"), help="(default: show)")
     commands.add_parser("doctor", help="versions, what is installed, which engines can run and why not")
     options = parser.parse_args(arguments)
     if options.command == "demo":
         return run_demos(DEMOS if options.name == "all" else (options.name,), options.seed)
+    if options.command == "cache":
+        return run_cache(options.action)
     return run_checks(options.name) if options.command == "check" else run_doctor()
 
 
@@ -77,6 +82,28 @@ def run_checks(names: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
+def run_cache(action: str) -> int:
+    """Show or empty the directory of compiled kernels; 1 when kernels cannot be kept there."""
+    from rich.console import Console
+
+    from .engines.cpu import cache, store
+
+    console = Console()
+    directory = store.wanted()
+    objection = store.objection(directory)
+    if action == "clear" and not objection:
+        files, size = cache.clear()
+        done = "removed"
+    else:
+        files, size = store.usage(directory)
+        done = "in"
+    line = f"{files} files, {size / 1e6:.1f} MB {done} {directory}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
+    if objection:
+        console.print(f"not used: {objection}", highlight=False, markup=False, soft_wrap=True)
+    return 1 if objection else 0
+
+
 PACKAGES = (
     ("numpy", "arrays"), ("scipy", "special functions, triangular solves"), ("rich", "this command line"),
     ("numba", "kernels of the CPU engine"), ("graphviz", "drawings"),
@@ -112,10 +139,23 @@ def run_doctor() -> int:
     engines.add_row(
         "numpy", f"ready, {os.cpu_count()} processors" if not missing else f"needs {', '.join(missing)}"
     )
-    engines.add_row("numba", "not part of this version: programs run eagerly on NumPy")
+    engines.add_row("numba", _numba_state())
     engines.add_row("cupy", "not part of this version")
     console.print(engines)
     return 1 if missing else 0
+
+
+def _numba_state() -> str:
+    """The engine of compiled programs in words."""
+    from .engines.cpu import cache, store, threads
+
+    reason = cache.unavailable()
+    if reason:
+        return f"{reason}: programs run eagerly on NumPy"
+    with warnings.catch_warnings(action="ignore"):  # said in the line below
+        directory, refusal = store.location()
+    kept = f"for this process only: {refusal}" if refusal else f"in {directory}"
+    return f"ready, {threads.get_num_threads()} threads of its own; kernels kept {kept}"
 
 
 if __name__ == "__main__":

@@ -404,7 +404,12 @@ def _matmul(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstrac
         x2 = g.call(bc.reshape, x, shape=(1, *x.shape)) if len(x.shape) == 1 else x
         y2 = g.call(bc.reshape, y, shape=(*y.shape, 1)) if len(y.shape) == 1 else y
         return g.call(bc.reshape, g.call(matmul, x2, y2), shape=kind.shape)
+    if x.dtype != y.dtype and kind.dtype.kind == "f":  # GEMM steps multiply one dtype
+        return g.call(matmul, *[g.call(bc.astype, a, dtype=kind.dtype) for a in args])
     rows, inner, columns = x.shape[-2], x.shape[-1], y.shape[-1]
+    if kind.dtype.kind in "iu":
+        z = g.call(ew.multiply, g.call(bc.reshape, x, shape=(*x.shape, 1)), _inserted(g, y))
+        return g.call(bc.astype, g.call(bc.sum_, z, axis=(len(z.shape) - 2,)), dtype=kind.dtype)
     if inner == 1:
         return g.call(bc.astype, g.call(ew.multiply, x, y), dtype=kind.dtype)
     if columns == 1:
@@ -414,6 +419,10 @@ def _matmul(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstrac
     else:
         return None
     return g.call(bc.reshape, g.call(bc.astype, product, dtype=kind.dtype), shape=kind.shape)
+
+
+def _inserted(g: Graph, y: Node) -> Any:
+    return g.call(bc.reshape, y, shape=(*y.shape[:-2], 1, *y.shape[-2:]))
 
 
 def _swap(g: Graph, x: Node) -> Any:

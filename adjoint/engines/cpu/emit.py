@@ -740,6 +740,7 @@ class _Narrow:
         self.rows = _Rows(w)
         self.height = max(8, BLOCK // self.spec.columns)
         self.scratch: dict[int, str] = {}
+        self.lanes: dict[int, str] = {}  # whole reductions: one accumulator per column, added up per block
         self.out: list[str] = []
 
     def place(self, k: int) -> str:
@@ -762,11 +763,18 @@ class _Narrow:
         for loop in w.loops:
             {MAP: self.map_loop, MATRIX: self.matrix_loop, VECTOR: self.vector_loop}[loop.kind](loop)
         head = [f"t{k} = {w.neutral(item, item.dtype)}" for k, item in self.rows.wholes]
+        tail: list[str] = []
+        for k, name in self.lanes.items():
+            item = self.spec.items[k]
+            head += ["for j in range(C):", f"    {name}[j] = {w.neutral(item, item.dtype)}"]
+            total = w.combine(item, f"t{k}", f"{name}[j]", item.dtype)
+            tail += ["for j in range(C):", f"    t{k} = {total}"]
         inner = [
             f"n = min({self.height}, hi - i0)",
             "b = i0 * C",
             *head,
             *self.out,
+            *tail,
             *_add_blocks(w, self.rows.wholes),
         ]
         lines = [*self.rows.lines, f"for i0 in range(lo, hi, {self.height}):", *("    " + x for x in inner)]
@@ -791,7 +799,7 @@ class _Narrow:
             for k in loop.items
             if spec.items[k].op in REDUCTIONS and spec.items[k].level == ROW
         ]
-        lines = ["o = i * C", *self.rows.offsets("(i0 + i)"), *row]
+        lines = ["one_by_one()", "o = i * C", *self.rows.offsets("(i0 + i)"), *row]
         lines += [f"t{k} = {w.neutral(item, item.dtype)}" for k, item in reducing]
         lines += ["for j in range(C):", *("    " + x for x in body)]
         for k, item in reducing:
@@ -837,6 +845,12 @@ class _Narrow:
                 if _is_column(w, item):
                     target = w.element(item.stored, i, j)
                     body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+                elif item.level == OUT and row is not None:
+                    # a number per column: adding each row up would cost more than the row
+                    if k not in self.lanes:
+                        self.lanes[k] = w.stack(item.dtype, spec.columns, "u")
+                    lane = f"{self.lanes[k]}[j]"
+                    body.append(f"{lane} = {w.combine(item, lane, x, item.dtype, reassociate=False)}")
                 else:
                     body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
                 continue

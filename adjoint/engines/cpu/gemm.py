@@ -32,6 +32,7 @@ VECTOR = _vector_bytes()
 HAS_MASKS = VECTOR == 64  # a masked load or store costs no more than a plain one
 # 8 × 2 accumulators leave half of AVX-512's 32 registers free; with 16 registers 4 × 2 is what fits.
 ROWS = 8 if VECTOR == 64 else 4
+WIDE = 8  # vectors of the tile for a single row
 KC = 256  # terms of one chain: 256 × two vectors = 32 KiB of packed B
 
 # Cells of a block (int64 each). Strides count elements; a batch stride of 0 repeats the operand.
@@ -43,7 +44,9 @@ PACK_A, PACK_B = 12, 13
 BATCH, A_BATCH, B_BATCH, C_BATCH = 14, 15, 16, 17
 CHUNK_ROWS, CHUNK_COLUMNS, CHUNK_BATCH = 18, 19, 20  # what one chunk covers at most
 ROW_CHUNKS, COLUMN_CHUNKS = 21, 22  # chunks per product; chunk = (batch, row, column), column fastest
-CELLS = 23
+DOTS = 23  # n is 1 and both operands have adjacent k
+SWAPPED = 24  # the product is Cᵀ = Bᵀ @ Aᵀ: sizes and strides are of that one, addresses stay
+CELLS = 25
 
 MAX_CHUNK_ROWS = 64  # bounds the packed rows of A, which live on the stack
 A_VECTORS = MAX_CHUNK_ROWS * KC * 8 // VECTOR  # vectors of room for the packed rows of A, in float64
@@ -129,14 +132,30 @@ def plan_gemm(
         The step; its bits depend on k alone, not on the other sizes, the strides or the chunks.
     """
     dtype = np.dtype(dtype)
-    count, width = batch[0], 2 * VECTOR // dtype.itemsize
-    chunk_rows, chunk_columns, chunk_batch = _split(m, n, k, count, width, rows)
-    row_chunks, column_chunks = -(-m // chunk_rows), -(-n // chunk_columns)
-    pack_a = a_strides[1] != 1 and n > 4 * width and k > 64 and chunk_rows <= MAX_CHUNK_ROWS
-    cells = [0, 0, 0, m, n, k, *a_strides, *b_strides, ldc, accumulate, pack_a, b_strides[1] != 1, *batch]
-    cells += [chunk_rows, chunk_columns, chunk_batch, row_chunks, column_chunks]
-    chunks = row_chunks * column_chunks * -(-count // chunk_batch)
+    a, b, (count, a_batch, b_batch, c_batch) = a_strides, b_strides, batch
+    width = 2 * VECTOR // dtype.itemsize
+    swapped = (m == 1 and b[0] == 1 != b[1]) or (n == 1 == a[0] != a[1] and ldc == 1)
+    if swapped:
+        # a vector times a matrix reads the matrix along its rows: (A @ B)ᵀ = Bᵀ @ Aᵀ
+        m, n, a, b, ldc, a_batch, b_batch = n, m, b[::-1], a[::-1], 1, b_batch, a_batch
+        tile = _split(m, n, k, count, width, None) if rows is None else (max(m, 1), rows, 1)
+    else:
+        tile = _split(m, n, k, count, width, rows)
+    row_chunks, column_chunks = -(-m // tile[0]), -(-n // tile[1])
+    dots = n == 1 == b[0] == a[1]
+    cells = [0, 0, 0, m, n, k, *a, *b, ldc, accumulate, *_packing(tile, k, a, b, dtype.itemsize)]
+    cells += [count, a_batch, b_batch, c_batch, *tile, row_chunks, column_chunks, dots, swapped]
+    chunks = row_chunks * column_chunks * -(-count // tile[2])
     return GemmStep(dtype.name, chunks, 2 * count * m * n * k, tuple(map(int, cells)))
+
+
+def _packing(
+    tile: tuple[int, int, int], k: int, a: tuple[int, int], b: tuple[int, int], size: int
+) -> tuple[bool, bool]:
+    """Whether panels of A and of B are copied together before they are multiplied."""
+    m, n, _ = tile
+    pack_a = a[1] != 1 and n > 8 * VECTOR // size and k > 64 and m <= MAX_CHUNK_ROWS
+    return pack_a, b[1] != 1
 
 
 def _split(m: int, n: int, k: int, count: int, width: int, rows: int | None) -> tuple[int, int, int]:

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 # absolute: the copy stands in another package
 from adjoint.engines.cpu import gemm as cell
-from adjoint.engines.cpu.gemm import A_VECTORS, B_VECTORS, HAS_MASKS, KC, ROWS, VECTOR
+from adjoint.engines.cpu.gemm import A_VECTORS, B_VECTORS, HAS_MASKS, KC, ROWS, VECTOR, WIDE
 
 # one function in the end: numba optimises and links every level of calls anew
 _inlined = njit(inline="always")
@@ -105,9 +105,12 @@ class _Vectors:
 
     def mask_from(self, columns: Any) -> None:
         """Make the last of `width` vectors end at the given number of columns."""
-        left = self.builder.sub(columns, ir.Constant(_INT, (self.width - 1) * self.lanes))
+        self.mask = self.below(self.builder.sub(columns, ir.Constant(_INT, (self.width - 1) * self.lanes)))
+
+    def below(self, count: Any) -> Any:
+        """The mask of the first `count` lanes; all lanes where there are more."""
         index = ir.Constant(ir.VectorType(_INT, self.lanes), list(range(self.lanes)))
-        self.mask = self.builder.icmp_signed("<", index, self.splat(left))
+        return self.builder.icmp_signed("<", index, self.splat(count))
 
     def _place(self, pointer: Any, which: int) -> Any:
         moved = self.builder.gep(pointer, [ir.Constant(_INT, which * self.lanes)])
@@ -115,26 +118,25 @@ class _Vectors:
 
     def load(self, pointer: Any) -> list[Any]:
         """The row of `width` vectors at a pointer; masked lanes read as zero and touch no memory."""
-        row = [
-            self.builder.load(self._place(pointer, v), align=self.bytes)
-            for v in range(self.width - self.masked)
-        ]
+        whole = range(self.width - self.masked)
+        row = [self.builder.load(self._place(pointer, v), align=self.bytes) for v in whole]
         if self.masked:
-            args = [
-                self._place(pointer, self.width - 1),
-                ir.Constant(_INT32, self.bytes),
-                self.mask,
-                self.zero,
-            ]
-            row.append(self.call("masked.load", self.type, args))
+            row.append(self.load_masked(self._place(pointer, self.width - 1), self.mask))
         return row
+
+    def load_masked(self, pointer: Any, mask: Any) -> Any:
+        args = [self._place(pointer, 0), ir.Constant(_INT32, self.bytes), mask, self.zero]
+        return self.call("masked.load", self.type, args)
 
     def store(self, row: list[Any], pointer: Any) -> None:
         for v in range(self.width - self.masked):
             self.builder.store(row[v], self._place(pointer, v), align=self.bytes)
         if self.masked:
-            args = [row[-1], self._place(pointer, self.width - 1), ir.Constant(_INT32, self.bytes), self.mask]
-            self.call("masked.store", ir.VoidType(), args)
+            self.store_masked(row[-1], self._place(pointer, self.width - 1), self.mask)
+
+    def store_masked(self, vector: Any, pointer: Any, mask: Any) -> None:
+        args = [vector, self._place(pointer, 0), ir.Constant(_INT32, self.bytes), mask]
+        self.call("masked.store", ir.VoidType(), args)
 
     @property
     def zero(self) -> Any:
@@ -144,13 +146,42 @@ class _Vectors:
         # fmuladd and not fma: without the instruction it becomes two operations, fma a call of libm
         return self.call("fmuladd", self.type, [x, y, z])
 
+    def shuffle(self, x: Any, y: Any, lanes: list[int]) -> Any:
+        return self.builder.shuffle_vector(x, y, ir.Constant(ir.VectorType(_INT32, len(lanes)), lanes))
+
+    def transpose(self, rows: list[Any]) -> list[Any]:
+        """A square of vectors, row for column: blocks of 1, 2, 4 … lanes change places between rows."""
+        size = 1
+        while size < self.lanes:
+            blocks = range(0, self.lanes, 2 * size)
+            low = [b + i for b in blocks for i in (*range(size), *range(self.lanes, self.lanes + size))]
+            new = list(rows)
+            for r in range(self.lanes):
+                if not r & size:
+                    pair = rows[r], rows[r + size]
+                    new[r], new[r + size] = (
+                        self.shuffle(*pair, low),
+                        self.shuffle(*pair, [i + size for i in low]),
+                    )
+            rows, size = new, 2 * size
+        return rows
+
+    def total(self, vector: Any) -> Any:
+        """The sum of all lanes, halves upon halves."""
+        half = self.lanes // 2
+        while half:
+            folded = [(i + half) % self.lanes for i in range(self.lanes)]
+            vector = self.builder.fadd(vector, self.shuffle(vector, vector, folded))
+            half //= 2
+        return self.builder.extract_element(vector, ir.Constant(_INT32, 0))
+
 
 @intrinsic
 def _strip(typing, a, a_row, a_column, group, b, b_row, c, c_row, m, n, k, add):
     """A strip of C: m rows, n ≤ two vectors of columns; A by two strides, B by rows of adjacent columns.
 
-    `group`: elements of A from the first of ROWS rows to the first of the next. Emitted whole, tiles of ROWS, 4,
-    2 and 1 rows: numba takes seconds to type and to inline what LLVM compiles in a third of one.
+    `group`: elements of A from ROWS rows to the next. Emitted whole, in tiles of ROWS, 4, 2 and 1 rows: numba
+    takes seconds to type and to inline what LLVM compiles in half a second.
     """
     index = types.int64
     signature = types.void(a, index, index, index, b, index, a, index, index, index, index, index)
@@ -244,16 +275,117 @@ def _emit_stores(vectors: _Vectors, sums: list[list[Any]], places: list[Any], ad
                 vectors.store(row, place)
 
 
+@intrinsic
+def _wide_row(typing, a, a_column, b, b_row, c, k, add):
+    """One row of C, WIDE whole vectors of it: two would leave the multiply-adds waiting for each other."""
+    index = types.int64
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        a, a_column, b, b_row, c, k, add = args
+        vectors = _Vectors(builder, a.type.pointee, WIDE, False)
+        sums = _emit_sums(vectors, (1, WIDE), a, ir.Constant(_INT, 0), a_column, b, b_row, k)
+        _emit_stores(vectors, sums, [c], add)
+        return context.get_dummy_value()
+
+    return types.void(a, index, b, index, a, index, index), emit
+
+
+@intrinsic(prefer_literal=True)
+def _dots(typing, rows, a, a_row, b, c, c_row, k, add):
+    """C[i] = Σ_k A[i, k] b[k] for `rows` rows, A and b with adjacent k: two vectors of sums per row."""
+    height, index = rows.literal_value, types.int64
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, a, a_row, b, c, c_row, k, add = args
+        pair, single = (_Vectors(builder, a.type.pointee, width, width == 1) for width in (2, 1))
+        constant = lambda value: ir.Constant(_INT, value)  # noqa: E731
+        starts = [builder.gep(a, [builder.mul(a_row, constant(r))]) for r in range(height)]
+        sums = [[cgutils.alloca_once_value(builder, pair.zero) for _ in range(2)] for _ in range(height)]
+
+        def add_terms(vectors: _Vectors, at: Any) -> None:
+            terms = vectors.load(builder.gep(b, [at]))
+            for start, row in zip(starts, sums, strict=True):
+                for x, y, total in zip(vectors.load(builder.gep(start, [at])), terms, row, strict=False):
+                    builder.store(vectors.multiply_add(x, y, builder.load(total)), total)
+
+        step, last = constant(2 * pair.lanes), builder.and_(k, constant(-2 * pair.lanes))
+        with cgutils.for_range_slice(builder, constant(0), last, step, _INT) as (at, _):
+            add_terms(pair, at)
+        with cgutils.for_range_slice(builder, last, k, constant(pair.lanes), _INT) as (at, _):
+            single.mask = single.below(builder.sub(k, at))
+            add_terms(single, at)
+        for r in range(height):
+            value = pair.total(builder.fadd(*(builder.load(total) for total in sums[r])))
+            place = builder.gep(c, [builder.mul(c_row, constant(r))])
+            added = builder.fadd(builder.load(place), value)
+            builder.store(builder.select(builder.icmp_signed("!=", add, constant(0)), added, value), place)
+        return context.get_dummy_value()
+
+    return types.void(rows, a, index, a, a, index, index, index), emit
+
+
+@intrinsic
+def _copy_rows(typing, source, along, packed, k, n, width):
+    """packed[p, :width] = source[p, :n] and zeros, for p < k, of adjacent elements."""
+    index = types.int64
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source, along, packed, k, n, width = args
+        vectors = _Vectors(builder, source.type.pointee, 1, True)
+        step = ir.Constant(_INT, vectors.lanes)
+        with cgutils.for_range_slice(builder, ir.Constant(_INT, 0), width, step, _INT) as (j, _):
+            read, write = vectors.below(builder.sub(n, j)), vectors.below(builder.sub(width, j))
+            with cgutils.for_range(builder, k) as row:
+                place = builder.gep(source, [builder.add(builder.mul(row.index, along), j)])
+                room = builder.gep(packed, [builder.add(builder.mul(row.index, width), j)])
+                vectors.store_masked(vectors.load_masked(place, read), room, write)
+        return context.get_dummy_value()
+
+    return types.void(source, index, source, index, index, index), emit
+
+
+@intrinsic
+def _transpose(typing, source, across, packed, k, n, width):
+    """packed[p, j] = source[j, p], p < k, j < n, rows of the source adjacent; anything behind n.
+
+    Squares of lanes × lanes: writes rows up to the next multiple of lanes behind k.
+    """
+    index = types.int64
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source, across, packed, k, n, width = args
+        vectors = _Vectors(builder, source.type.pointee, 1, True)
+        lanes, constant = vectors.lanes, lambda value: ir.Constant(_INT, value)
+        last = builder.sub(n, constant(1))
+        with cgutils.for_range_slice(builder, constant(0), width, constant(lanes), _INT) as (j, _):
+            write = vectors.below(builder.sub(width, j))
+            starts = []
+            for r in range(lanes):  # rows behind n would lie outside of the source: read the last again
+                row = builder.add(j, constant(r))
+                row = builder.select(builder.icmp_signed("<", row, last), row, last)
+                starts.append(builder.gep(source, [builder.mul(row, across)]))
+            with cgutils.for_range_slice(builder, constant(0), k, constant(lanes), _INT) as (p, _):
+                read = vectors.below(builder.sub(k, p))
+                square = [vectors.load_masked(builder.gep(start, [p]), read) for start in starts]
+                for r, vector in enumerate(vectors.transpose(square)):
+                    at = builder.add(builder.mul(builder.add(p, constant(r)), width), j)
+                    vectors.store_masked(vector, builder.gep(packed, [at]), write)
+        return context.get_dummy_value()
+
+    return types.void(source, index, source, index, index, index), emit
+
+
 @_inlined
 def _pack(source, along, across, packed, k, n, width):
-    """packed[p, j] = source[p, j], p < k, j < n: strides (along, across) become (width, 1); zeros after n."""
-    for _ in range(k):
-        for j in range(n):
-            packed[j] = source[j * across]
-        for j in range(n, width):
-            packed[j] = 0
-        source = _at(source, along)
-        packed = _at(packed, width)
+    """packed[p, j] = source[p, j], p < k, j < n: strides (along, across) become (width, 1), padded."""
+    if across == 1:
+        _copy_rows(source, along, packed, k, n, width)
+    elif along == 1:
+        _transpose(source, across, packed, k, n, width)
+    else:
+        for p in range(k):
+            for j in range(n):
+                packed[p * width + j] = source[p * along + j * across]
 
 
 @_inlined
@@ -279,6 +411,10 @@ def _product(block, a, b, c, m, n):
             first = rows_of_a
             row, column, group = 1, ROWS, ROWS * terms
         j = 0
+        if m == 1 and not block[cell.PACK_B]:
+            while n - j >= WIDE * width // 2:
+                _wide_row(first, column, _at(b, start * b_row + j), b_row, _at(c, j), terms, add)
+                j += WIDE * width // 2
         while j < n:
             columns = min(width, n - j)
             strip, step = _at(b, start * b_row + j * b_column), b_row
@@ -289,6 +425,19 @@ def _product(block, a, b, c, m, n):
             j += width
         add = 1
         start += KC
+
+
+@_inlined
+def _matvec(block, a, b, c, m):
+    """C[m, 1] = A @ b (+ C), both with adjacent k."""
+    a_row, c_row, k, add = block[cell.A_ROW], block[cell.C_ROW], block[cell.K], block[cell.ACCUMULATE]
+    i = 0
+    while m - i >= 4:
+        _dots(4, _at(a, i * a_row), a_row, b, _at(c, i * c_row), c_row, k, add)
+        i += 4
+    while i < m:
+        _dots(1, _at(a, i * a_row), a_row, b, _at(c, i * c_row), c_row, k, add)
+        i += 1
 
 
 @_inlined
@@ -305,7 +454,10 @@ def _chunk(block, chunk, a, b, c):
     b = _at(b, j * block[cell.B_COLUMN] + which * block[cell.B_BATCH])
     c = _at(c, i * block[cell.C_ROW] + j + which * block[cell.C_BATCH])
     while which < end:
-        _product(block, a, b, c, m, n)
+        if block[cell.DOTS]:
+            _matvec(block, a, b, c, m)
+        else:
+            _product(block, a, b, c, m, n)
         a = _at(a, block[cell.A_BATCH])
         b = _at(b, block[cell.B_BATCH])
         c = _at(c, block[cell.C_BATCH])
@@ -314,9 +466,11 @@ def _chunk(block, chunk, a, b, c):
 
 def gemm_float32(block, chunk):
     """Step of float32 products."""
-    _chunk(block, chunk, _float32_at(block[cell.A]), _float32_at(block[cell.B]), _float32_at(block[cell.C]))
+    a, b = block[cell.A + block[cell.SWAPPED]], block[cell.B - block[cell.SWAPPED]]
+    _chunk(block, chunk, _float32_at(a), _float32_at(b), _float32_at(block[cell.C]))
 
 
 def gemm_float64(block, chunk):
     """Step of float64 products."""
-    _chunk(block, chunk, _float64_at(block[cell.A]), _float64_at(block[cell.B]), _float64_at(block[cell.C]))
+    a, b = block[cell.A + block[cell.SWAPPED]], block[cell.B - block[cell.SWAPPED]]
+    _chunk(block, chunk, _float64_at(a), _float64_at(b), _float64_at(block[cell.C]))

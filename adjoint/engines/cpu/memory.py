@@ -49,3 +49,14 @@ def make_stack(element, size):
         return types.CPointer(element)(), emit
 
     return stack
+
+
+@intrinsic
+def one_by_one(context):
+    """Keeps LLVM from running several rows of a loop at once, which it would do by gathers and scatters."""
+
+    def emit(target, builder, _signature, _args):
+        builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], side_effect=True)
+        return target.get_dummy_value()
+
+    return types.void(), emit

@@ -25,9 +25,11 @@ def link(code: bytes, symbol: str) -> int | None:
     needed = undefined(code)
     if needed is None or any(name.startswith(_NEEDS_NUMBA) for name in needed):
         return None
+    # the engine before the symbols: the process's own are found only once there is one
+    machine = _target().create_target_machine(jit=True)  # the engine takes it over
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
     if not all(binding.address_of_symbol(name) for name in needed):
         return None
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
     address = int(engine.get_function_address(symbol))
@@ -38,12 +40,12 @@ def link(code: bytes, symbol: str) -> int | None:
 
 
 @cache
-def _machine() -> Any:
+def _target() -> Any:
     from llvmlite import binding
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
-    return binding.Target.from_default_triple().create_target_machine(jit=True)
+    return binding.Target.from_default_triple()
 
 
 def undefined(code: bytes) -> list[str] | None:

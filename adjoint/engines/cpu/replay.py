@@ -26,17 +26,30 @@ from .layout import *  # noqa: F403
 
 # ruff: noqa: F405
 
-_OPTIONS = {"error_model": "numpy", "nogil": True}
+# Explicit signatures: numba would compile a function again for each constant among its arguments.
+_OPTIONS = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
-@njit(**_OPTIONS)
+@njit("void(int64, int64, int64, int64)", **_OPTIONS)
 def run_range(address, block, first, last):
     """Chunks [first, last) of one step."""
     for chunk in range(first, last):
         call_chunk(address, block, chunk)
 
 
-@njit(**_OPTIONS)
+@njit("void(int64, int64)", **_OPTIONS)
+def await_zero(pool, word):
+    """Spin until a word is zero; give the processor away when that takes long."""
+    spins = 0
+    while load_shared(word) != 0:
+        spins += 1
+        if spins > i64_at(pool)[SPINS]:
+            invoke0(i64_at(pool)[YIELD])
+        else:
+            pause()
+
+
+@njit("void(int64, int64, int64)", **_OPTIONS)
 def publish(pool, job, threads):
     """Let workers 1 … threads − 1 see a job, and wake those that sleep."""
     store_shared(pool + 8 * JOB, job)
@@ -46,7 +59,7 @@ def publish(pool, job, threads):
             invoke1(i64_at(pool)[POOL_RELEASE], i64_at(line)[WAKE])
 
 
-@njit(**_OPTIONS)
+@njit("void(int64, int64, int64, int64)", **_OPTIONS)
 def lead(pool, address, block, chunks):
     """Run a step's chunks with the workers of the pool: thread t takes the t-th range of equal size.
 
@@ -54,7 +67,9 @@ def lead(pool, address, block, chunks):
     range itself, and waits for none but those that have begun.
     """
     cells = i64_at(pool)
-    threads = min(cells[THREADS], chunks)
+    threads = cells[THREADS]
+    if threads > chunks:
+        threads = chunks
     if threads < 2 or not compare_exchange(pool + 8 * BUSY, 0, 1):  # another thread has the workers
         run_range(address, block, 0, chunks)
         return
@@ -74,19 +89,7 @@ def lead(pool, address, block, chunks):
     store_shared(pool + 8 * BUSY, 0)
 
 
-@njit(**_OPTIONS)
-def await_zero(pool, word):
-    """Spin until a word is zero; give the processor away when that takes long."""
-    spins = 0
-    while load_shared(word) != 0:
-        spins += 1
-        if spins > i64_at(pool)[SPINS]:
-            invoke0(i64_at(pool)[YIELD])
-        else:
-            pause()
-
-
-@njit(**_OPTIONS)
+@njit("int64(int64, int64, int64)", **_OPTIONS)
 def await_job(pool, line, seen):
     """Spin for a new job, then park; returns its number."""
     cells = i64_at(pool)
@@ -136,7 +139,7 @@ def spin(count):
         pause()
 
 
-@njit(**_OPTIONS)
+@njit("int64(int64, int64, int64)", **_OPTIONS)
 def run_steps(table, first, last):
     """Run steps [first, last); DONE, or FAILED after the first step that reported a failure."""
     cells = i64_at(table)
@@ -159,7 +162,7 @@ def segment(table, first, last):
     return run_steps(table, first, last)
 
 
-@njit(**_OPTIONS)
+@njit("boolean(int64, CPointer(int64))", **_OPTIONS)
 def fits(array, guard):
     """Whether an object is an array of the type, dtype, flags and shape that a guard demands."""
     if i64_at(array + TYPE_AT)[0] != guard[0]:
@@ -176,13 +179,14 @@ def fits(array, guard):
     return True
 
 
-@njit(**_OPTIONS)
+@njit("int64(CPointer(int64), int64, int64)", **_OPTIONS)
 def misfit(cells, args, outs):
     """The index of the first argument that does not fit (outputs follow inputs), DONE when all do."""
     inputs, outputs = cells[INPUTS], cells[OUTPUTS]
-    for pack, count in ((args, inputs), (outs, outputs)):
-        if i64_at(pack + TYPE_AT)[0] != cells[TUPLE_TYPE] or i64_at(pack + SIZE_AT)[0] != count:
-            return MISUSED
+    if i64_at(args + TYPE_AT)[0] != cells[TUPLE_TYPE] or i64_at(args + SIZE_AT)[0] != inputs:
+        return MISUSED
+    if i64_at(outs + TYPE_AT)[0] != cells[TUPLE_TYPE] or i64_at(outs + SIZE_AT)[0] != outputs:
+        return MISUSED
     guard = cells[GUARDS]
     for k in range(inputs + outputs):
         array = i64_at(args + ITEMS_AT)[k] if k < inputs else i64_at(outs + ITEMS_AT)[k - inputs]
@@ -192,7 +196,7 @@ def misfit(cells, args, outs):
     return DONE
 
 
-@njit(**_OPTIONS)
+@njit("void(CPointer(int64), int64, int64)", **_OPTIONS)
 def patch(cells, args, outs):
     """Write the arguments' addresses into the steps' blocks."""
     inputs = cells[INPUTS]

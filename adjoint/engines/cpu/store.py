@@ -49,8 +49,8 @@ def location() -> Location:
     global _location
     if _location is None:
         directory = wanted()
-        refusal = _refusal(directory)
-        _location = _fallen_back(refusal) if refusal else Location(directory)
+        found = objection(directory)
+        _location = _fallen_back(found) if found else Location(directory)
     return _location
 
 
@@ -73,7 +73,7 @@ def _fallen_back(refusal: str) -> Location:
     return Location(_temporary(), refusal)
 
 
-def _refusal(directory: Path) -> str:
+def objection(directory: Path) -> str:
     """Why kernels cannot be kept there; empty when they can."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)

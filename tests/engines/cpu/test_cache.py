@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from adjoint.__main__ import main
 from adjoint.engines.cpu import cache, objects, store
 from adjoint.errors import AdjointError
 
@@ -86,6 +87,7 @@ def test_a_module_with_several_entries_is_compiled_once(kernels: Path, monkeypat
 
 WARM = f"""
 import sys
+from adjoint.__main__ import main
 from adjoint.engines.cpu import cache
 kernel = cache.load({ADD!r}, prelude={PRELUDE!r})
 print(kernel.compiled, "numba" in sys.modules)
@@ -205,6 +207,7 @@ def test_the_temporary_place_is_removed_at_exit(tmp_path: Path) -> None:
     code = f"""
 import warnings
 warnings.simplefilter("ignore")
+from adjoint.__main__ import main
 from adjoint.engines.cpu import cache, store
 cache.load({TRIPLE!r}, prelude={PRELUDE!r})
 print(store.location().directory)
@@ -257,6 +260,7 @@ def test_a_text_that_does_not_compile_says_so(kernels: Path) -> None:
 def test_a_kernel_that_raises_is_heard_of(tmp_path: Path) -> None:
     code = f"""
 import ctypes
+from adjoint.__main__ import main
 from adjoint.engines.cpu import cache
 kernel = cache.load('''
 @cfunc("int64(int64)")
@@ -278,6 +282,31 @@ def test_without_numba_or_its_compiler(kernels: Path, monkeypatch) -> None:
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     with pytest.raises(AdjointError, match="NUMBA_DISABLE_JIT is set"):
         cache.load(TRIPLE, prelude=PRELUDE)
+
+
+def test_the_command_line_shows_and_clears(kernels: Path, capsys) -> None:
+    cache.load(TRIPLE, prelude=PRELUDE)
+    assert main(["cache"]) == 0
+    shown = capsys.readouterr().out.split()
+    assert int(shown[0]) >= 4 and shown[-1] == str(kernels)
+    assert main(["cache", "clear"]) == 0
+    assert capsys.readouterr().out.split()[0] == shown[0]
+    assert main(["cache", "show"]) == 0 and capsys.readouterr().out.startswith("0 files, 0.0 MB in")
+    kernels.chmod(0o777)
+    assert main(["cache", "clear"]) == 1 and "not used: " in capsys.readouterr().out
+
+
+def test_the_doctor_tells_the_state_of_the_engine(kernels: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    assert main(["doctor"]) == 0
+    assert f"threads of its own; kernels kept in {kernels}" in capsys.readouterr().out
+    fresh(monkeypatch)
+    kernels.chmod(0o777)
+    main(["doctor"])
+    assert "kept for this process only: " in capsys.readouterr().out
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    main(["doctor"])
+    assert "NUMBA_DISABLE_JIT is set: programs run eagerly" in capsys.readouterr().out
 
 
 def test_symbols_an_object_lacks(kernels: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import weakref
 
@@ -14,7 +16,7 @@ import pytest
 from adjoint.engines.cpu import driver, layout
 from adjoint.engines.cpu.driver import DONE, FAILED, MISUSED, Patch, Program, Step
 
-from .kernels import ACCUMULATE, ADD, CHECK, address
+from .kernels import ACCUMULATE, ADD, CHECK, PRELUDE, address
 
 
 @pytest.fixture(params=["native", "python"], autouse=True)
@@ -253,7 +255,6 @@ def test_a_program_and_its_blocks_are_freed(no_gc: None) -> None:
 
 
 def test_references_are_left_as_they_were() -> None:
-    import sys
 
     program, z = adding(), np.zeros(6)
     args, outs = (x, y), (z,)
@@ -304,3 +305,24 @@ def test_a_child_of_a_fork_may_run_a_program_that_was_held() -> None:
         if not child:
             os._exit(0 if program.run((x, y), (z,)) == DONE and np.array_equal(z, x + y) else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+STARTED = f"""
+import sys
+import numpy as np
+from adjoint.engines.cpu import cache, threads
+from adjoint.engines.cpu.driver import Program, Step
+threads.set_num_threads(2)
+kernel = cache.load({ADD!r}, prelude={PRELUDE!r})
+program = Program([], [], [Step(kernel.address, np.array([0, 0, 0, 0, 2]), 2, parallel=True)])
+assert program.run((), ()) == -1
+print("numba" in sys.modules)
+"""
+
+
+def test_a_warm_start_does_without_numba(guard: str) -> None:
+    if guard == "python":
+        pytest.skip("the same start")
+    adding()  # so that the native half is on disk
+    finished = subprocess.run([sys.executable, "-W", "error", "-c", STARTED], capture_output=True, text=True)
+    assert (finished.stdout, finished.stderr) == ("False\n", "")

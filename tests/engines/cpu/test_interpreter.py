@@ -191,7 +191,7 @@ def test_integers_are_exact() -> None:
             assert apply(op, (b,), I64, (True,)) == op.value(b), name
     for name in ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal"):
         op = PRIMITIVES[name]
-        for x, y in ((a, a - 1), (b, b), (np.int32(3), np.int64(2**40)), (True, False)):
+        for x, y in ((a, a - 1), (b, b), (b, a), (b, b - 1), (np.int32(3), np.int64(2**40)), (True, False)):
             assert apply(op, (x, y), BOOL, (True, True)) == op.value(x, y), (name, x, y)
             assert apply(op, (x, y), BOOL, (False, True)) == op.value(x, y), (name, x, y)
 
@@ -201,6 +201,8 @@ def test_integers_meet_floats() -> None:
     assert apply(ew.divide, (x, n), F64, (True, True)) == 0.5 / 7
     assert apply(ew.divide, (n, np.int64(2)), F64, (True, False)) == 3.5
     assert apply(ew.add, (np.int32(-3), x), F64, (True, True)) == -2.5
+    program = [(ew.where, F64, (0, 0, 1)), (ew.multiply, F64, (1, 1)), (ew.add, F64, (3, 0))]
+    assert run(assemble(program, [I64, F64], [(2, F64), (4, F64)]), [n, x], [F64, F64]) == [7, 7.25]
     n = np.int64(2**53 + 1)
     assert apply(ew.greater, (n, 2.0**53), BOOL, (True, True)) == (n > 2.0**53)
 
@@ -313,8 +315,9 @@ def test_no_product_joins_a_sum_of_another_dtype() -> None:
     program = [(ew.multiply, F32, (0, 1)), (ew.add, F32, (2, Constant(-1.0)))]
     assert run(assemble(program, [F32, F32], [(3, F32)]), [x, y], [F32]) == [x * y - np.float32(1)]
     program = [(ew.multiply, float, (0, 1)), (ew.add, F32, (3, 2))]
-    found = run(assemble(program, [float, float, F32], [(4, F32)]), [0.1, 0.7, x], [F32])
-    assert found == [x + 0.1 * 0.7]
+    step = assemble(program, [float, float, F32], [(4, F32)])
+    for y in np.linspace(0.5, 0.7, 20):
+        assert run(step, [0.1, y, -np.float32(0.1 * y)], [F32]) == [0]
 
 
 def test_constants_are_told_apart() -> None:

@@ -1,4 +1,4 @@
-"""Threads that share a step's chunks: every chunk once, any number of threads, sleep when idle, end in order."""
+"""Threads that share chunks: each chunk once, any number of threads, asleep when idle, ended in order."""
 
 from __future__ import annotations
 

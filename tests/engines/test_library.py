@@ -1,0 +1,81 @@
+"""Structured primitives under compile: the same numbers as without, and no step by NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+from adjoint import tree as trees
+
+from ..helpers import normal, rng
+
+
+def native(f: Callable[..., Any], *args: Any, tolerance: float = 1e-11) -> None:
+    """Compiled, f gives what it gives otherwise, in the same shapes and dtypes, by native steps alone."""
+    compiled = ad.compile(f)
+    found, structure = trees.flatten(compiled(*args))
+    wanted, wanted_structure = trees.flatten(f(*args))
+    assert structure == wanted_structure
+    for a, b in zip(found, wanted, strict=True):
+        assert (np.shape(a), np.asarray(a).dtype) == (np.shape(b), np.asarray(b).dtype)
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    (program,) = compiled.explain().programs
+    assert not program.fallbacks, program.fallbacks
+
+
+def value_and_gradients(f: Callable[..., Any], count: int) -> Callable[..., Any]:
+    """f's value, and the gradients of Σ sin f with respect to the first `count` arguments."""
+
+    def both(*args: Any) -> Any:
+        loss = lambda *xs: np.sum(np.sin(f(*xs)))  # noqa: E731
+        return f(*args), ad.grad(loss, argnum=tuple(range(count)))(*args)
+
+    return both
+
+
+# -------------------------------------------------------------------------------------------- einsum
+SIZES = dict(zip("abcdhijklmnq", (3, 4, 5, 6, 2, 3, 4, 5, 2, 3, 4, 6), strict=True))
+
+
+@pytest.mark.parametrize(
+    "subscripts",
+    [
+        "ij->ji", "ij->", "ij->j", "abc->ca", "i,j->ij", "i,i->", "ij,ij->i", "ab,b->ab", "ijk,k->ij",
+        "ij,jk->ik", "abd,acd->abc", "aqhd,akhd->ahqk", "ahqk,akhd->aqhd", "abc,cbd->da", "ab,cd->",
+        "i,j,k->ijk", "ij,jk,i->k", "ij,kj,lj,j->ikl", "ij,jk,kl,lm,mn->in",
+    ],
+)  # fmt: skip
+def test_einsum(subscripts: str) -> None:
+    words = subscripts.split("->")[0].split(",")
+    args = [normal(*[SIZES[c] for c in w], seed=k) for k, w in enumerate(words)]
+    native(value_and_gradients(lambda *xs: np.einsum(subscripts, *xs), len(args)), *args)
+
+
+def test_einsum_of_axes_of_length_one() -> None:
+    x, y = normal(3, 1), normal(4, 5, seed=1)
+    native(value_and_gradients(lambda x, y: np.einsum("ij,jk->ik", x, y), 2), x, y)
+    native(lambda x: np.einsum("ij,ik->jk", x, x), normal(1, 3))
+
+
+@pytest.mark.parametrize("kinds", [(np.int64, np.int64), (np.float32, np.float64), (np.int32, np.float32)])
+def test_products_of_other_dtypes(kinds: tuple[type, type]) -> None:
+    x = rng().integers(-5, 5, (3, 4)).astype(kinds[0])
+    y = rng(1).integers(-5, 5, (2, 4, 5)).astype(kinds[1])
+    native(lambda x, y: (x @ y, x @ y[0, :, 0], np.einsum("ij,bjk->kib", x, y)), x, y)
+
+
+def test_attention_is_products_and_regions() -> None:
+    def attention(q: Any, k: Any, v: Any) -> Any:
+        scores = np.einsum("bqhd,bkhd->bhqk", q, k) / np.sqrt(8.0)
+        weights = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
+        return np.einsum("bhqk,bkhd->bqhd", weights / np.sum(weights, axis=-1, keepdims=True), v)
+
+    args = [normal(2, 9, 3, 8, seed=k) for k in range(3)]
+    native(value_and_gradients(attention, 3), *args)
+    compiled = ad.compile(attention)
+    compiled(*args)
+    assert {s.kind for s in compiled.explain().programs[0].steps} == {"product", "region"}
