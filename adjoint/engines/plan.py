@@ -57,11 +57,12 @@ class Native:
 
 @dataclass
 class Library:
-    """One step that runs a primitive by its NumPy reading."""
+    """One step that runs a primitive by its NumPy reading; `operands` are what it runs on."""
 
     group: Group
     node: Node
     run: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], None]
+    operands: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], list[Any]]
 
 
 @dataclass
@@ -461,26 +462,28 @@ class _Layout:
         return lambda inputs, outputs: array
 
     def _library(self, node: Node) -> Library:
-        operands = [self._array(a) for a in node.args]
+        arrays = [self._array(a) for a in node.args]
         weak = [isinstance(a, Node) and a.weak for a in node.args]
         op, params, objects = node.op, node.params or NO_PARAMS, self.objects
         assert op is not None
         place = None if node.dtype.hasobject else self._array(node)
 
-        def run(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
-            args = [o(inputs, outputs) for o in operands]
-            args = [
+        def operands(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[Any]:
+            args = [a(inputs, outputs) for a in arrays]
+            return [
                 float(a) if w else a[()] if type(a) is np.ndarray and not a.ndim else a
                 for a, w in zip(args, weak, strict=True)
             ]
-            z = op.value(*args, **params)
+
+        def run(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
+            z = op.value(*operands(inputs, outputs), **params)
             if place is None:
                 objects[node] = z
             else:
                 place(inputs, outputs)[...] = z
 
         assert op is not item or node.params
-        return Library(node.group, node, run)
+        return Library(node.group, node, run, operands)
 
 
 def _batch_strides(v: View, lead: tuple[int, ...]) -> tuple[int, ...]:
