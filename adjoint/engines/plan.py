@@ -16,6 +16,8 @@ from ..ops.primitive import NO_PARAMS, item
 from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
 from .cpu.interpreter import Constant, assemble
 from .graph import Graph, Node
+from .products import join_products
+from .recompute import recompute
 from .regions import (
     FULL,
     OUT,
@@ -84,7 +86,10 @@ def make_plan(graph: Graph, donated: Sequence[tuple[int, int]] = ()) -> Plan:
         graph: what to compute.
         donated: (input, output) pairs that share an array.
     """
-    groups = ordered(Planner(graph).place())
+    join_products(graph)
+    groups = Planner(graph).place()
+    recompute(groups, {*graph.outputs, *_flags(graph)})
+    groups = ordered(groups)
     for source, result in donated:
         _share(graph, groups, source, result)
     stored = _stored(graph, groups)
@@ -290,6 +295,9 @@ class _Layout:
         last: dict[Node, int] = {}
         for k, group in enumerate(self.groups):
             for root in reads_of(group):
+                while root.target is not None:
+                    last[root] = k
+                    root = root.target.root
                 last[root] = k
         dying: dict[int, list[Node]] = {}
         for node, k in last.items():
@@ -313,6 +321,8 @@ class _Layout:
 
     def _address(self, node: Node, offset: int, cell: int, step: Native) -> int:
         """The address of an element of a buffer; 0, and a patch, when it is known only at the call."""
+        while node.target is not None:  # a piece that lives in its array
+            node, offset = node.target.root, node.target.offset + offset
         skip = offset * node.dtype.itemsize
         if node in self.inputs:
             step.patches.append((cell, ("input", self.inputs[node]), skip))
