@@ -2,9 +2,9 @@
 
 A step is a machine-code function `void(int64* block, int64 chunk)`; the block holds addresses, sizes and
 strides, the chunk says which rows and columns of C this call computes. The arithmetic stands in
-`gemm_kernels`, with an own tile throughout: OpenBLAS is ahead by more than a tenth only at 1024³ and at few
-columns of float64 (`bench/gemm.py`), has threads of its own and bits that depend on them. Here is what a block means and how the work is divided. No numba is imported: a stored kernel
-runs without it.
+`gemm_kernels`, on an own tile throughout: OpenBLAS is ahead by more than a tenth only at 1024³ and at few
+columns of float64 (`bench/gemm.py`), and it has threads of its own and bits that depend on them. Here is what
+a block means and how the work is divided. No numba is imported: a stored kernel runs without it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HAS_MASKS = VECTOR == 64  # a masked load or store costs no more than a plain on
 # 8 × 2 accumulators leave half of AVX-512's 32 registers free; with 16 registers 4 × 2 is what fits.
 ROWS = 8 if VECTOR == 64 else 4
 WIDE = 8  # vectors of the tile for a single row
-# Terms of one chain, and rows of a packed strip of B; 1024³ float32 beside OpenBLAS: .92 with 256, 1.01 with 512
+# Terms of one chain, rows of a packed strip of B; 1024³ float32 beside OpenBLAS: 256 .92, 512 1.01.
 KC = 512
 B_VECTORS = 2 * KC  # room for that strip, on the stack: 64 KiB
 
@@ -55,8 +55,8 @@ CELLS = 24
 CHUNK_FLOPS = 1 << 20  # about 10 µs: what a thread should have to do before it is worth waking
 # Up to here chunks are columns, so that B is read once; and rows of a chunk where B stays in cache.
 FEW_ROWS = 64
-# A larger B comes from afar for every chunk of rows: 1024³ float32 beside OpenBLAS .59 with chunks of 64 rows,
-# .80 with 256, .93 with B packed as well. A is never packed: that gained at most .05 and lost as often.
+# A larger B comes from afar for every chunk of rows: 1024³ float32 beside OpenBLAS .59 with chunks of 64
+# rows, .80 with 256, .93 with B packed as well. A is never packed: that gained .1 at most and lost as often.
 LARGE_B = 1 << 21  # bytes
 MANY_ROWS = 256
 PACKED_ROWS = 128  # a strip packed for fewer rows costs more than it saves: 32×784×256 1.5 packed, 1.7 direct
