@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from harness import Run, Skip
 
-from . import Case, eight, eight_by_hand, map_leaves, read_as
+from . import Case, Function, eight, eight_by_hand, map_leaves, read_as
 
 
 # ----------------------------------------------------------------------------------------------- ours
@@ -67,7 +67,7 @@ def fisher(ad: Any, log_policy: Any, params: Any, v: Any) -> Any:
 # ------------------------------------------------------------------------------------- NumPy by hand
 def by_hand(case: Case) -> Run:
     """Derivatives worked out by hand."""
-    f = eight_by_hand.ASKED.get((case.program, case.ask)) or getattr(eight_by_hand, case.program)
+    f: Function = eight_by_hand.ASKED.get((case.program, case.ask)) or getattr(eight_by_hand, case.program)
     args = (*case.parameters, *case.data, *case.extra.values())
     return lambda: f(*args)
 
@@ -108,9 +108,9 @@ def casadi(case: Case) -> Run:
     results = [np.zeros(int(np.prod(f.size_out(k)))) for k in range(f.n_out())]
     buffer, evaluate = f.buffer()
     for k, a in enumerate(args):
-        buffer.set_arg(k, memoryview(a))
+        buffer.set_arg(k, memoryview(a))  # type: ignore[arg-type, call-arg, unused-ignore]
     for k, r in enumerate(results):
-        buffer.set_res(k, memoryview(r))
+        buffer.set_res(k, memoryview(r))  # type: ignore[arg-type, call-arg, unused-ignore]
     shapes = [(), *(np.shape(p) for p in case.parameters)]
     views = [r.reshape(s, order="F", copy=False) for r, s in zip(results, shapes, strict=True)]
 
