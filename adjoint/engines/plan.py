@@ -16,6 +16,8 @@ from ..ops.primitive import NO_PARAMS, item
 from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
 from .cpu.interpreter import Constant, assemble
 from .graph import Graph, Node
+from .products import join_products
+from .recompute import recompute
 from .regions import (
     FULL,
     OUT,
@@ -57,11 +59,12 @@ class Native:
 
 @dataclass
 class Library:
-    """One step that runs a primitive by its NumPy reading."""
+    """One step that runs a primitive by its NumPy reading; `operands` are what it runs on."""
 
     group: Group
     node: Node
     run: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], None]
+    operands: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], list[Any]]
 
 
 @dataclass
@@ -83,7 +86,10 @@ def make_plan(graph: Graph, donated: Sequence[tuple[int, int]] = ()) -> Plan:
         graph: what to compute.
         donated: (input, output) pairs that share an array.
     """
-    groups = ordered(Planner(graph).place())
+    join_products(graph)
+    groups = Planner(graph).place()
+    recompute(groups, {*graph.outputs, *_flags(graph)})
+    groups = ordered(groups)
     for source, result in donated:
         _share(graph, groups, source, result)
     stored = _stored(graph, groups)
@@ -289,6 +295,9 @@ class _Layout:
         last: dict[Node, int] = {}
         for k, group in enumerate(self.groups):
             for root in reads_of(group):
+                while root.target is not None:
+                    last[root] = k
+                    root = root.target.root
                 last[root] = k
         dying: dict[int, list[Node]] = {}
         for node, k in last.items():
@@ -312,6 +321,8 @@ class _Layout:
 
     def _address(self, node: Node, offset: int, cell: int, step: Native) -> int:
         """The address of an element of a buffer; 0, and a patch, when it is known only at the call."""
+        while node.target is not None:  # a piece that lives in its array
+            node, offset = node.target.root, node.target.offset + offset
         skip = offset * node.dtype.itemsize
         if node in self.inputs:
             step.patches.append((cell, ("input", self.inputs[node]), skip))
@@ -461,26 +472,28 @@ class _Layout:
         return lambda inputs, outputs: array
 
     def _library(self, node: Node) -> Library:
-        operands = [self._array(a) for a in node.args]
+        arrays = [self._array(a) for a in node.args]
         weak = [isinstance(a, Node) and a.weak for a in node.args]
         op, params, objects = node.op, node.params or NO_PARAMS, self.objects
         assert op is not None
         place = None if node.dtype.hasobject else self._array(node)
 
-        def run(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
-            args = [o(inputs, outputs) for o in operands]
-            args = [
+        def operands(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[Any]:
+            args = [a(inputs, outputs) for a in arrays]
+            return [
                 float(a) if w else a[()] if type(a) is np.ndarray and not a.ndim else a
                 for a, w in zip(args, weak, strict=True)
             ]
-            z = op.value(*args, **params)
+
+        def run(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
+            z = op.value(*operands(inputs, outputs), **params)
             if place is None:
                 objects[node] = z
             else:
                 place(inputs, outputs)[...] = z
 
         assert op is not item or node.params
-        return Library(node.group, node, run)
+        return Library(node.group, node, run, operands)
 
 
 def _batch_strides(v: View, lead: tuple[int, ...]) -> tuple[int, ...]:

@@ -223,6 +223,7 @@ class Planner:
         self.graph = graph
         self.groups: list[Group] = []
         self._latest: dict[Any, Group] = {}  # the last group of each kind and shape
+        self._outputs = set(graph.outputs)
 
     def place(self) -> list[Group]:
         """Groups in the order of their making (not yet of their running)."""
@@ -296,13 +297,28 @@ class Planner:
             filled = zero.group
         group.nodes.append(node)
         for x, template in zip(node.args, node.params["templates"], strict=True):
+            place = sliced(whole, template, x.shape)
+            if filled is None and self._moves_in(x, place):
+                x.target = place
+                group._after(x.group)
+                continue
             piece = Node(ew.positive, (x,), NO_PARAMS, x.kind)
             piece.number, piece.source = node.number, node.source
-            piece.target = sliced(whole, template, x.shape)
+            piece.target = place
             self._pointwise(piece, piece.shape, filled)
             group._after(piece.group)
         node.group = group
         self.groups.append(group)
+
+    def _moves_in(self, x: Any, place: View) -> bool:
+        """Whether x can live in its place in the array from the start, instead of being copied there."""
+        if not isinstance(x, Node) or x.view.root is not x or x.target is not None or x in self._outputs:
+            return False
+        if place.strides != contiguous(x.shape) and x.size > 1:
+            return False
+        if isinstance(x.group, Region):
+            return x.group.level[x] == FULL
+        return isinstance(x.group, Product)
 
     # ---------------------------------------------------------------- elementwise
     def _pointwise(self, node: Node, shape: Shape, after: Group | None = None) -> None:

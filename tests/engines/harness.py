@@ -1,0 +1,53 @@
+"""What the tests of compiled programs share: one call by the eager sweep and by native steps, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import adjoint as ad
+from adjoint import tree as trees
+
+Function = Callable[..., Any]
+TOLERANCE = {"float32": 2e-5, "float64": 1e-12}  # times the scale of what is compared
+
+
+def compare(got: Any, want: Any, factor: float = 1.0) -> None:
+    """Two containers hold the same numbers to rounding, in arrays of the same kind.
+
+    Args:
+        got: results of a compiled program.
+        want: results of the eager sweep.
+        factor: how much farther than TOLERANCE they may be apart; the scale is the largest finite number of
+            each array, and at least 1.
+    """
+    leaves, structure = trees.flatten(got)
+    expected, wanted = trees.flatten(want)
+    assert structure == wanted, f"{structure} instead of {wanted}"
+    for path, a, b in zip(trees.paths(structure), leaves, expected, strict=True):
+        x, y = np.asarray(a), np.asarray(b)
+        assert (x.shape, x.dtype) == (y.shape, y.dtype), (
+            f"{path}: {x.shape} {x.dtype} instead of {y.shape} {y.dtype}"
+        )
+        if y.dtype.kind != "f":
+            np.testing.assert_array_equal(x, y, err_msg=path)
+            continue
+        scale = max(1.0, float(np.max(np.abs(y), initial=0.0, where=np.isfinite(y))))
+        limit = factor * TOLERANCE[y.dtype.name] * scale
+        np.testing.assert_allclose(x, y, rtol=0.0, atol=limit, err_msg=path)
+
+
+def agree(f: Function, *args: Any, factor: float = 1.0, **kwargs: Any) -> ad.engines.Compiled:
+    """Compile f, compare its results on these arguments with f's own, and return the compiled function."""
+    compiled = ad.compile(f)
+    with np.errstate(all="ignore"):
+        want = f(*args, **kwargs)
+    compare(compiled(*args, **kwargs), want, factor)
+    return compiled
+
+
+def fallbacks(compiled: ad.engines.Compiled) -> list[str]:
+    """Names of the primitives that the last compiled program runs by NumPy."""
+    return [name for name, _, _ in compiled.explain().programs[-1].fallbacks]
