@@ -312,7 +312,7 @@ class Planner:
 
     def _moves_in(self, x: Any, place: View) -> bool:
         """Whether x can live in its place in the array from the start, instead of being copied there."""
-        if not isinstance(x, Node) or x.view.root is not x or x.target is not None or x in self._outputs:
+        if not isinstance(x, Node) or view_of(x).root is not x or x.target is not None or x in self._outputs:
             return False
         if place.strides != contiguous(x.shape) and x.size > 1:
             return False
