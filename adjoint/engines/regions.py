@@ -48,6 +48,7 @@ class Group:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.members: list[Group] = []  # groups that run as one step
         self.deps: set[Group] = set()
         self.users: set[Group] = set()
         self.depth = 0
@@ -304,7 +305,7 @@ class Planner:
 
     def _moves_in(self, x: Any, place: View) -> bool:
         """Whether x can live in its place in the array from the start, instead of being copied there."""
-        if not isinstance(x, Node) or x.view.root is not x or x.target is not None or x in self._outputs:
+        if not isinstance(x, Node) or view_of(x).root is not x or x.target is not None or x in self._outputs:
             return False
         if place.strides != contiguous(x.shape) and x.size > 1:
             return False
@@ -484,6 +485,9 @@ def reads_of(group: Group) -> Iterator[Node]:
             for a in reads:
                 if a is not None:
                     yield a.root
+    elif group.members:
+        for member in group.members:
+            yield from reads_of(member)
     else:
         for node in group.nodes:
             for a in node.args:
