@@ -32,7 +32,7 @@ from .cpu import cache
 from .cpu.driver import DONE, Patch, Program, Step
 from .explain import Explanation, Report, report_of
 from .graph import Graph, Node, build
-from .plan import Library, Plan, make_plan
+from .plan import Library, Native, Plan, make_plan
 from .randomness import Randomness
 
 Function = Callable[..., Any]
@@ -286,14 +286,12 @@ class Executable:
             if isinstance(step, Library):
                 self.calls.append((len(steps), step))
                 continue
-            address = step.address
-            if not address:
-                kernel = cache.load(step.text)
-                address, step.name = kernel.address, kernel.name
-                self.kernels.setdefault(kernel.name, kernel)
+            for at, member in step.members:
+                step.block[at] = self._machine_code(member)
+            address = self._machine_code(step)
             steps.append(Step(address, step.block, step.chunks, step.parallel))
-            for cell, (kind, k), skip in step.patches:
-                patches.append(Patch(k if kind == "input" else count + k, step.block, cell, skip))
+            for block, cell, (kind, k), skip in step.patches:
+                patches.append(Patch(k if kind == "input" else count + k, block, cell, skip))
         outputs = [(x.shape, x.dtype) for x in plan.graph.outputs]
         inputs = [(x.shape, x.dtype) for x in plan.graph.inputs]
         self.program = Program(inputs, outputs, steps, patches)
@@ -302,6 +300,13 @@ class Executable:
         for flag, source, complaint in plan.graph.checks:
             if not isinstance(flag, Node) and flag:
                 raise self._complaint(source, complaint)
+
+    def _machine_code(self, step: Native) -> int:
+        if not step.address:
+            kernel = cache.load(step.text)
+            step.address, step.name = kernel.address, kernel.name
+            self.kernels.setdefault(kernel.name, kernel)
+        return step.address
 
     def _describe(
         self, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure, results: Sequence[Any]

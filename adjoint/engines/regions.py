@@ -49,6 +49,7 @@ class Group:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.members: list[Group] = []  # groups that run as one step
         self.deps: set[Group] = set()
         self.users: set[Group] = set()
         self.depth = 0
@@ -492,6 +493,9 @@ def reads_of(group: Group) -> Iterator[Node]:
             for a in reads:
                 if a is not None:
                     yield a.root
+    elif group.members:
+        for member in group.members:
+            yield from reads_of(member)
     else:
         for node in group.nodes:
             for a in node.args:
