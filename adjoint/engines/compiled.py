@@ -26,7 +26,7 @@ from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.entries import base_array
 from ..tape.trace import Trace
-from . import contractions  # noqa: F401  registers its rewrites
+from . import contractions, rearranging  # noqa: F401  they register their rewrites
 from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
 from .cpu.driver import DONE, Patch, Program, Step

@@ -24,6 +24,7 @@ from ..ops.abstract import Abstract
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import NO_PARAMS
 from ..ops.products import matmul
+from .boxes import remainder
 from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, NoText, Term
 from .graph import Graph, Node, Shape, assemble
@@ -282,7 +283,14 @@ class Planner:
         whole = View(node, 0, node.shape, contiguous(node.shape))
         group = Assembly()
         filled = None
-        if sum(x.size for x in node.args) < node.size:
+        empty = remainder(node.shape, node.params["templates"])
+        for box in empty or ():
+            shape = tuple([s.stop - s.start for s in box])
+            zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, Abstract(shape, node.dtype))
+            zero.number, zero.source, zero.target = node.number, node.source, sliced(whole, box, shape)
+            self._pointwise(zero, shape)
+            group._after(zero.group)
+        if empty is None and sum(x.size for x in node.args) < node.size:
             zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, node.kind)
             zero.number, zero.source, zero.target = node.number, node.source, whole
             self._join(self._new(squeezed(node.shape)), zero, [None], [], FULL)
