@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,16 +27,17 @@ from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.entries import base_array
 from ..tape.trace import Trace
-from . import contractions  # noqa: F401  registers its rewrites
+from . import contractions, rearranging  # noqa: F401  they register their rewrites
 from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
 from .cpu.driver import DONE, Patch, Program, Step
 from .explain import Explanation, Report, report_of
 from .graph import Graph, Node, build
-from .plan import Library, Plan, make_plan
+from .plan import Library, Native, Plan, make_plan
 from .randomness import Randomness
 
 Function = Callable[..., Any]
+LARGE = 1 << 20  # bytes of a result whose memory is worth keeping for the next call
 
 
 def compile(
@@ -229,6 +231,15 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
+def _holders(array: np.ndarray) -> int:
+    last: np.ndarray | None = array
+    del array
+    return getrefcount(last)
+
+
+_ALONE = _holders(np.empty(0))  # what getrefcount says of an array that one variable holds
+
+
 class Executable:
     """One program: for one kind of arguments."""
 
@@ -286,14 +297,12 @@ class Executable:
             if isinstance(step, Library):
                 self.calls.append((len(steps), step))
                 continue
-            address = step.address
-            if not address:
-                kernel = cache.load(step.text)
-                address, step.name = kernel.address, kernel.name
-                self.kernels.setdefault(kernel.name, kernel)
+            for at, member in step.members:
+                step.block[at] = self._machine_code(member)
+            address = self._machine_code(step)
             steps.append(Step(address, step.block, step.chunks, step.parallel))
-            for cell, (kind, k), skip in step.patches:
-                patches.append(Patch(k if kind == "input" else count + k, step.block, cell, skip))
+            for block, cell, (kind, k), skip in step.patches:
+                patches.append(Patch(k if kind == "input" else count + k, block, cell, skip))
         outputs = [(x.shape, x.dtype) for x in plan.graph.outputs]
         inputs = [(x.shape, x.dtype) for x in plan.graph.inputs]
         self.program = Program(inputs, outputs, steps, patches)
@@ -303,6 +312,13 @@ class Executable:
             if not isinstance(flag, Node) and flag:
                 raise self._complaint(source, complaint)
 
+    def _machine_code(self, step: Native) -> int:
+        if not step.address:
+            kernel = cache.load(step.text)
+            step.address, step.name = kernel.address, kernel.name
+            self.kernels.setdefault(kernel.name, kernel)
+        return step.address
+
     def _describe(
         self, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure, results: Sequence[Any]
     ) -> None:
@@ -310,6 +326,11 @@ class Executable:
         outputs = self.plan.graph.outputs
         self.inputs = [kind for kind in kinds if type(kind) is tuple]
         self._outputs = [(x.shape, x.dtype) for x in outputs]
+        donated = {j for _, j in self.donated}
+        self._large = [
+            j for j, x in enumerate(outputs) if x.size * x.dtype.itemsize >= LARGE and j not in donated
+        ]
+        self._spare: dict[int, np.ndarray] = {}  # large results of the last call, by position
         sorts = [
             STATIC if type(k) is not tuple else ARRAY if k[0] else FLOAT if k[2] else SCALAR for k in kinds
         ]
@@ -322,9 +343,18 @@ class Executable:
         self._single = self.structure == trees.LEAF and len(outputs) == 1
 
     def buffers(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Arrays for the results: new ones, or those that were donated, unless they came twice."""
+        """Arrays for the results: new ones, or those that were donated, unless they came twice.
+
+        A large result of the last call that the caller has dropped is taken again: new pages cost more than
+        what is computed into them.
+        """
         empty = np.empty
-        outs = [empty(shape, dtype) for shape, dtype in self._outputs]
+        outs: list[Any] = [empty(shape, dtype) for shape, dtype in self._outputs]
+        for j in self._large:  # (an empty array that nobody touches costs nothing)
+            last = self._spare.pop(j, None)  # another thread cannot have it too
+            if last is not None and getrefcount(last) == _ALONE:
+                outs[j] = last
+            self._spare[j] = outs[j]
         if self.donated and len({id(x) for x in arrays}) == len(arrays) == len(self.inputs):
             for k, j in self.donated:
                 if isinstance(arrays[k], np.ndarray) and arrays[k].flags.writeable:

@@ -70,11 +70,15 @@ def _hoisted(g: Graph, order: list[Node]) -> list[Node]:
         size = shape[0] * shape[1]
         nodes.sort(key=lambda n: view_of(n.args[0]).offset)
         start = view_of(nodes[0].args[0]).offset
-        if len(nodes) < FEWEST or any(view_of(n.args[0]).offset != start + k * size for k, n in enumerate(nodes)):
+        if len(nodes) < FEWEST or any(
+            view_of(n.args[0]).offset != start + k * size for k, n in enumerate(nodes)
+        ):
             continue
         made: list[Node] = []
         count = len(nodes)
-        stack = _new(g, made, restrided, root, offset=start, strides=(shape[1], 1), shape=(count * shape[0], shape[1]))
+        stack = _new(
+            g, made, restrided, root, offset=start, strides=(shape[1], 1), shape=(count * shape[0], shape[1])
+        )
         product = _new(g, made, matmul, stack, y)
         slices = _new(g, made, bc.reshape, product, shape=(count, shape[0], y.shape[1]))
         earliest = min(nodes, key=lambda n: n.number)
@@ -144,7 +148,9 @@ def _shorten(g: Graph, total: Node, inside: set[Node], uses: dict[Node, int], ma
         taken |= {p[0] for p in products}
     if len(rows) >= FEWEST:
         rows.sort(key=lambda r: -r[1].number)
-        joined.append(_new(g, made, bc.sum_, _stacked(g, made, [r[1] for r in rows]), axis=(0,), keepdims=False))
+        joined.append(
+            _new(g, made, bc.sum_, _stacked(g, made, [r[1] for r in rows]), axis=(0,), keepdims=False)
+        )
         taken |= {r[0] for r in rows}
     if not joined:
         return
@@ -187,7 +193,9 @@ def _stacked(g: Graph, made: list[Node], pieces: Sequence[Node]) -> Any:
             break
         at += v.shape[0] * columns
     else:
-        return _new(g, made, restrided, root, offset=views[0].offset, strides=(columns, 1), shape=(count, columns))
+        return _new(
+            g, made, restrided, root, offset=views[0].offset, strides=(columns, 1), shape=(count, columns)
+        )
     templates, start = [], 0
     for p in pieces:
         templates.append((slice(start, start + p.shape[0], 1), slice(0, columns, 1)))

@@ -26,7 +26,9 @@ def recompute(groups: Sequence[Group], outputs: set[Node]) -> None:
             if root.group is not group:
                 readers.setdefault(root, set()).add(group)
     kept = {
-        root for root, users in readers.items() if root in outputs or not all(isinstance(u, Region) for u in users)
+        root
+        for root, users in readers.items()
+        if root in outputs or not all(isinstance(u, Region) for u in users)
     }
     for node in outputs:
         kept.add(node)
@@ -41,7 +43,9 @@ def recompute(groups: Sequence[Group], outputs: set[Node]) -> None:
 
 
 def _is_cheap(node: Node) -> bool:
-    return node.op not in REDUCTIONS and node.op is not ew.barrier and getattr(node.op, "name", "") not in DEAR
+    return (
+        node.op not in REDUCTIONS and node.op is not ew.barrier and getattr(node.op, "name", "") not in DEAR
+    )
 
 
 def _repeat(region: Region, q: Node, readers: dict[Node, set[Group]], kept: set[Node]) -> None:
@@ -49,15 +53,17 @@ def _repeat(region: Region, q: Node, readers: dict[Node, set[Group]], kept: set[
     maker = q.group
     if maker.level.get(q) != FULL or maker.shape != region.shape or q.target is not None or not _is_cheap(q):
         return
-    if any(a is not None and a.root is q and not _is_straight(region, a) for r in region.reads.values() for a in r):
+    if any(
+        a is not None and a.root is q and not _is_straight(region, a)
+        for r in region.reads.values()
+        for a in r
+    ):
         return
     cone = _cone(maker, q, kept)
     if cone is None or len(region.nodes) + len(cone) > REGION_NODES:
         return
     members = set(cone)
-    leaves = {
-        a for node in cone for a in maker.reads[node] if a is not None and a.root not in members
-    }
+    leaves = {a for node in cone for a in maker.reads[node] if a is not None and a.root not in members}
     known = {a for reads in region.reads.values() for a in reads if a is not None}
     full = [a for a in leaves - known if any(a.strides)]
     # q itself need not be loaded any more; a barrier between the regions keeps values of rows out of reach
@@ -108,7 +114,8 @@ def _insert(region: Region, maker: Region, cone: Sequence[Node], q: Node) -> Non
         copies[node] = twin
         region.level[twin] = FULL
         region.reads[twin] = [
-            a._replace(root=copies[a.root]) if a is not None and a.root in copies else a for a in maker.reads[node]
+            a._replace(root=copies[a.root]) if a is not None and a.root in copies else a
+            for a in maker.reads[node]
         ]
         for a in region.reads[twin]:
             if a is not None and a.root.group is not None and a.root.group is not region:
@@ -122,7 +129,9 @@ def _insert(region: Region, maker: Region, cone: Sequence[Node], q: Node) -> Non
 
 def _prune(region: Region, readers: dict[Node, set[Group]], outputs: set[Node]) -> None:
     """Drop what nobody reads any more."""
-    used = {a.root for reads in region.reads.values() for a in reads if a is not None and a.root.group is region}
+    used = {
+        a.root for reads in region.reads.values() for a in reads if a is not None and a.root.group is region
+    }
     for node in reversed(list(region.nodes)):
         if node in used or node in outputs or readers.get(node) or node.target is not None:
             continue
@@ -131,4 +140,9 @@ def _prune(region: Region, readers: dict[Node, set[Group]], outputs: set[Node]) 
         region.nodes.remove(node)
         del region.level[node]
         del region.reads[node]
-        used = {a.root for reads in region.reads.values() for a in reads if a is not None and a.root.group is region}
+        used = {
+            a.root
+            for reads in region.reads.values()
+            for a in reads
+            if a is not None and a.root.group is region
+        }

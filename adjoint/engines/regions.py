@@ -24,6 +24,7 @@ from ..ops.abstract import Abstract
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import NO_PARAMS
 from ..ops.products import matmul
+from .boxes import remainder
 from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, NoText, Term
 from .graph import Graph, Node, Shape, assemble
@@ -48,6 +49,7 @@ class Group:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.members: list[Group] = []  # groups that run as one step
         self.deps: set[Group] = set()
         self.users: set[Group] = set()
         self.depth = 0
@@ -177,6 +179,13 @@ def access(x: Any, shape: Shape) -> Access | None:
     return Access(view.root, view.offset, tuple(strides))
 
 
+def target_access(node: Node) -> Access:
+    """How a node with a target is written there."""
+    view = node.target
+    strides = [s for n, s in zip(view.shape, view.strides, strict=True) if n != 1]
+    return Access(view.root, view.offset, tuple(strides))
+
+
 # -------------------------------------------------------------------------------- what has a native form
 _TEXTS: dict[Any, bool] = {}
 
@@ -281,7 +290,14 @@ class Planner:
         whole = View(node, 0, node.shape, contiguous(node.shape))
         group = Assembly()
         filled = None
-        if sum(x.size for x in node.args) < node.size:
+        empty = remainder(node.shape, node.params["templates"])
+        for box in empty or ():
+            shape = tuple([s.stop - s.start for s in box])
+            zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, Abstract(shape, node.dtype))
+            zero.number, zero.source, zero.target = node.number, node.source, sliced(whole, box, shape)
+            self._pointwise(zero, shape)
+            group._after(zero.group)
+        if empty is None and sum(x.size for x in node.args) < node.size:
             zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, node.kind)
             zero.number, zero.source, zero.target = node.number, node.source, whole
             self._join(self._new(squeezed(node.shape)), zero, [None], [], FULL)
@@ -304,7 +320,7 @@ class Planner:
 
     def _moves_in(self, x: Any, place: View) -> bool:
         """Whether x can live in its place in the array from the start, instead of being copied there."""
-        if not isinstance(x, Node) or x.view.root is not x or x.target is not None or x in self._outputs:
+        if not isinstance(x, Node) or view_of(x).root is not x or x.target is not None or x in self._outputs:
             return False
         if place.strides != contiguous(x.shape) and x.size > 1:
             return False
@@ -323,8 +339,9 @@ class Planner:
         reads = [access(a, shape) for a in node.args]
         roots = [a.root for a in reads if a is not None]
         space = squeezed(shape)
+        moves = reads if node.target is None else [*reads, target_access(node)]
         for region in self._candidates(roots):
-            if self._fits(region, space, reads, roots, FULL):
+            if self._fits(region, space, moves, roots, FULL):
                 return self._join(region, node, reads, roots, FULL)
             if region.split is not None and space == region.shape[: region.split]:
                 if self._fits(region, space, reads, roots, ROW):
@@ -332,7 +349,7 @@ class Planner:
         if not space and is_interpreted(node):
             return self._scalar(node, roots)
         neighbour = self._latest.get(space)
-        if isinstance(neighbour, Region) and self._fits(neighbour, space, reads, roots, FULL):
+        if isinstance(neighbour, Region) and self._fits(neighbour, space, moves, roots, FULL):
             return self._join(neighbour, node, reads, roots, FULL)
         return self._join(self._new(space), node, reads, roots, FULL)
 
@@ -454,6 +471,7 @@ class Planner:
         if region.split == split:
             return region.columns_merge(read.strides, split)
         accesses = [a.strides for reads in region.reads.values() for a in reads if a is not None]
+        accesses += [target_access(node).strides for node in region.nodes if node.target is not None]
         return all(region.columns_merge(a, split) for a in (*accesses, *region.outs.values(), read.strides))
 
 
@@ -484,6 +502,9 @@ def reads_of(group: Group) -> Iterator[Node]:
             for a in reads:
                 if a is not None:
                     yield a.root
+    elif group.members:
+        for member in group.members:
+            yield from reads_of(member)
     else:
         for node in group.nodes:
             for a in node.args:

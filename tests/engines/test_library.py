@@ -10,6 +10,8 @@ import pytest
 
 import adjoint as ad
 from adjoint import tree as trees
+from adjoint.ops.index import scatter_set, split_index
+from adjoint.ops.linalg import mirror
 
 from ..helpers import normal, rng
 
@@ -79,3 +81,73 @@ def test_attention_is_products_and_regions() -> None:
     compiled = ad.compile(attention)
     compiled(*args)
     assert {s.kind for s in compiled.explain().programs[0].steps} == {"product", "region"}
+
+
+# ------------------------------------------------------------------------------- moving and masking
+def put(x: Any, v: Any, *index: Any) -> Any:
+    """x with v written at an index, for plain arrays too."""
+    template, arrays = split_index(index)
+    return scatter_set(x, v, *arrays, template=template)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.tril(x) * 2 + np.triu(x, 1) * np.tril(x, -2),
+        lambda x: np.roll(x, 1, axis=0) - 2 * x * np.roll(x, -2, axis=-1) + np.roll(x, 7),
+        lambda x: np.flip(x, axis=0) * x + np.fliplr(x) * x[::-1, ::-2].sum(),
+    ],
+    ids=["triangles", "rolls", "flips"],
+)
+def test_rearranged(f: Callable[..., Any]) -> None:
+    native(value_and_gradients(f, 1), normal(4, 5))
+    native(value_and_gradients(f, 1), normal(5, 4))
+
+
+def test_mirror() -> None:
+    f = lambda x: mirror(x, lower=True) @ mirror(x, lower=False)  # noqa: E731
+    native(value_and_gradients(f, 1), normal(4, 4))
+
+
+@pytest.mark.parametrize(
+    ("index", "shape"),
+    [
+        ((slice(1, 3),), (5,)), ((slice(1, 3), slice(None, None, 2)), (3,)), ((-1,), (1, 5)), ((2, 3), ()),
+        ((slice(None, None, -2),), (2, 5)), ((Ellipsis, slice(1, -1)), (4, 1)), ((slice(2, 2),), (5,)),
+    ],
+)  # fmt: skip
+def test_writes_by_slices(index: Any, shape: tuple[int, ...]) -> None:
+    f = lambda x, v: put(x * 1.0, v * 2.0, *index)  # noqa: E731
+    native(value_and_gradients(f, 2), normal(4, 5), normal(*shape, seed=1))
+    native(lambda x: put(x, 0.0, *index), normal(4, 5))
+
+
+def test_writes_by_masks() -> None:
+    mask = normal(4, 5) > 0
+    native(lambda x, v: put(x, v, mask) * put(x, 2.0, mask[:, 0]) * put(x, 0.5, x > 0), normal(4, 5), 3.0)
+
+
+def test_an_array_filled_in_a_loop_is_one_array() -> None:
+    def fill(x: Any) -> Any:
+        z = np.zeros(40) + 0 * x[0]
+        for k in range(40):
+            z = put(z, x[k] * x[(k + 1) % 40], k)
+        return z
+
+    native(value_and_gradients(fill, 1), normal(40))
+
+
+@pytest.mark.parametrize(
+    ("f", "shape"),
+    [
+        (lambda u: u[1:-1] * (u[2:] - u[:-2]) + 0.1 * (u[2:] - 2 * u[1:-1] + u[:-2]), (50,)),
+        (
+            lambda u: 4 * u[1:-1, 1:-1] - u[2:, 1:-1] - u[:-2, 1:-1] - u[1:-1, 2:] * u[1:-1, :-2],
+            (20, 30),
+        ),
+        (lambda u: u[::2] * u[1::2], (20,)),
+    ],
+    ids=["one axis", "two axes", "with gaps"],
+)
+def test_stencils(f: Callable[..., Any], shape: tuple[int, ...]) -> None:
+    native(value_and_gradients(f, 1), normal(*shape))
