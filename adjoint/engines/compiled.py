@@ -145,7 +145,7 @@ class Compiled:
     def _start(
         self, key: Any, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
     ) -> None:
-        """Compile in a thread of its own; what it raises is raised by the call that next needs the program."""
+        """Compile in a thread of its own; what it raises, the call that next needs the program raises."""
         with self._lock:
             if key in self._under_way:
                 failure = self._under_way[key]
@@ -164,7 +164,7 @@ class Compiled:
         threading.Thread(target=make, daemon=True).start()
 
     def explain(self) -> Explanation:
-        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy and why."""
+        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy."""
         return Explanation(
             getattr(self._f, "__name__", "function"), [p.explain() for p in self._programs.values()]
         )
@@ -221,7 +221,7 @@ class Static:
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """No garbage collection meanwhile: planning makes 10⁶ objects that live, and each would be visited often."""
+    """No garbage collection meanwhile: planning makes 10⁶ objects that live; it would visit each often."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -335,9 +335,9 @@ class Planner:
         for region in self._candidates(roots):
             if self._fits(region, space, reads, roots, FULL):
                 return self._join(region, node, reads, roots, FULL)
-            if region.split is not None and space == region.shape[: region.split]:
-                if self._fits(region, space, reads, roots, ROW):
-                    return self._join(region, node, reads, roots, ROW)
+            of_rows = region.split is not None and space == region.shape[: region.split]
+            if of_rows and self._fits(region, space, reads, roots, ROW):
+                return self._join(region, node, reads, roots, ROW)
         if not space and is_interpreted(node):
             return self._scalar(node, roots)
         neighbour = self._latest.get(space)

@@ -111,7 +111,8 @@ def _joined(
 
 def shape_region(region: Region, stored: set[Node]) -> Shaped:
     """Join axes, choose the form, name the buffers."""
-    full, rows = [contiguous(region.shape)], []
+    full: list[tuple[int, ...]] = [contiguous(region.shape)]
+    rows: list[tuple[int, ...]] = []
     for node, reads in region.reads.items():
         of_rows = region.level[node] == ROW and node.op not in REDUCTIONS
         for a in reads:
@@ -206,7 +207,7 @@ class _Namer:
             args.append(tuple(words))
         read = len(self.buffers)
         items = []
-        for node, words in zip(region.nodes, args, strict=True):
+        for node, operands in zip(region.nodes, args, strict=True):
             level = region.level[node]
             stored = -1
             if level == OUT:
@@ -223,7 +224,7 @@ class _Namer:
                 assert a is not None
                 source = ROW if len(a.strides) < len(region.shape) else FULL
             parameter = node.dtype if node.op is bc.astype else None
-            items.append(Item(node.op, node.dtype, level, source, words, stored, parameter))
+            items.append(Item(node.op, node.dtype, level, source, operands, stored, parameter))
         axes = len(self.rows) if any(b.row == "d" for b in self.buffers) else 0
         spec = Spec(
             self.mode, self.columns if self.mode == "narrow" else 0, axes, tuple(self.buffers), tuple(items)
@@ -695,7 +696,7 @@ def _columns_loop(
             return env[j]
         k = a[1]
         if spec.buffers[k].column == "0":
-            return at_row(k)  # type: ignore[no-any-return]
+            return at_row(k)
         if k not in loaded:
             v = w.name()
             body.append(f"{v} = {w.load(k, w.element(k, 'i', 'j', 'b + j')).text}")
