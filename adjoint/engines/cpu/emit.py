@@ -24,7 +24,7 @@ import numpy as np
 from ...ops import broadcast as bc
 from ...ops.elementwise import Elementwise
 from ..graph import Node
-from ..regions import FULL, OUT, REDUCTIONS, ROW, Region
+from ..regions import FULL, OUT, REDUCTIONS, ROW, Region, target_access
 from ..views import contiguous
 from .text import BOOL, F32, F64, TEXT, Term, cast, literal, term
 
@@ -122,7 +122,7 @@ def shape_region(region: Region, stored: set[Node]) -> Shaped:
         (full if len(strides) == len(region.shape) else rows).append(strides)
     for node in region.nodes:
         if node.target is not None:
-            (full if region.level[node] == FULL else rows).append(_target(node))
+            (full if region.level[node] == FULL else rows).append(target_access(node).strides)
     groups = _joined(region, full, rows)
     sizes = [math.prod(region.shape[k] for k in g) for g in groups]
     split = region.split
@@ -143,12 +143,6 @@ def shape_region(region: Region, stored: set[Node]) -> Shaped:
     narrow = not flat and columns <= NARROW and math.prod(row_sizes) >= 8
     mode = "flat" if flat else "narrow" if narrow else "wide"
     return _Namer(region, stored, mode, row_sizes, columns, pick).run()
-
-
-def _target(node: Node) -> tuple[int, ...]:
-    """Strides with which a node is written into another's buffer, without axes of length one."""
-    view = node.target
-    return tuple([s for n, s in zip(view.shape, view.strides, strict=True) if n != 1])
 
 
 class _Namer:
@@ -214,7 +208,7 @@ class _Namer:
                 stored = self.buffer(node, 0, self.pick(region.outs[node]), written=True)
             elif node.target is not None:
                 stored = self.buffer(
-                    node.target.root, node.target.offset, self.pick(_target(node)), written=True
+                    node.target.root, node.target.offset, self.pick(target_access(node).strides), written=True
                 )
             elif node in self.stored:
                 stored = self.buffer(node, 0, self.pick(region.canonical(level, FULL)), written=True)
