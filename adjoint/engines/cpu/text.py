@@ -171,7 +171,9 @@ class TextReading:
     """`m` when a row is read as a kernel's text."""
 
     def __getattr__(self, name: str) -> Callable[..., Term]:
-        if name.startswith("__") or not (name in FUNCTIONS or name in NUMBA_SCALAR):
+        if name.startswith("__"):  # inspect and copy ask for these
+            raise AttributeError(name)
+        if not (name in FUNCTIONS or name in NUMBA_SCALAR):
             raise NoText
 
         def call(*args: Any) -> Term:
