@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from sys import getrefcount
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ from .plan import Library, Native, Plan, make_plan
 from .randomness import Randomness
 
 Function = Callable[..., Any]
+LARGE = 1 << 20  # bytes of a result whose memory is worth keeping for the next call
 
 
 def compile(
@@ -68,9 +70,9 @@ def compile(
         TraceError: f asks for a value while it is traced (a branch, a conversion), or draws random numbers.
 
     >>> import numpy as np
-    >>> step = compile(lambda x: np.sum(np.tanh(x) ** 2))
-    >>> step(np.array([0.0, 1.0]))
-    np.float64(0.5800256583859738)
+    >>> step = compile(lambda x: np.sum(np.sqrt(x) ** 2))
+    >>> step(np.array([0.0, 4.0]))
+    np.float64(4.0)
     """
     if engine != "numba":
         raise ValueError(f"unknown engine {engine!r}: there is 'numba'")
@@ -143,7 +145,7 @@ class Compiled:
     def _start(
         self, key: Any, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
     ) -> None:
-        """Compile in a thread of its own; what it raises is raised by the call that next needs the program."""
+        """Compile in a thread of its own; what it raises, the call that next needs the program raises."""
         with self._lock:
             if key in self._under_way:
                 failure = self._under_way[key]
@@ -162,7 +164,7 @@ class Compiled:
         threading.Thread(target=make, daemon=True).start()
 
     def explain(self) -> Explanation:
-        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy and why."""
+        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy."""
         return Explanation(
             getattr(self._f, "__name__", "function"), [p.explain() for p in self._programs.values()]
         )
@@ -219,7 +221,7 @@ class Static:
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """No garbage collection meanwhile: planning makes 10⁶ objects that live, and each would be visited often."""
+    """No garbage collection meanwhile: planning makes 10⁶ objects that live; it would visit each often."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -227,6 +229,15 @@ def _without_collections() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _holders(array: np.ndarray) -> int:
+    last: np.ndarray | None = array
+    del array
+    return getrefcount(last)
+
+
+_ALONE = _holders(np.empty(0))  # what getrefcount says of an array that one variable holds
 
 
 class Executable:
@@ -317,6 +328,11 @@ class Executable:
         outputs = self.plan.graph.outputs
         self.inputs = [kind for kind in kinds if type(kind) is tuple]
         self._outputs = [(x.shape, x.dtype) for x in outputs]
+        donated = {j for _, j in self.donated}
+        self._large = [
+            j for j, x in enumerate(outputs) if x.size * x.dtype.itemsize >= LARGE and j not in donated
+        ]
+        self._spare: dict[int, np.ndarray] = {}  # large results of the last call, by position
         sorts = [
             STATIC if type(k) is not tuple else ARRAY if k[0] else FLOAT if k[2] else SCALAR for k in kinds
         ]
@@ -329,9 +345,18 @@ class Executable:
         self._single = self.structure == trees.LEAF and len(outputs) == 1
 
     def buffers(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Arrays for the results: new ones, or those that were donated, unless they came twice."""
+        """Arrays for the results: new ones, or those that were donated, unless they came twice.
+
+        A large result of the last call that the caller has dropped is taken again: new pages cost more than
+        what is computed into them.
+        """
         empty = np.empty
-        outs = [empty(shape, dtype) for shape, dtype in self._outputs]
+        outs: list[Any] = [empty(shape, dtype) for shape, dtype in self._outputs]
+        for j in self._large:  # (an empty array that nobody touches costs nothing)
+            last = self._spare.pop(j, None)  # another thread cannot have it too
+            if last is not None and getrefcount(last) == _ALONE:
+                outs[j] = last
+            self._spare[j] = outs[j]
         if self.donated and len({id(x) for x in arrays}) == len(arrays) == len(self.inputs):
             for k, j in self.donated:
                 if isinstance(arrays[k], np.ndarray) and arrays[k].flags.writeable:

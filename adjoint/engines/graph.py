@@ -66,7 +66,7 @@ class Node:
 
 
 class Assemble(Primitive):
-    """z = zeros; z[template] = piece for every piece, none overlapping: joined, padded, scattered by slices."""
+    """z = zeros; z[template] = piece for every piece, none overlapping: joined, padded, scattered."""
 
     name = "assemble"
 
@@ -259,7 +259,7 @@ def _elementwise(g: Graph, op: Elementwise, args: Sequence[Any], kind: Abstract)
             if _is_number(a, -1) and _same_kind(b, kind):
                 return g.make(ew.negative, (b,), NO_PARAMS, kind)
     elif op is ew.add and all(isinstance(a, Node) and a.op is assemble and _same_kind(a, kind) for a in args):
-        return _united(g, *args, kind)
+        return _united(g, args[0], args[1], kind)
     elif op is ew.divide and not isinstance(args[1], Node) and _same_kind(args[0], kind):
         if args[1] == 1:
             return args[0]
@@ -483,7 +483,7 @@ def _getitem(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstra
 
 
 def _plain_template(template: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
-    """An index of integers and slices with one entry per axis, starts and stops counted from 0; None stays."""
+    """An index of integers and slices, one entry per axis, counted from 0; None stays."""
     named = sum(part is not None and part is not Ellipsis for part in template)
     at = next((k for k, part in enumerate(template) if part is Ellipsis), len(template))
     feed = iter(shape)
@@ -543,7 +543,7 @@ def _mean(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract)
 
 def _scatter_add(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     x, *arrays = args
-    if not arrays and math.prod(kind.shape):
+    if not arrays and 0 not in kind.shape:
         template = _plain_template(params["template"], kind.shape)
         shape = np.broadcast_to(np.zeros(()), kind.shape)[template].shape
         if not isinstance(x, Node) or x.shape != shape:

@@ -260,8 +260,8 @@ def _partial(region: Region, node: Node, chunks: int, stored: set[Node]) -> Regi
     part.number, part.source, part.group = node.number, node.source, region
     part.view = View(part, 0, kind.shape, contiguous(kind.shape))
     region.nodes[region.nodes.index(node)] = part
-    for table in (region.level, region.reads, region.outs):
-        table[part] = table.pop(node)  # type: ignore[attr-defined]
+    region.level[part], region.reads[part] = region.level.pop(node), region.reads.pop(node)
+    region.outs[part] = region.outs.pop(node)
     return _added_up(node, part, stored)
 
 
@@ -418,7 +418,8 @@ class _Layout:
             at = ch.HEADER + ch.MEMBER * k
             addresses = [x.ctypes.data for x in (step.block, copies, moves)]
             block[at : at + ch.MEMBER] = (
-                0, addresses[0], addresses[1], len(step.block), addresses[2], len(step.moves), step.chunks, adds_up
+                0, addresses[0], addresses[1], len(step.block), addresses[2], len(step.moves), step.chunks,
+                adds_up,
             )  # fmt: skip
             whole.patches += step.patches
             whole.members.append((at, step))
@@ -436,8 +437,8 @@ class _Layout:
         adds = self.adds_up
         planned = plan_gemm(
             node.dtype, m, n, chain.height if adds else k,
-            a_strides=x.strides, b_strides=y.strides, ldc=n, rows=None if adds else chain.height,
-        )  # type: ignore[arg-type]  # fmt: skip
+            a_strides=_pair(x), b_strides=_pair(y), ldc=n, rows=None if adds else chain.height,
+        )  # fmt: skip
         block = planned.block()
         step = Native(product, "", block, planned.chunks, False, address=planned.address, name="gemm")
         size = node.dtype.itemsize
@@ -541,11 +542,11 @@ class _Layout:
                 m,
                 n,
                 k,
-                a_strides=x.strides[-2:],
-                b_strides=y.strides[-2:],
+                a_strides=_pair(x),
+                b_strides=_pair(y),
                 ldc=n,
                 batch=(count, bx, by, bz),
-            )  # type: ignore[arg-type]
+            )
             block = planned.block()
             step = Native(
                 group, "", block, planned.chunks, planned.chunks > 1, address=planned.address, name="gemm"
@@ -624,6 +625,11 @@ class _Layout:
         return Library(node.group, node, run, operands)
 
 
+def _pair(v: View) -> tuple[int, int]:
+    """Strides of the matrices in a stack."""
+    return v.strides[-2], v.strides[-1]
+
+
 def _batch_strides(v: View, lead: tuple[int, ...]) -> tuple[int, ...]:
     pad = len(lead) - (len(v.shape) - 2)
     own = zip(v.shape[:-2], v.strides[:-2], strict=True)
@@ -649,4 +655,4 @@ def _batches(
     for index in np.ndindex(*[d[0] for d in outer]):
         at = tuple([sum(i * d[k] for i, d in zip(index, outer, strict=True)) for k in (1, 2, 3)])
         steps.append((at, count, (bx, by, bz)))
-    return steps  # type: ignore[return-value]
+    return steps

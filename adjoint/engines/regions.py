@@ -179,6 +179,13 @@ def access(x: Any, shape: Shape) -> Access | None:
     return Access(view.root, view.offset, tuple(strides))
 
 
+def target_access(node: Node) -> Access:
+    """How a node with a target is written there."""
+    view = node.target
+    strides = [s for n, s in zip(view.shape, view.strides, strict=True) if n != 1]
+    return Access(view.root, view.offset, tuple(strides))
+
+
 # -------------------------------------------------------------------------------- what has a native form
 _TEXTS: dict[Any, bool] = {}
 
@@ -332,16 +339,17 @@ class Planner:
         reads = [access(a, shape) for a in node.args]
         roots = [a.root for a in reads if a is not None]
         space = squeezed(shape)
+        moves = reads if node.target is None else [*reads, target_access(node)]
         for region in self._candidates(roots):
-            if self._fits(region, space, reads, roots, FULL):
+            if self._fits(region, space, moves, roots, FULL):
                 return self._join(region, node, reads, roots, FULL)
-            if region.split is not None and space == region.shape[: region.split]:
-                if self._fits(region, space, reads, roots, ROW):
-                    return self._join(region, node, reads, roots, ROW)
+            of_rows = region.split is not None and space == region.shape[: region.split]
+            if of_rows and self._fits(region, space, reads, roots, ROW):
+                return self._join(region, node, reads, roots, ROW)
         if not space and is_interpreted(node):
             return self._scalar(node, roots)
         neighbour = self._latest.get(space)
-        if isinstance(neighbour, Region) and self._fits(neighbour, space, reads, roots, FULL):
+        if isinstance(neighbour, Region) and self._fits(neighbour, space, moves, roots, FULL):
             return self._join(neighbour, node, reads, roots, FULL)
         return self._join(self._new(space), node, reads, roots, FULL)
 
@@ -463,6 +471,7 @@ class Planner:
         if region.split == split:
             return region.columns_merge(read.strides, split)
         accesses = [a.strides for reads in region.reads.values() for a in reads if a is not None]
+        accesses += [target_access(node).strides for node in region.nodes if node.target is not None]
         return all(region.columns_merge(a, split) for a in (*accesses, *region.outs.values(), read.strides))
 
 

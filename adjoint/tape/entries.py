@@ -50,7 +50,6 @@ class Snapshots:
         self._large[id(array)] = (weakref.ref(array), copy)
         return copy
 
-
     def _slice(self, array: np.ndarray, base: np.ndarray) -> np.ndarray:
         """A slice of the copy of its base, if that still holds the same numbers."""
         known, copy = self._large.get(id(base), (None, base))
