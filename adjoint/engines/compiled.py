@@ -31,7 +31,7 @@ from ..tape.trace import Trace
 from . import contractions, rearranging  # noqa: F401  they register their rewrites
 from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
-from .cpu.driver import DONE, Patch, Program, Step
+from .cpu.driver import DONE, FAILED, Patch, Program, Step
 from .explain import Explanation, Report, report_of
 from .graph import Graph, Node, build
 from .plan import Library, Native, Plan, make_plan
@@ -296,6 +296,7 @@ class Executable:
         steps: list[Step] = []
         patches: list[Patch] = []
         self.calls: list[tuple[int, Library]] = []
+        self.natives: list[Native] = []
         self.kernels: dict[str, cache.Kernel] = {}
         count = len(plan.graph.inputs)
         for step in plan.steps:
@@ -305,7 +306,8 @@ class Executable:
             for at, member in step.members:
                 step.block[at] = self._machine_code(member)
             address = self._machine_code(step)
-            steps.append(Step(address, step.block, step.chunks, step.parallel))
+            steps.append(Step(address, step.block, step.chunks, step.parallel, step.status))
+            self.natives.append(step)
             for block, cell, (kind, k), skip in step.patches:
                 patches.append(Patch(k if kind == "input" else count + k, block, cell, skip))
         outputs = [(x.shape, x.dtype) for x in plan.graph.outputs]
@@ -370,8 +372,23 @@ class Executable:
         """Run on arrays that fit."""
         outs = self.buffers(arrays)
         status = self.run(arrays, outs)
+        if status == FAILED:
+            with self.program:  # again, because another thread may have run it since
+                self.program.prepare(arrays, outs)
+                self._advance(0, self.steps)
         assert status == DONE, (status, arrays)
         return self.result(outs)
+
+    def _advance(self, first: int, last: int) -> None:
+        """Run native steps of the program that is held; what a kernel complains about is raised."""
+        if self.program.run_range(first, last) != FAILED:
+            return
+        failure = self.program.status
+        assert failure is not None
+        step = self.natives[failure.step]
+        assert step.complaint is not None
+        kind, text = step.complaint
+        raise self._complaint(step.group.nodes[0].source, text, kind)
 
     def _run_in_parts(self, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]) -> int:
         """Native segments, and library calls between them."""
@@ -383,11 +400,11 @@ class Executable:
             at = 0
             for before, step in self.calls:
                 if before > at:
-                    program.run_range(at, before)
+                    self._advance(at, before)
                     at = before
                 self._call_library(step, args, outs)
             if self.steps > at:
-                program.run_range(at, self.steps)
+                self._advance(at, self.steps)
             for flag, source, complaint in self.plan.flags:
                 if flag.any():
                     raise self._complaint(source, complaint)
@@ -419,10 +436,10 @@ class Executable:
             return self._make(values)
         return self._make(outs)
 
-    def _complaint(self, source: int, complaint: str) -> AdjointError:
-        return IndexingError(
-            format_error(complaint, origin=self.trace.origin(source), scope=self.trace.scope(source))
-        )
+    def _complaint(
+        self, source: int, complaint: str, kind: type[AdjointError] = IndexingError
+    ) -> AdjointError:
+        return kind(format_error(complaint, origin=self.trace.origin(source), scope=self.trace.scope(source)))
 
     def summary(self) -> str:
         """One line."""

@@ -9,7 +9,7 @@ from typing import Any
 from ..text import table
 from .chains import Chain
 from .plan import Library
-from .regions import Product, Region, Scalars
+from .regions import Call, Product, Region, Scalars
 
 WORDS = 6  # operations named per step
 
@@ -19,7 +19,8 @@ class Line:
     """One step.
 
     Attributes:
-        kind: "region", "scalars", "product", "chain" (several of these over the same rows) or "numpy".
+        kind: "region", "scalars", "product", "chain" (several of these over the same rows), "special" (one
+            structured primitive with a kernel of its own) or "numpy".
         space: of a region, its iteration space; of the others, the result's shape.
         operations: names, the most frequent first.
         nodes: how many.
@@ -104,7 +105,7 @@ def _words(s: Line) -> str:
     return " ".join(s.operations[:WORDS]) + (f" +{more}" if more > 0 else "")
 
 
-_KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chain"}
+_KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chain", Call: "special"}
 
 
 def report_of(executable: Any) -> Report:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import broadcast as bc
+from ..errors import AdjointError
 from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item
@@ -35,6 +36,7 @@ from .regions import (
     reads_of,
     squeezed,
 )
+from .special import special_kernel
 from .views import View, contiguous, merged, view_of
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
@@ -61,6 +63,8 @@ class Native:
     address: int = 0
     name: str = ""
     members: list[tuple[int, Native]] = field(default_factory=list)  # of a chain: place in its block, step
+    status: int | None = None  # cell of the block through which it reports a failure
+    complaint: tuple[type[AdjointError], str] | None = None
 
 
 @dataclass
@@ -328,7 +332,7 @@ class _Layout:
             elif isinstance(group, Chain):
                 steps.append(self._chain(group))
             elif not isinstance(group, Assembly):
-                steps.append(self._library(group.nodes[0]))
+                steps.append(self._special(group) or self._library(group.nodes[0]))
         flags = [
             (self._array(flag)([], []), source, text)
             for flag, source, text in self.graph.checks
@@ -555,6 +559,19 @@ class _Layout:
                 block[cell] = self._address(root, at, cell, step)
             steps.append(step)
         return steps
+
+    def _special(self, group: Group) -> Native | None:
+        """A structured primitive by the kernel written for it, if there is one."""
+        planned = special_kernel(group.nodes[0])
+        if planned is None:
+            return None
+        block = np.zeros(len(planned.cells), np.int64)
+        parallel = planned.chunks > 1
+        step = Native(group, planned.text(), block, planned.chunks, parallel)
+        step.status, step.complaint = planned.status, planned.complaint
+        for cell, value in enumerate(planned.cells):
+            block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
+        return step
 
     # ---------------------------------------------------------------- NumPy
     def _array(self, x: Any) -> Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Any]:

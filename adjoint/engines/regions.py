@@ -115,7 +115,7 @@ class Assembly(Group):
 
 
 class Call(Group):
-    """A primitive that runs by its NumPy reading."""
+    """A structured primitive: by a kernel of its own, or by its NumPy reading."""
 
 
 class Region(Group):
