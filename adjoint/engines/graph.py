@@ -32,8 +32,8 @@ class Node:
     """One value of the compiled program."""
 
     __slots__ = (
-        "args", "constant", "dtype", "group", "number", "op", "params", "shape", "source", "target", "view",
-        "weak",
+        "args", "constant", "dtype", "group", "number", "op", "params", "shape", "share", "source", "target",
+        "view", "weak",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,7 @@ class Node:
         self.number = self.source = -1
         self.view: Any = None  # set by `views.view_of`
         self.group: Any = None  # set by the planner
+        self.share: Any = None  # an input whose array, donated, this is written into
         self.target: Any = None  # a View of another node's buffer that this one is written into
 
     @property

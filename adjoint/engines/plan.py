@@ -149,6 +149,7 @@ def _share(graph: Graph, groups: list[Group], source: int, result: int) -> None:
         everything = [a.strides for reads in writer.reads.values() for a in reads if a is not None]
         flat = all(len(merged(writer.shape, s)) <= 1 for s in (*everything, *writer.outs.values()))
         if flat and all(not a.offset and a.strides == contiguous(writer.shape) for a in own):
+            z.share = x
             return
     copy = Node(ew.positive, (z,), NO_PARAMS, z.kind)
     copy.number, copy.source = len(graph.nodes), z.source
