@@ -26,8 +26,8 @@ from ..ops.primitive import NO_PARAMS
 from ..ops.products import matmul
 from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, NoText, Term
-from .graph import Graph, Node, Shape, assemble
-from .views import View, contiguous, merged, sliced, view_of
+from .graph import Graph, Node, Shape, assemble, scalar_key
+from .views import View, contiguous, merged, root_of, sliced, view_of
 
 REGION_NODES = 96  # compile time grows faster than the region: .15 s at 5 nodes, .9 at 100, 2.5 at 200
 SMALL = 4096  # a reduction of no more elements than this is a row of its own region
@@ -102,6 +102,21 @@ class Group:
 
 class Scalars(Group):
     """0-d nodes, run by the interpreter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: dict[Node, None] = {}  # the buffers of others, in the order in which they are met
+
+    def add(self, node: Node, roots: Sequence[Node]) -> None:
+        """Put a node here; `roots` are the buffers it reads."""
+        self.nodes.append(node)
+        node.group = self
+        for root in roots:
+            group = root.group
+            if group is not self and root not in self.reads:
+                self.reads[root] = None
+                if group is not None:
+                    self._after(group)
 
 
 class Product(Group):
@@ -214,6 +229,19 @@ def is_interpreted(node: Node) -> bool:
     return can_interpret(node.op, kinds, float if node.weak else node.dtype)  # type: ignore[arg-type]
 
 
+_SCALARS: dict[Any, bool] = {}
+
+
+def is_scalar(node: Node) -> bool:
+    """Whether a 0-d node has a native form and can run in the interpreter; found once for every kind."""
+    key = (node.op, node.kind.number,
+           *[a.kind.number if type(a) is Node else scalar_key(a) for a in node.args])  # fmt: skip
+    known = _SCALARS.get(key)
+    if known is None:
+        known = _SCALARS[key] = has_text(node) and is_interpreted(node)
+    return known
+
+
 # -------------------------------------------------------------------------------- placing
 class Planner:
     """Places every node of a graph that has to be computed in a group."""
@@ -227,19 +255,40 @@ class Planner:
         """Groups in the order of their making (not yet of their running)."""
         needed = self._needed()
         for node in list(self.graph.nodes):
-            if node.op is not None and node in needed and view_of(node).root is node:
-                self._place(node)
+            if needed[node.number] and node.op is not None:
+                if not node.shape and type(node.op) is Elementwise and self._simply(node):
+                    continue
+                if root_of(node) is node:
+                    self._place(node)
         return self.groups
 
-    def _needed(self) -> set[Node]:
-        stack = [*self.graph.outputs, *(flag for flag, _, _ in self.graph.checks if isinstance(flag, Node))]
-        needed = set(stack)
-        while stack:
-            for a in stack.pop().args:
-                if type(a) is Node and a not in needed:
-                    needed.add(a)
-                    stack.append(a)
+    def _needed(self) -> bytearray:
+        """By number, whether a node has to be computed; operands have smaller numbers."""
+        nodes = self.graph.nodes
+        needed = bytearray(len(nodes))
+        for node in (*self.graph.outputs, *[flag for flag, _, _ in self.graph.checks]):
+            if isinstance(node, Node):
+                needed[node.number] = 1
+        for k in range(len(nodes) - 1, -1, -1):
+            if needed[k]:
+                for a in nodes[k].args:
+                    if type(a) is Node:
+                        needed[a.number] = 1
         return needed
+
+    def _simply(self, node: Node) -> bool:
+        """Place a 0-d node that reads of no region, as most nodes of a program of scalars are."""
+        roots = []
+        for a in node.args:
+            if type(a) is Node:
+                root = a if a.group is not None else root_of(a)
+                if type(root.group) is Region:
+                    return False
+                roots.append(root)
+        if not is_scalar(node):
+            return False
+        self._scalar(node, roots)
+        return True
 
     def _place(self, node: Node) -> None:
         op = node.op
@@ -462,12 +511,14 @@ def ordered(groups: Sequence[Group]) -> list[Group]:
 
 
 def reads_of(group: Group) -> Iterator[Node]:
-    """The buffers that a group reads, its own included."""
+    """The buffers that a group reads, its own included where those are in memory."""
     if isinstance(group, Region):
         for reads in group.reads.values():
             for a in reads:
                 if a is not None:
                     yield a.root
+    elif isinstance(group, Scalars):
+        yield from group.reads
     else:
         for node in group.nodes:
             for a in node.args:
