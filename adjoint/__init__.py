@@ -38,6 +38,7 @@ from .sweeps import Certificate, Lagrangian, Multiplier, Multipliers, NonFinite,
 from .tape import Tape, Variable, name, scope
 from .transforms import (
     checkpoint,
+    cond,
     elementwise,
     elementwise_grad,
     fixed_point,
@@ -71,7 +72,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     # compiled programs
     "compile", "set_num_threads", "get_num_threads",
     # programs within programs
-    "primitive", "elementwise", "root", "fixed_point", "checkpoint", "scan",
+    "primitive", "elementwise", "root", "fixed_point", "checkpoint", "scan", "cond",
     # reductions over ragged rows
     "segment_sum", "segment_max", "segment_logsumexp",
     # NumPy's namespace; containers; files

@@ -17,7 +17,7 @@ import contest
 from agreement import along, direction, inner, mixed
 from contest import HAND, OURS, Entry, late
 from environment import heading, options, prepare
-from programs import Case, eight, eight_by_hand, eight_cases, in_float64
+from programs import Case, Function, eight, eight_by_hand, eight_cases, in_float64
 
 ENTRIES: list[Entry] = [
     (OURS, OURS, "adjoint-autodiff", late("eight_others", "ours")),
@@ -41,7 +41,7 @@ def reference(case: Case) -> Any:
         AssertionError: the derivatives by hand are not those of the program.
     """
     parameters, data, extra = in_float64(case.parameters), in_float64(case.data), in_float64(dict(case.extra))
-    f = eight_by_hand.ASKED.get((case.program, case.ask)) or getattr(eight_by_hand, case.program)
+    f: Function = eight_by_hand.ASKED.get((case.program, case.ask)) or getattr(eight_by_hand, case.program)
     found = f(*parameters, *data, *extra.values())
     program = getattr(eight, case.program)
     u = direction(parameters, 1)

@@ -21,9 +21,9 @@ from typing import Any
 
 import harness
 import numpy as np
-from agreement import complex_step
+from agreement import Result, complex_step
 from environment import heading, options, prepare, versions
-from harness import Contestant, Result, Run
+from harness import Contestant, Run
 from peers import PEERS
 from workloads import ARRAY_NODES, ARRAYS, RATES, SCALAR_NODES, SCALARS, array_chain, scalar_chain
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from harness import Result, Run
+from agreement import Result
+from harness import Run
 
 Function = Callable[..., Any]
 

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
+from ..tape.entries import base_array
 from ..tape.trace import Trace
 from . import contractions  # noqa: F401  registers its rewrites
 from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
@@ -31,7 +32,7 @@ from .cpu import cache
 from .cpu.driver import DONE, Patch, Program, Step
 from .explain import Explanation, Report, report_of
 from .graph import Graph, Node, build
-from .plan import Library, Plan, make_plan
+from .plan import Library, Native, Plan, make_plan
 from .randomness import Randomness
 
 Function = Callable[..., Any]
@@ -96,9 +97,9 @@ class Compiled:
         self._programs: dict[Any, Executable] = {}
         self._last: Executable | None = None
         self._lock = threading.RLock()
-        self._under_way: set[Any] = set()
+        self._under_way: dict[Any, Exception | None] = {}  # what is compiled in a thread, or why it failed
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Run; trace and compile first when arguments of this kind come for the first time."""
         last = self._last
         if last is not None:
@@ -123,10 +124,8 @@ class Compiled:
                 return self._f(*args, **kwargs)
             program = self._made(key, leaves, kinds, structure)
         self._last = program
-        arrays = tuple([
-            np.require(x, requirements="CA") for x, kind in zip(leaves, kinds, strict=True) if type(kind) is tuple
-        ])  # fmt: skip
-        return program(arrays)
+        pairs = zip(leaves, kinds, strict=True)
+        return program(tuple([_fitting(x, kind[1]) for x, kind in pairs if type(kind) is tuple]))
 
     def _made(
         self, key: Any, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
@@ -147,9 +146,20 @@ class Compiled:
         """Compile in a thread of its own; what it raises is raised by the call that next needs the program."""
         with self._lock:
             if key in self._under_way:
+                failure = self._under_way[key]
+                if failure is not None:
+                    del self._under_way[key]
+                    raise failure
                 return
-            self._under_way.add(key)
-        threading.Thread(target=self._made, args=(key, leaves, kinds, structure), daemon=True).start()
+            self._under_way[key] = None
+
+        def make() -> None:
+            try:
+                self._made(key, leaves, kinds, structure)
+            except Exception as failure:
+                self._under_way[key] = failure
+
+        threading.Thread(target=make, daemon=True).start()
 
     def explain(self) -> Explanation:
         """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy and why."""
@@ -166,14 +176,25 @@ def _again(f: Function, options: Options) -> Compiled:
 
 
 def _kind(x: Any) -> Any:
-    """What a plan depends on: shape and dtype of arrays and floats; of anything else, itself."""
+    """What a plan depends on: shape and dtype of arrays and floats; of anything else, itself.
+
+    Raises:
+        DTypeError: an array of complex numbers or objects, or of a subclass that computes otherwise.
+    """
     if isinstance(x, (np.ndarray, np.generic)):
         if x.dtype.kind not in "fiub":
             raise refusal(DTypeError, f"a compiled function cannot take {describe(x)}", "Pass real numbers.")
-        return (x.shape, x.dtype, False)
+        if isinstance(x, np.ndarray):
+            base_array(x)
+        return (x.shape, x.dtype if x.dtype.isnative else x.dtype.newbyteorder("="), False)
     if type(x) is float:
         return ((), np.dtype(np.float64), True)
     return Static(x)
+
+
+def _fitting(x: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    """A number or array as kernels read it: a plain, aligned array in C order, of native bytes."""
+    return np.require(np.asarray(x), dtype, ["C", "A"])
 
 
 class Static:
@@ -245,6 +266,11 @@ class Executable:
             args, kwargs = trees.unflatten(structure, placeholders)
             results, self.structure = trees.flatten(f(*args, **kwargs))
         watch.check()
+        for x in results:
+            if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "fiub":
+                raise refusal(
+                    DTypeError, f"a compiled function cannot return {describe(x)}", "Return real numbers."
+                )
         inputs = [x.index for x in placeholders if isinstance(x, Recorded) and x.tape is trace]
         return inputs, results
 
@@ -260,14 +286,12 @@ class Executable:
             if isinstance(step, Library):
                 self.calls.append((len(steps), step))
                 continue
-            address = step.address
-            if not address:
-                kernel = cache.load(step.text)
-                address, step.name = kernel.address, kernel.name
-                self.kernels.setdefault(kernel.name, kernel)
+            for at, member in step.members:
+                step.block[at] = self._machine_code(member)
+            address = self._machine_code(step)
             steps.append(Step(address, step.block, step.chunks, step.parallel))
-            for cell, (kind, k), skip in step.patches:
-                patches.append(Patch(k if kind == "input" else count + k, step.block, cell, skip))
+            for block, cell, (kind, k), skip in step.patches:
+                patches.append(Patch(k if kind == "input" else count + k, block, cell, skip))
         outputs = [(x.shape, x.dtype) for x in plan.graph.outputs]
         inputs = [(x.shape, x.dtype) for x in plan.graph.inputs]
         self.program = Program(inputs, outputs, steps, patches)
@@ -276,6 +300,13 @@ class Executable:
         for flag, source, complaint in plan.graph.checks:
             if not isinstance(flag, Node) and flag:
                 raise self._complaint(source, complaint)
+
+    def _machine_code(self, step: Native) -> int:
+        if not step.address:
+            kernel = cache.load(step.text)
+            step.address, step.name = kernel.address, kernel.name
+            self.kernels.setdefault(kernel.name, kernel)
+        return step.address
 
     def _describe(
         self, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure, results: Sequence[Any]
@@ -296,12 +327,13 @@ class Executable:
         self._single = self.structure == trees.LEAF and len(outputs) == 1
 
     def buffers(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Arrays for the results: new ones, or those that were donated."""
+        """Arrays for the results: new ones, or those that were donated, unless they came twice."""
         empty = np.empty
         outs = [empty(shape, dtype) for shape, dtype in self._outputs]
-        for k, j in self.donated:
-            if arrays[k].flags.writeable:
-                outs[j] = arrays[k]
+        if self.donated and len({id(x) for x in arrays}) == len(arrays) == len(self.inputs):
+            for k, j in self.donated:
+                if isinstance(arrays[k], np.ndarray) and arrays[k].flags.writeable:
+                    outs[j] = arrays[k]
         return tuple(outs)
 
     def __call__(self, arrays: tuple[np.ndarray, ...]) -> Any:
@@ -341,7 +373,10 @@ class Executable:
         except (ValueError, TypeError, IndexError) as error:
             if step.node.op is None or step.node.op.foreign or step.node.source < 0:
                 raise
-            raise self.trace.failure_at(step.node.source, error, "") from error
+            operands = (
+                step.operands(args, outs) if self.trace.operations[step.node.source] is step.node.op else None
+            )
+            raise self.trace.failure_at(step.node.source, error, "", operands) from error
 
     def result(self, outs: tuple[np.ndarray, ...]) -> Any:
         """The results in the containers of the function; 0-d ones are scalars, as NumPy's are."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..text import table
+from .chains import Chain
 from .plan import Library
-from .regions import Region, Scalars
+from .regions import Product, Region, Scalars
 
 WORDS = 6  # operations named per step
 
@@ -18,7 +19,7 @@ class Line:
     """One step.
 
     Attributes:
-        kind: "region", "scalars", "product" or "numpy".
+        kind: "region", "scalars", "product", "chain" (several of these over the same rows) or "numpy".
         space: of a region, its iteration space; of the others, the result's shape.
         operations: names, the most frequent first.
         nodes: how many.
@@ -101,6 +102,9 @@ def _words(s: Line) -> str:
     return " ".join(s.operations[:WORDS]) + (f" +{more}" if more > 0 else "")
 
 
+_KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chain"}
+
+
 def report_of(executable: Any) -> Report:
     """The report of one program."""
     plan, trace, lines, fallbacks, seen = executable.plan, executable.trace, [], [], set()
@@ -116,7 +120,7 @@ def report_of(executable: Any) -> Report:
             continue
         group = step.group
         region = isinstance(group, Region)
-        kind = "region" if region else "scalars" if isinstance(group, Scalars) else "product"
+        kind = next(word for type_, word in _KINDS.items() if isinstance(group, type_))
         kernel = executable.kernels.get(step.name)
         fresh = kernel is not None and step.name not in seen
         seen.add(step.name)

@@ -10,12 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from ..ops import broadcast as bc
 from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item
+from .chains import Chain, chained, is_sum_over_rows
+from .cpu import chain as ch
 from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
 from .cpu.interpreter import Constant, assemble, kind_number
 from .graph import Graph, Node
+from .products import join_products
+from .recompute import recompute
 from .regions import (
     FULL,
     OUT,
@@ -48,20 +53,24 @@ class Native:
     block: np.ndarray
     chunks: int
     parallel: bool
-    patches: list[tuple[int, tuple[str, int], int]] = field(
+    # block, cell, (kind, number), bytes
+    patches: list[tuple[np.ndarray, int, tuple[str, int], int]] = field(default_factory=list)
+    moves: list[tuple[int, int, int]] = field(
         default_factory=list
-    )  # cell, (kind, number), bytes
+    )  # in a chain: cell, bytes per lane and block
     address: int = 0
     name: str = ""
+    members: list[tuple[int, Native]] = field(default_factory=list)  # of a chain: place in its block, step
 
 
 @dataclass
 class Library:
-    """One step that runs a primitive by its NumPy reading."""
+    """One step that runs a primitive by its NumPy reading; `operands` are what it runs on."""
 
     group: Group
     node: Node
     run: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], None]
+    operands: Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], list[Any]]
 
 
 @dataclass
@@ -83,16 +92,27 @@ def make_plan(graph: Graph, donated: Sequence[tuple[int, int]] = ()) -> Plan:
         graph: what to compute.
         donated: (input, output) pairs that share an array.
     """
-    groups = ordered(Planner(graph).place())
+    join_products(graph)
+    groups = Planner(graph).place()
+    recompute(groups, {*graph.outputs, *_flags(graph)})
+    groups = ordered(groups)
     for source, result in donated:
         _share(graph, groups, source, result)
     stored = _stored(graph, groups)
     shaped: dict[Group, tuple[Shaped, int, int]] = {}
     final: list[Group] = []
-    for group in groups:
+    for group in chained(groups, {*graph.outputs, *_flags(graph)}):
         final.append(group)
         if isinstance(group, Region):
             final += _chunked(group, stored, shaped)
+        elif isinstance(group, Chain):
+            for member in group.members:
+                if isinstance(member, Region):
+                    final += _chunked(member, stored, shaped, group)
+                elif group.lanes > 1 and is_sum_over_rows(member.nodes[0], group.rows):
+                    extra = _lanes_added(member, group, stored)
+                    final += [extra, *_chunked(extra, stored, shaped)]
+            group.nodes = [node for member in group.members for node in member.nodes]
     return _Layout(graph, final, stored, shaped).run()
 
 
@@ -143,7 +163,12 @@ def _flags(graph: Graph) -> set[Node]:
 
 
 # -------------------------------------------------------------------------------- chunks
-def _chunked(region: Region, stored: set[Node], shaped: dict[Group, tuple[Shaped, int, int]]) -> list[Region]:
+def _chunked(
+    region: Region,
+    stored: set[Node],
+    shaped: dict[Group, tuple[Shaped, int, int]],
+    chain: Chain | None = None,
+) -> list[Region]:
     """Shape a region and cut it in chunks; the regions that put partial results together."""
     s = shape_region(region, stored)
     if s.columns > SCRATCH and s.spec.mode == "wide":
@@ -151,7 +176,7 @@ def _chunked(region: Region, stored: set[Node], shaped: dict[Group, tuple[Shaped
         if spilled:
             stored |= spilled
             s = shape_region(region, stored)
-    rows, chunks = _cut(region, s)
+    rows, chunks = _cut(region, s) if chain is None else _cut_for(chain, s)
     combine: list[Region] = []
     if chunks > 1:
         for node in [n for n in region.nodes if region.level[n] == OUT]:
@@ -203,6 +228,23 @@ def _cut(region: Region, s: Shaped) -> tuple[int, int]:
     return rows, -(-count // rows)
 
 
+def _cut_for(chain: Chain, s: Shaped) -> tuple[int, int]:
+    """(rows per chunk, chunks) of a chain's member: one chunk per block."""
+    count = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
+    return chain.height * (count // chain.rows), chain.blocks
+
+
+def _lanes_added(product: Group, chain: Chain, stored: set[Node]) -> Region:
+    """Let every lane of a chain have its own sum of products, and a region add them."""
+    (node,) = product.nodes
+    part = Node(node.op, node.args, node.params, Abstract((chain.lanes, *node.shape), node.dtype))
+    part.number, part.source, part.group = node.number, node.source, product
+    part.view = View(part, 0, part.shape, contiguous(part.shape))
+    product.nodes = [part]
+    node.op = bc.sum_
+    return _added_up(node, part, stored)
+
+
 def _out_strides(region: Region, s: Shaped) -> list[tuple[int, ...]]:
     return [s.strides[s.nodes.index(n)] for n in region.nodes if region.level[n] == OUT]
 
@@ -216,6 +258,11 @@ def _partial(region: Region, node: Node, chunks: int, stored: set[Node]) -> Regi
     region.nodes[region.nodes.index(node)] = part
     for table in (region.level, region.reads, region.outs):
         table[part] = table.pop(node)  # type: ignore[attr-defined]
+    return _added_up(node, part, stored)
+
+
+def _added_up(node: Node, part: Node, stored: set[Node]) -> Region:
+    """The region that reduces partial results along their first axis."""
     node.args, node.params, node.group = (part,), {"axis": (0,), "keepdims": False}, None
     planner = Planner.__new__(Planner)
     planner.groups, planner._latest = [], {}
@@ -264,6 +311,8 @@ class _Layout:
         self.outputs = {node: k for k, node in enumerate(graph.outputs)}
         self.offsets: dict[Node, int] = {}
         self.keep: list[Any] = []
+        self.chain: Chain | None = None  # the one being written
+        self.adds_up = False  # whether its member being written adds up over rows
         self.objects: dict[Node, Any] = {}  # results of primitives that have several, at run time
 
     def run(self) -> Plan:
@@ -276,6 +325,8 @@ class _Layout:
                 steps.append(self._scalars(group))
             elif isinstance(group, Product):
                 steps += self._product(group)
+            elif isinstance(group, Chain):
+                steps.append(self._chain(group))
             elif not isinstance(group, Assembly):
                 steps.append(self._library(group.nodes[0]))
         flags = [
@@ -289,6 +340,9 @@ class _Layout:
         last: dict[Node, int] = {}
         for k, group in enumerate(self.groups):
             for root in reads_of(group):
+                while root.target is not None:
+                    last[root] = k
+                    root = root.target.root
                 last[root] = k
         dying: dict[int, list[Node]] = {}
         for node, k in last.items():
@@ -302,7 +356,10 @@ class _Layout:
                 if node in sizes or node in self.outputs or node.dtype.hasobject:
                     continue
                 if node in self.stored:
-                    sizes[node], self.offsets[node] = arena.take(node.size * node.dtype.itemsize)
+                    size = node.size * node.dtype.itemsize
+                    if isinstance(group, Chain) and node in group.local:  # one block of rows for every lane
+                        size = size // group.rows * group.height * group.lanes
+                    sizes[node], self.offsets[node] = arena.take(size)
             for node in dying.get(k, ()):
                 if node in sizes and node not in flags:
                     arena.give(sizes[node], self.offsets[node])
@@ -312,17 +369,82 @@ class _Layout:
 
     def _address(self, node: Node, offset: int, cell: int, step: Native) -> int:
         """The address of an element of a buffer; 0, and a patch, when it is known only at the call."""
+        while node.target is not None:  # a piece that lives in its array
+            node, offset = node.target.root, node.target.offset + offset
         skip = offset * node.dtype.itemsize
+        if self.chain is not None:
+            self._move(node, cell, step)
         if node in self.inputs:
-            step.patches.append((cell, ("input", self.inputs[node]), skip))
+            step.patches.append((step.block, cell, ("input", self.inputs[node]), skip))
             return 0
         if node in self.outputs:
-            step.patches.append((cell, ("output", self.outputs[node]), skip))
+            step.patches.append((step.block, cell, ("output", self.outputs[node]), skip))
             return 0
         if node.constant is not None:
             self.keep.append(node.constant)
             return node.constant.ctypes.data + skip
         return self.base + self.offsets[node] + skip if node in self.offsets else self.base
+
+    def _move(self, node: Node, cell: int, step: Native) -> None:
+        """How an address moves with lanes and blocks of the chain that is being written."""
+        chain = self.chain
+        assert chain is not None
+        height = node.size // chain.rows * node.dtype.itemsize * chain.height  # bytes of a block
+        if node in chain.local:
+            # kernels count rows from the first of all, sums over rows from the first of the block
+            step.moves.append((cell, height, 0 if self.adds_up else -height))
+
+    # ---------------------------------------------------------------- chains
+    def _chain(self, chain: Chain) -> Native:
+        """Every member's arguments, and how they move; all under one kernel."""
+        self.chain = chain
+        members: list[tuple[Native, bool]] = []
+        for member in chain.members:
+            self.adds_up = isinstance(member, Product) and is_sum_over_rows(member.nodes[0], chain.rows)
+            step = self._member_product(member) if isinstance(member, Product) else self._region(member)  # type: ignore[arg-type]
+            members.append((step, self.adds_up))
+        self.chain, self.adds_up = None, False
+        block = np.zeros(ch.HEADER + ch.MEMBER * len(members), np.int64)
+        block[: ch.HEADER] = len(members), chain.blocks, chain.lanes, chain.rows, chain.height
+        whole = Native(chain, ch.TEXT, block, chain.lanes, chain.lanes > 1, name="chain")
+        for k, (step, adds_up) in enumerate(members):
+            copies = np.zeros((chain.lanes, len(step.block)), np.int64)
+            moves = np.array(step.moves or [(0, 0, 0)], np.int64)
+            self.keep += [step.block, copies, moves]
+            at = ch.HEADER + ch.MEMBER * k
+            addresses = [x.ctypes.data for x in (step.block, copies, moves)]
+            block[at : at + ch.MEMBER] = (
+                0, addresses[0], addresses[1], len(step.block), addresses[2], len(step.moves), step.chunks, adds_up
+            )  # fmt: skip
+            whole.patches += step.patches
+            whole.members.append((at, step))
+        return whole
+
+    def _member_product(self, product: Product) -> Native:
+        """A product of a chain: by blocks of rows, or adding up over them."""
+        from .cpu.gemm import A, B, C, plan_gemm
+
+        chain = self.chain
+        assert chain is not None
+        (node,) = product.nodes
+        x, y = (view_of(a) for a in node.args)
+        m, n, k = node.shape[-2], node.shape[-1], x.shape[-1]
+        adds = self.adds_up
+        planned = plan_gemm(
+            node.dtype, m, n, chain.height if adds else k,
+            a_strides=x.strides, b_strides=y.strides, ldc=n, rows=None if adds else chain.height,
+        )  # type: ignore[arg-type]  # fmt: skip
+        block = planned.block()
+        step = Native(product, "", block, planned.chunks, False, address=planned.address, name="gemm")
+        size = node.dtype.itemsize
+        for cell, v, stride in ((A, x, x.strides[1]), (B, y, y.strides[0])):
+            block[cell] = self._address(v.root, v.offset, cell, step)
+            if adds and v.root not in chain.local:
+                step.moves.append((cell, 0, chain.height * stride * size))
+        block[C] = self._address(node, 0, C, step)
+        if adds and chain.lanes > 1:
+            step.moves.append((C, m * n * size, 0))
+        return step
 
     # ---------------------------------------------------------------- kernels
     def _region(self, region: Region) -> Native:
@@ -456,26 +578,28 @@ class _Layout:
         return lambda inputs, outputs: array
 
     def _library(self, node: Node) -> Library:
-        operands = [self._array(a) for a in node.args]
+        arrays = [self._array(a) for a in node.args]
         weak = [isinstance(a, Node) and a.weak for a in node.args]
         op, params, objects = node.op, node.params or NO_PARAMS, self.objects
         assert op is not None
         place = None if node.dtype.hasobject else self._array(node)
 
-        def run(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
-            args = [o(inputs, outputs) for o in operands]
-            args = [
+        def operands(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[Any]:
+            args = [a(inputs, outputs) for a in arrays]
+            return [
                 float(a) if w else a[()] if type(a) is np.ndarray and not a.ndim else a
                 for a, w in zip(args, weak, strict=True)
             ]
-            z = op.value(*args, **params)
+
+        def run(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
+            z = op.value(*operands(inputs, outputs), **params)
             if place is None:
                 objects[node] = z
             else:
                 place(inputs, outputs)[...] = z
 
         assert op is not item or node.params
-        return Library(node.group, node, run)
+        return Library(node.group, node, run, operands)
 
 
 def _batch_strides(v: View, lead: tuple[int, ...]) -> tuple[int, ...]:

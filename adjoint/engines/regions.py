@@ -48,6 +48,7 @@ class Group:
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
+        self.members: list[Group] = []  # groups that run as one step
         self.deps: set[Group] = set()
         self.users: set[Group] = set()
         self.depth = 0
@@ -250,30 +251,26 @@ class Planner:
         self.graph = graph
         self.groups: list[Group] = []
         self._latest: dict[Any, Group] = {}  # the last group of each kind and shape
+        self._outputs = set(graph.outputs)
 
     def place(self) -> list[Group]:
         """Groups in the order of their making (not yet of their running)."""
         needed = self._needed()
         for node in list(self.graph.nodes):
-            if needed[node.number] and node.op is not None:
+            if node.op is not None and node in needed:
                 if not node.shape and type(node.op) is Elementwise and self._simply(node):
                     continue
                 if root_of(node) is node:
                     self._place(node)
         return self.groups
 
-    def _needed(self) -> bytearray:
-        """By number, whether a node has to be computed; operands have smaller numbers."""
-        nodes = self.graph.nodes
-        needed = bytearray(len(nodes))
-        for node in (*self.graph.outputs, *[flag for flag, _, _ in self.graph.checks]):
-            if isinstance(node, Node):
-                needed[node.number] = 1
-        for k in range(len(nodes) - 1, -1, -1):
-            if needed[k]:
-                for a in nodes[k].args:
+    def _needed(self) -> set[Node]:
+        needed = {*self.graph.outputs, *[f for f, _, _ in self.graph.checks if isinstance(f, Node)]}
+        for node in reversed(self.graph.nodes):  # operands stand before what is made of them
+            if node in needed:
+                for a in node.args:
                     if type(a) is Node:
-                        needed[a.number] = 1
+                        needed.add(a)
         return needed
 
     def _simply(self, node: Node) -> bool:
@@ -337,13 +334,28 @@ class Planner:
             filled = zero.group
         group.nodes.append(node)
         for x, template in zip(node.args, node.params["templates"], strict=True):
+            place = sliced(whole, template, x.shape)
+            if filled is None and self._moves_in(x, place):
+                x.target = place
+                group._after(x.group)
+                continue
             piece = Node(ew.positive, (x,), NO_PARAMS, x.kind)
             piece.number, piece.source = node.number, node.source
-            piece.target = sliced(whole, template, x.shape)
+            piece.target = place
             self._pointwise(piece, piece.shape, filled)
             group._after(piece.group)
         node.group = group
         self.groups.append(group)
+
+    def _moves_in(self, x: Any, place: View) -> bool:
+        """Whether x can live in its place in the array from the start, instead of being copied there."""
+        if not isinstance(x, Node) or view_of(x).root is not x or x.target is not None or x in self._outputs:
+            return False
+        if place.strides != contiguous(x.shape) and x.size > 1:
+            return False
+        if isinstance(x.group, Region):
+            return x.group.level[x] == FULL
+        return isinstance(x.group, Product)
 
     # ---------------------------------------------------------------- elementwise
     def _pointwise(self, node: Node, shape: Shape, after: Group | None = None) -> None:
@@ -519,6 +531,9 @@ def reads_of(group: Group) -> Iterator[Node]:
                     yield a.root
     elif isinstance(group, Scalars):
         yield from group.reads
+    elif group.members:
+        for member in group.members:
+            yield from reads_of(member)
     else:
         for node in group.nodes:
             for a in node.args:

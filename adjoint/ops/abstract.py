@@ -56,6 +56,10 @@ class Abstract:
         """Number of elements."""
         return int(np.prod(self.shape, dtype=int))
 
+    def like(self, shape: tuple[int, ...]) -> Abstract:
+        """Another shape of that dtype."""
+        return Abstract(shape, self.dtype)
+
     def __repr__(self) -> str:
         return f"{self.dtype}[{','.join(map(str, self.shape))}]{' (Python float)' if self.weak else ''}"
 
@@ -70,6 +74,7 @@ class Abstract:
     def __eq__(self, other: object) -> bool:
         raise self.refuse("a comparison outside the recorded program")
 
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__  # type: ignore[assignment]
     __hash__ = object.__hash__
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:

@@ -68,7 +68,8 @@ class Cholesky(OfMatrices):
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
         if not isinstance(error, np.linalg.LinAlgError) or "ositive" not in str(error):
             return diagnose_square("cholesky", args[0], error)
-        lowest = float(np.min(np.linalg.eigvalsh(args[0]))) if np.isfinite(args[0]).all() else math.nan
+        known = type(args[0]) is not Abstract and np.isfinite(args[0]).all()
+        lowest = float(np.min(np.linalg.eigvalsh(args[0]))) if known else math.nan
         shape = shape_of(args[0])
         what = (
             f"cholesky needs a positive definite matrix: the smallest eigenvalue of {shape} is {lowest:.3g}"

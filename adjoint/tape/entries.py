@@ -20,9 +20,10 @@ class Snapshots:
     So a mask used in every step of a loop costs one copy, and one comparison per step.
     """
 
-    __slots__ = ("_large",)
+    __slots__ = ("_large", "of_trace")
 
-    def __init__(self) -> None:
+    def __init__(self, of_trace: bool = False) -> None:
+        self.of_trace = of_trace  # slices of one array stay slices of one array: a planner makes use of it
         self._large: dict[int, tuple[Any, np.ndarray]] = {}  # id → (weak reference, read-only copy)
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
@@ -33,6 +34,8 @@ class Snapshots:
         """
         if array.dtype.kind not in "fiub":
             raise _refused_constant(array.dtype)
+        if self.of_trace and isinstance(array.base, np.ndarray) and array.base.nbytes > 4096:
+            return self._slice(array, array.base)
         if array.nbytes <= 4096:
             return array.copy()
         if not any(array.strides):  # one number, broadcast
@@ -46,6 +49,20 @@ class Snapshots:
         copy.setflags(write=False)
         self._large[id(array)] = (weakref.ref(array), copy)
         return copy
+
+
+    def _slice(self, array: np.ndarray, base: np.ndarray) -> np.ndarray:
+        """A slice of the copy of its base, if that still holds the same numbers."""
+        known, copy = self._large.get(id(base), (None, base))
+        if known is None or known() is not base:
+            if base.dtype.kind not in "fiub" or not base.flags.c_contiguous or base.dtype != array.dtype:
+                return array.copy()
+            copy = base if _is_frozen(base) else base.copy()
+            copy.setflags(write=False)
+            self._large[id(base)] = (weakref.ref(base), copy)
+        start = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+        same = np.ndarray(array.shape, array.dtype, copy, start, array.strides)
+        return same if same_bits(np.ascontiguousarray(same), np.ascontiguousarray(array)) else array.copy()
 
 
 def _is_frozen(array: np.ndarray) -> bool:

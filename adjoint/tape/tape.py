@@ -328,11 +328,17 @@ class Tape:
         code, offset = self.attribution or user_instruction()
         return self._explain(op, parents, inner, params, error, Origin(code, offset), _scope.get())
 
-    def failure_at(self, i: int, error: Exception, prefix: str = "derivative of ") -> AdjointError:
-        """The error for node i that could not be computed: by default, its derivative in a sweep."""
+    def failure_at(
+        self, i: int, error: Exception, prefix: str = "derivative of ", operands: Sequence[Any] | None = None
+    ) -> AdjointError:
+        """The error for node i that could not be computed: by default, its derivative in a sweep.
+
+        `operands` where they are not on the tape: a trace has none, the program that it became has.
+        """
         op = self.operations[i]
         assert op is not None
-        operands, origin, scope = self.operands(i), self.origin(i), self.scope(i)
+        operands = self.operands(i) if operands is None else operands
+        origin, scope = self.origin(i), self.scope(i)
         return self._explain(op, self.parents[i], operands, self.params[i], error, origin, scope, prefix)
 
     def _explain(

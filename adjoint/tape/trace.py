@@ -10,6 +10,7 @@ from ..errors import LeakError, refusal, user_instruction
 from ..ops.abstract import Abstract, abstract_of
 from ..ops.elementwise import positive
 from ..ops.primitive import NO_PARAMS, Primitive, Recorded, shape_of
+from .entries import Snapshots
 from .tape import Tape
 from .variable import Variable
 
@@ -23,6 +24,11 @@ class Trace(Tape):
     """
 
     __slots__ = ()
+
+    def __enter__(self) -> Trace:
+        super().__enter__()
+        self.snapshot = Snapshots(of_trace=True)
+        return self
 
     def placeholder(self, value: Abstract, name: str = "") -> Variable:
         """An input of the program."""

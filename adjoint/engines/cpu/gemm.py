@@ -2,8 +2,9 @@
 
 A step is a machine-code function `void(int64* block, int64 chunk)`; the block holds addresses, sizes and
 strides, the chunk says which rows and columns of C this call computes. The arithmetic stands in
-`gemm_kernels`; here is what a block means and how the work is divided. No numba is imported: a stored kernel
-runs without it.
+`gemm_kernels`, on an own tile throughout: OpenBLAS is ahead by more than a tenth only at 1024³ and at few
+columns of float64 (`bench/gemm.py`), and it has threads of its own and bits that depend on them. Here is what
+a block means and how the work is divided. No numba is imported: a stored kernel runs without it.
 """
 
 from __future__ import annotations
@@ -33,25 +34,32 @@ HAS_MASKS = VECTOR == 64  # a masked load or store costs no more than a plain on
 # 8 × 2 accumulators leave half of AVX-512's 32 registers free; with 16 registers 4 × 2 is what fits.
 ROWS = 8 if VECTOR == 64 else 4
 WIDE = 8  # vectors of the tile for a single row
-KC = 256  # terms of one chain: 256 × two vectors = 32 KiB of packed B
+# Terms of one chain, rows of a packed strip of B; 1024³ float32 beside OpenBLAS: 256 .92, 512 1.01.
+KC = 512
+B_VECTORS = 2 * KC  # room for that strip, on the stack: 64 KiB
 
 # Cells of a block (int64 each). Strides count elements; a batch stride of 0 repeats the operand.
 A, B, C = 0, 1, 2  # addresses of the first elements, in bytes
 M, N, K = 3, 4, 5
 A_ROW, A_COLUMN, B_ROW, B_COLUMN, C_ROW = 6, 7, 8, 9, 10
 ACCUMULATE = 11  # 0: C = A @ B; 1: C += A @ B
-PACK_A, PACK_B = 12, 13
-BATCH, A_BATCH, B_BATCH, C_BATCH = 14, 15, 16, 17
-CHUNK_ROWS, CHUNK_COLUMNS, CHUNK_BATCH = 18, 19, 20  # what one chunk covers at most
-ROW_CHUNKS, COLUMN_CHUNKS = 21, 22  # chunks per product; chunk = (batch, row, column), column fastest
-DOTS = 23  # n is 1 and both operands have adjacent k
-SWAPPED = 24  # the product is Cᵀ = Bᵀ @ Aᵀ: sizes and strides are of that one, addresses stay
-CELLS = 25
+PACK_B = 12  # 1: copy B strip by strip into adjacent rows
+BATCH, A_BATCH, B_BATCH, C_BATCH = 13, 14, 15, 16
+CHUNK_ROWS, CHUNK_COLUMNS, CHUNK_BATCH = 17, 18, 19  # what one chunk covers at most
+ROW_CHUNKS, COLUMN_CHUNKS = 20, 21  # chunks per product; chunk = (batch, row, column), column fastest
+DOTS = 22  # n is 1 and both operands have adjacent k
+SWAPPED = 23  # the product is Cᵀ = Bᵀ @ Aᵀ: sizes and strides are of that one, addresses stay
+CELLS = 24
 
-MAX_CHUNK_ROWS = 64  # bounds the packed rows of A, which live on the stack
-A_VECTORS = MAX_CHUNK_ROWS * KC * 8 // VECTOR  # vectors of room for the packed rows of A, in float64
-B_VECTORS = 2 * KC  # and for a packed strip of B
+# How the work is divided; measured on Zen 4 (32 KiB, 1 MiB and 32 MiB of cache).
 CHUNK_FLOPS = 1 << 20  # about 10 µs: what a thread should have to do before it is worth waking
+# Up to here chunks are columns, so that B is read once; and rows of a chunk where B stays in cache.
+FEW_ROWS = 64
+# A larger B comes from afar for every chunk of rows: 1024³ float32 beside OpenBLAS .59 with chunks of 64
+# rows, .80 with 256, .93 with B packed as well. A is never packed: that gained .1 at most and lost as often.
+LARGE_B = 1 << 21  # bytes
+MANY_ROWS = 256
+PACKED_ROWS = 128  # a strip packed for fewer rows costs more than it saves: 32×784×256 1.5 packed, 1.7 direct
 
 
 @cache
@@ -133,42 +141,29 @@ def plan_gemm(
     """
     dtype = np.dtype(dtype)
     a, b, (count, a_batch, b_batch, c_batch) = a_strides, b_strides, batch
-    width = 2 * VECTOR // dtype.itemsize
     swapped = (m == 1 and b[0] == 1 != b[1]) or (n == 1 == a[0] != a[1] and ldc == 1)
     if swapped:
         # a vector times a matrix reads the matrix along its rows: (A @ B)ᵀ = Bᵀ @ Aᵀ
         m, n, a, b, ldc, a_batch, b_batch = n, m, b[::-1], a[::-1], 1, b_batch, a_batch
-        tile = _split(m, n, k, count, width, None) if rows is None else (max(m, 1), rows, 1)
+        tile = _split(m, n, k, count, dtype.itemsize) if rows is None else (max(m, 1), rows, 1)
     else:
-        tile = _split(m, n, k, count, width, rows)
+        tile = _split(m, n, k, count, dtype.itemsize) if rows is None else (rows, max(n, 1), 1)
     row_chunks, column_chunks = -(-m // tile[0]), -(-n // tile[1])
     dots = n == 1 == b[0] == a[1]
-    cells = [0, 0, 0, m, n, k, *a, *b, ldc, accumulate, *_packing(tile, k, a, b, dtype.itemsize)]
-    cells += [count, a_batch, b_batch, c_batch, *tile, row_chunks, column_chunks, dots, swapped]
+    pack = b[1] != 1 or (tile[0] >= PACKED_ROWS and k * n * dtype.itemsize > LARGE_B)
+    cells = [0, 0, 0, m, n, k, *a, *b, ldc, accumulate, pack, count, a_batch, b_batch, c_batch]
+    cells += [*tile, row_chunks, column_chunks, dots, swapped]
     chunks = row_chunks * column_chunks * -(-count // tile[2])
     return GemmStep(dtype.name, chunks, 2 * count * m * n * k, tuple(map(int, cells)))
 
 
-def _packing(
-    tile: tuple[int, int, int], k: int, a: tuple[int, int], b: tuple[int, int], size: int
-) -> tuple[bool, bool]:
-    """Whether panels of A and of B are copied together before they are multiplied."""
-    m, n, _ = tile
-    pack_a = a[1] != 1 and n > 8 * VECTOR // size and k > 64 and m <= MAX_CHUNK_ROWS
-    return pack_a, b[1] != 1
-
-
-def _split(m: int, n: int, k: int, count: int, width: int, rows: int | None) -> tuple[int, int, int]:
-    """Rows, columns and products of a chunk, near CHUNK_FLOPS; few rows: cut by columns, to read B once."""
-    if rows is not None:
-        return rows, max(n, 1), 1
-    per_product = 2 * m * n * k
-    if per_product <= CHUNK_FLOPS:
-        return (
-            max(min(m, MAX_CHUNK_ROWS), 1),
-            max(n, 1),
-            max(min(count, CHUNK_FLOPS // max(per_product, 64)), 1),
-        )
-    if m > MAX_CHUNK_ROWS:
-        return MAX_CHUNK_ROWS, n, 1
-    return m, min(-(-CHUNK_FLOPS // (2 * m * k * width)) * width, n), 1
+def _split(m: int, n: int, k: int, count: int, size: int) -> tuple[int, int, int]:
+    """Rows, columns and products of one chunk."""
+    flops = 2 * m * n * k
+    if flops <= CHUNK_FLOPS:
+        return max(m, 1), max(n, 1), max(min(count, CHUNK_FLOPS // max(flops, 64)), 1)
+    if m <= FEW_ROWS:
+        width = 2 * VECTOR // size
+        return m, min(-(-CHUNK_FLOPS // (2 * m * k * width)) * width, n), 1
+    pieces = max(2, -(-m // (MANY_ROWS if k * n * size > LARGE_B else FEW_ROWS)))
+    return -(-m // (pieces * ROWS)) * ROWS, n, 1

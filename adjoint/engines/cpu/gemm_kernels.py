@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 # absolute: the copy stands in another package
 from adjoint.engines.cpu import gemm as cell
-from adjoint.engines.cpu.gemm import A_VECTORS, B_VECTORS, HAS_MASKS, KC, ROWS, VECTOR, WIDE
+from adjoint.engines.cpu.gemm import B_VECTORS, HAS_MASKS, KC, ROWS, VECTOR, WIDE
 
 # one function in the end: numba optimises and links every level of calls anew
 _inlined = njit(inline="always")
@@ -177,17 +177,17 @@ class _Vectors:
 
 
 @intrinsic
-def _strip(typing, a, a_row, a_column, group, b, b_row, c, c_row, m, n, k, add):
+def _strip(typing, a, a_row, a_column, b, b_row, c, c_row, m, n, k, add):
     """A strip of C: m rows, n ≤ two vectors of columns; A by two strides, B by rows of adjacent columns.
 
-    `group`: elements of A from ROWS rows to the next. Emitted whole, in tiles of ROWS, 4, 2 and 1 rows: numba
-    takes seconds to type and to inline what LLVM compiles in half a second.
+    Emitted whole, in tiles of ROWS, 4, 2 and 1 rows: numba takes seconds to type and to inline what LLVM
+    compiles in half a second.
     """
     index = types.int64
-    signature = types.void(a, index, index, index, b, index, a, index, index, index, index, index)
+    signature = types.void(a, index, index, b, index, a, index, index, index, index, index)
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        n = args[9]
+        n = args[8]
         lanes = 8 * VECTOR // signature.args[0].dtype.bitwidth
         with builder.if_else(builder.icmp_signed("<=", n, ir.Constant(_INT, lanes))) as (narrow, wide):
             with narrow:
@@ -209,27 +209,27 @@ def _strip(typing, a, a_row, a_column, group, b, b_row, c, c_row, m, n, k, add):
 
 def _emit_strip(builder: Any, width: int, masked: bool, args: Any) -> None:
     """Groups of ROWS rows, then what is left in tiles of half the height and half again."""
-    a, a_row, a_column, group, b, b_row, c, c_row, m, n, k, add = args
+    a, a_row, a_column, b, b_row, c, c_row, m, n, k, add = args
     vectors = _Vectors(builder, a.type.pointee, width, masked)
     if masked:
         vectors.mask_from(n)
     rows, constant = ROWS, lambda value: ir.Constant(_INT, value)
     places = [cgutils.alloca_once_value(builder, p) for p in (a, c)]
 
-    def tile(height: int, step: Any) -> None:
+    def tile(height: int) -> None:
         a, c = (builder.load(p) for p in places)
         sums = _emit_sums(vectors, (height, width), a, a_row, a_column, b, b_row, k)
         _emit_stores(
             vectors, sums, [builder.gep(c, [builder.mul(c_row, constant(r))]) for r in range(height)], add
         )
-        builder.store(builder.gep(a, [step]), places[0])
+        builder.store(builder.gep(a, [builder.mul(a_row, constant(height))]), places[0])
         builder.store(builder.gep(c, [builder.mul(c_row, constant(height))]), places[1])
 
     with cgutils.for_range(builder, builder.sdiv(m, constant(ROWS))):
-        tile(ROWS, group)
+        tile(ROWS)
     while rows := rows // 2:
         with builder.if_then(builder.icmp_signed("!=", builder.and_(m, constant(rows)), constant(0))):
-            tile(rows, builder.mul(a_row, constant(rows)))
+            tile(rows)
 
 
 def _emit_sums(vectors: _Vectors, shape: tuple[int, int], a, a_row, a_column, b, b_row, k) -> list[list[Any]]:
@@ -395,25 +395,15 @@ def _product(block, a, b, c, m, n):
     b_row, b_column = block[cell.B_ROW], block[cell.B_COLUMN]
     c_row, k, add = block[cell.C_ROW], block[cell.K], block[cell.ACCUMULATE]
     width = 2 * _lanes(a)
-    rows_of_a = _on_stack(a, A_VECTORS)
     strip_of_b = _on_stack(b, B_VECTORS)
     start = 0
     while start < max(k, 1):  # once at least: a product over no terms is zero
         terms = min(KC, k - start)
         first = _at(a, start * a_column)
-        row, column, group = a_row, a_column, ROWS * a_row
-        if block[cell.PACK_A]:
-            i = 0
-            while i < m:
-                taken = min(ROWS, m - i)
-                _pack(_at(first, i * a_row), a_column, a_row, _at(rows_of_a, i * terms), terms, taken, ROWS)
-                i += ROWS
-            first = rows_of_a
-            row, column, group = 1, ROWS, ROWS * terms
         j = 0
         if m == 1 and not block[cell.PACK_B]:
             while n - j >= WIDE * width // 2:
-                _wide_row(first, column, _at(b, start * b_row + j), b_row, _at(c, j), terms, add)
+                _wide_row(first, a_column, _at(b, start * b_row + j), b_row, _at(c, j), terms, add)
                 j += WIDE * width // 2
         while j < n:
             columns = min(width, n - j)
@@ -421,7 +411,7 @@ def _product(block, a, b, c, m, n):
             if block[cell.PACK_B]:
                 _pack(strip, b_row, b_column, strip_of_b, terms, columns, width)
                 strip, step = strip_of_b, width
-            _strip(first, row, column, group, strip, step, _at(c, j), c_row, m, columns, terms, add)
+            _strip(first, a_row, a_column, strip, step, _at(c, j), c_row, m, columns, terms, add)
             j += width
         add = 1
         start += KC

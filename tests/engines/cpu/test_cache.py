@@ -228,10 +228,11 @@ def test_where_kernels_are_wanted(monkeypatch) -> None:
 
 def test_clear_removes_kernels_and_nothing_else(kernels: Path) -> None:
     kernel = cache.load(TRIPLE, prelude=PRELUDE)
-    (kernels / "mine.txt").write_text("kept")
+    (kernels / "mine").mkdir()
+    (kernels / "mine" / "notes.txt").write_text("kept")
     files, size = cache.clear()
     assert files >= 3 and size > 1000
-    assert [p.name for p in kernels.iterdir()] == ["mine.txt"]
+    assert [p.name for p in kernels.rglob("*")] == ["mine", "notes.txt"]
     assert call(kernel, 5) == 15  # what is loaded stays
     assert cache.load(TRIPLE, prelude=PRELUDE).compiled
 
