@@ -254,9 +254,8 @@ def _product(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:
 
 def _total(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:
     a, b = args
-    if type(a) is type(b) is Node and a.op is b.op is assemble and _same_kind(a, kind) and _same_kind(b, kind):
-        return _united(g, a, b, kind)
-    return None
+    joined = type(a) is type(b) is Node and a.op is b.op is assemble
+    return _united(g, a, b, kind) if joined and _same_kind(a, kind) and _same_kind(b, kind) else None
 
 
 def _quotient(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:

@@ -31,6 +31,7 @@ from .views import View, contiguous, merged, root_of, sliced, view_of
 
 REGION_NODES = 96  # compile time grows faster than the region: .15 s at 5 nodes, .9 at 100, 2.5 at 200
 SMALL = 4096  # a reduction of no more elements than this is a row of its own region
+SEARCHED = 64  # groups looked at for a path among them: a long program must not take the square of its length
 REDUCTIONS = {bc.sum_: "sum", rd.max_: "max", rd.min_: "min"}
 FULL, ROW, OUT = "full", "row", "out"
 
@@ -43,6 +44,10 @@ class Access(NamedTuple):
     strides: tuple[int, ...]
 
 
+def _negative_depth(group: Group) -> int:
+    return -group.depth
+
+
 class Group:
     """Nodes that run as one step."""
 
@@ -52,18 +57,29 @@ class Group:
         self.deps: set[Group] = set()
         self.users: set[Group] = set()
         self.depth = 0
+        # One dependency of each group makes a tree; `_jump` leads up it by leaps, for `_is_below`.
+        self._above: Group | None = None
+        self._jump: Group = self
+        self._steps = 0  # to the tree's root
 
     def add(self, node: Node, roots: Sequence[Node]) -> None:
         """Put a node here; `roots` are the buffers it reads."""
         self.nodes.append(node)
         node.group = self
-        for root in roots:
-            if root.group is not None and root.group is not self:
-                self._after(root.group)
+        groups = [root.group for root in roots if root.group is not None and root.group is not self]
+        if len(groups) > 1:
+            groups.sort(key=_negative_depth)  # the deepest first: the tree's paths shall be long
+        for group in groups:
+            self._after(group)
 
     def _after(self, other: Group) -> None:
         if other in self.deps:
             return
+        if not self.deps and not self.users:
+            self._above, self._steps = other, other._steps + 1
+            leap = other._jump
+            level = other._steps - leap._steps == leap._steps - leap._jump._steps
+            self._jump = leap._jump if level else other
         self.deps.add(other)
         other.users.add(self)
         stack = [(self, other.depth + 1)]
@@ -74,18 +90,28 @@ class Group:
                 stack += [(user, depth + 1) for user in group.users]
 
     def depends_on(self, other: Group) -> bool:
-        """Whether a path of dependencies leads from here to `other`."""
-        if self.depth <= other.depth:
+        """Whether a path of dependencies leads from here to `other`; True also when it takes long to tell."""
+        if self.depth <= other.depth or not other.users:
             return False
+        if self._is_below(other):
+            return True
         seen, stack = {self}, [self]
         while stack:
             for group in stack.pop().deps:
-                if group is other:
+                if group is other or len(seen) > SEARCHED:
                     return True
                 if group.depth > other.depth and group not in seen:
                     seen.add(group)
                     stack.append(group)
         return False
+
+    def _is_below(self, other: Group) -> bool:
+        """Whether `other` is above this one in the tree: in the logarithm of the way."""
+        group, steps = self, other._steps
+        while group._steps > steps:
+            leap = group._jump
+            group = leap if leap._steps >= steps else group._above  # type: ignore[assignment]
+        return group is other
 
     def may_read(self, roots: Sequence[Node]) -> bool:
         """Whether a node here may read these buffers without closing a circle."""

@@ -42,7 +42,7 @@ class Elementwise(Primitive):
         self.name, self.function, self.partials, self.kink = name, function, tuple(partials), kink
         intervals = tuple(domain) or (REAL,)
         self.domain = intervals if len(intervals) >= len(partials) else intervals * len(partials)
-        self.kinds = {}
+        self.kinds: dict[Any, Abstract] = {}
 
     def value(self, *args: Any) -> Any:
         """The row read as NumPy."""
