@@ -1,13 +1,16 @@
 """Nested containers: lists, tuples, named tuples and dicts of arrays, flattened to leaves and built up again.
 
 `None` is a container without leaves; everything else that is not a container is a leaf. Dict keys are visited
-in sorted order (insertion order when they cannot be sorted), so equal dicts give equal leaves.
+in sorted order (insertion order when they cannot be sorted), so equal dicts give equal leaves. A class is a
+container too if it has `tree_flatten()`, which gives its children and whatever else it consists of, hashable,
+and `tree_unflatten(rest, children)`, which makes another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .errors import TreeError
@@ -15,11 +18,15 @@ from .errors import TreeError
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Structure:
-    """The shape of a nested container: its type, keys and the structures below; a leaf has `kind` None."""
+    """The shape of a nested container: its type, keys and the structures below; a leaf has `kind` None.
+
+    `rest` is what a container with `tree_flatten` consists of beside its children.
+    """
 
     kind: type | None
     keys: tuple[object, ...] = ()
     children: tuple[Structure, ...] = ()
+    rest: Any = None
 
     def __repr__(self) -> str:
         if self.kind is None:
@@ -70,6 +77,10 @@ def _flatten_into(tree: Any, leaves: list[Any]) -> Structure:
         return Structure(type(tree), keys, tuple(_flatten_into(child, leaves) for child in tree))
     if tree is None:
         return Structure(type(None))
+    if hasattr(type(tree), "tree_flatten"):
+        parts, rest = tree.tree_flatten()
+        inside = tuple(_flatten_into(child, leaves) for child in parts)
+        return Structure(type(tree), tuple(range(len(parts))), inside, rest)
     leaves.append(tree)
     return LEAF
 
@@ -103,7 +114,13 @@ def _build(structure: Structure, feed: Iterator[Any]) -> Any:
         children.append(_build(child, feed))
     if structure.kind is dict:
         return dict(zip(structure.keys, children, strict=True))
-    return structure.kind(*children) if is_namedtuple(structure.kind) else structure.kind(children)
+    return structure.kind(*children) if is_namedtuple(structure.kind) else rebuild(structure)(children)
+
+
+def rebuild(structure: Structure) -> Callable[[list[Any]], Any]:
+    """The function that makes a container of its children, for kinds that are given them as one list."""
+    kind: Any = structure.kind
+    return partial(kind.tree_unflatten, structure.rest) if hasattr(kind, "tree_unflatten") else kind
 
 
 def paths(structure: Structure, prefix: str = "") -> list[str]:

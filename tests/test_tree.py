@@ -94,3 +94,35 @@ def test_dict_subclasses_are_dicts_and_arrays_are_leaves() -> None:
     assert tree_map(lambda x: x, defaultdict(list, a=1)) == {"a": 1}
     assert len(flatten(np.ones((2, 2)))[0]) == 1
     assert flatten({1.0, 2.0})[0] == [{1.0, 2.0}]
+
+
+class Interval:
+    """A container of its own kind: two numbers, and a unit that is not one."""
+
+    def __init__(self, low: Any, high: Any, unit: str) -> None:
+        self.low, self.high, self.unit = low, high, unit
+
+    def tree_flatten(self) -> tuple[list[Any], str]:
+        return [self.low, self.high], self.unit
+
+    @classmethod
+    def tree_unflatten(cls, rest: str, children: list[Any]) -> Interval:
+        return cls(*children, rest)
+
+
+def test_a_class_that_takes_itself_apart_is_a_container() -> None:
+    tree = {"t": Interval(1.0, (2.0, 3.0), "s"), "x": 4.0}
+    found, structure = flatten(tree)
+    assert found == [1.0, 2.0, 3.0, 4.0]
+    assert paths(structure) == ["t/0", "t/1/0", "t/1/1", "x"]
+    doubled = tree_map(lambda x: 2 * x, tree)
+    assert (doubled["t"].low, doubled["t"].high, doubled["t"].unit) == (2.0, (4.0, 6.0), "s")
+    assert "the containers differ" in message(
+        TreeError, tree_map, max, tree["t"], Interval(1.0, (2.0, 3.0), "m")
+    )
+    gradient = ad.grad(lambda t: t.low * t.high[1])(tree["t"])
+    assert (gradient.low, gradient.high, gradient.unit) == (3.0, (0.0, 1.0), "s")
+    both = ad.compile(lambda t: Interval(t.high[0] - t.low, t.high[1], t.unit + "²"))
+    for unit in ("s", "m", "s"):
+        made = both(Interval(1.0, (2.5, 3.0), unit))
+        assert (made.low, made.high, made.unit) == (1.5, 3.0, unit + "²")

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from sys import getrefcount
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,16 +28,17 @@ from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.entries import base_array
 from ..tape.trace import Trace
-from . import contractions  # noqa: F401  registers its rewrites
+from . import contractions, rearranging  # noqa: F401  they register their rewrites
 from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
-from .cpu.driver import DONE, Patch, Program, Step
+from .cpu.driver import DONE, FAILED, Patch, Program, Step
 from .explain import Explanation, Report, report_of
 from .graph import Graph, Node, build
 from .plan import Library, Native, Plan, make_plan
 from .randomness import Randomness
 
 Function = Callable[..., Any]
+LARGE = 1 << 20  # bytes of a result whose memory is worth keeping for the next call
 
 
 def compile(
@@ -68,9 +71,9 @@ def compile(
         TraceError: f asks for a value while it is traced (a branch, a conversion), or draws random numbers.
 
     >>> import numpy as np
-    >>> step = compile(lambda x: np.sum(np.tanh(x) ** 2))
-    >>> step(np.array([0.0, 1.0]))
-    np.float64(0.5800256583859738)
+    >>> step = compile(lambda x: np.sum(np.sqrt(x) ** 2))
+    >>> step(np.array([0.0, 4.0]))
+    np.float64(4.0)
     """
     if engine != "numba":
         raise ValueError(f"unknown engine {engine!r}: there is 'numba'")
@@ -143,7 +146,7 @@ class Compiled:
     def _start(
         self, key: Any, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
     ) -> None:
-        """Compile in a thread of its own; what it raises is raised by the call that next needs the program."""
+        """Compile in a thread of its own; what it raises, the call that next needs the program raises."""
         with self._lock:
             if key in self._under_way:
                 failure = self._under_way[key]
@@ -161,8 +164,12 @@ class Compiled:
 
         threading.Thread(target=make, daemon=True).start()
 
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A compiled function in a class is a method; the instance is part of the program."""
+        return self if instance is None else MethodType(self, instance)
+
     def explain(self) -> Explanation:
-        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy and why."""
+        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy."""
         return Explanation(
             getattr(self._f, "__name__", "function"), [p.explain() for p in self._programs.values()]
         )
@@ -219,7 +226,7 @@ class Static:
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """No garbage collection meanwhile: planning makes 10⁶ objects that live, and each would be visited often."""
+    """No garbage collection meanwhile: planning makes 10⁶ objects that live; it would visit each often."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -227,6 +234,15 @@ def _without_collections() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _holders(array: np.ndarray) -> int:
+    last: np.ndarray | None = array
+    del array
+    return getrefcount(last)
+
+
+_ALONE = _holders(np.empty(0))  # what getrefcount says of an array that one variable holds
 
 
 class Executable:
@@ -280,6 +296,7 @@ class Executable:
         steps: list[Step] = []
         patches: list[Patch] = []
         self.calls: list[tuple[int, Library]] = []
+        self.natives: list[Native] = []
         self.kernels: dict[str, cache.Kernel] = {}
         count = len(plan.graph.inputs)
         for step in plan.steps:
@@ -289,7 +306,8 @@ class Executable:
             for at, member in step.members:
                 step.block[at] = self._machine_code(member)
             address = self._machine_code(step)
-            steps.append(Step(address, step.block, step.chunks, step.parallel))
+            steps.append(Step(address, step.block, step.chunks, step.parallel, step.status))
+            self.natives.append(step)
             for block, cell, (kind, k), skip in step.patches:
                 patches.append(Patch(k if kind == "input" else count + k, block, cell, skip))
         outputs = [(x.shape, x.dtype) for x in plan.graph.outputs]
@@ -315,6 +333,11 @@ class Executable:
         outputs = self.plan.graph.outputs
         self.inputs = [kind for kind in kinds if type(kind) is tuple]
         self._outputs = [(x.shape, x.dtype) for x in outputs]
+        donated = {j for _, j in self.donated}
+        self._large = [
+            j for j, x in enumerate(outputs) if x.size * x.dtype.itemsize >= LARGE and j not in donated
+        ]
+        self._spare: dict[int, np.ndarray] = {}  # large results of the last call, by position
         sorts = [
             STATIC if type(k) is not tuple else ARRAY if k[0] else FLOAT if k[2] else SCALAR for k in kinds
         ]
@@ -327,9 +350,18 @@ class Executable:
         self._single = self.structure == trees.LEAF and len(outputs) == 1
 
     def buffers(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Arrays for the results: new ones, or those that were donated, unless they came twice."""
+        """Arrays for the results: new ones, or those that were donated, unless they came twice.
+
+        A large result of the last call that the caller has dropped is taken again: new pages cost more than
+        what is computed into them.
+        """
         empty = np.empty
-        outs = [empty(shape, dtype) for shape, dtype in self._outputs]
+        outs: list[Any] = [empty(shape, dtype) for shape, dtype in self._outputs]
+        for j in self._large:  # (an empty array that nobody touches costs nothing)
+            last = self._spare.pop(j, None)  # another thread cannot have it too
+            if last is not None and getrefcount(last) == _ALONE:
+                outs[j] = last
+            self._spare[j] = outs[j]
         if self.donated and len({id(x) for x in arrays}) == len(arrays) == len(self.inputs):
             for k, j in self.donated:
                 if isinstance(arrays[k], np.ndarray) and arrays[k].flags.writeable:
@@ -340,8 +372,23 @@ class Executable:
         """Run on arrays that fit."""
         outs = self.buffers(arrays)
         status = self.run(arrays, outs)
+        if status == FAILED:
+            with self.program:  # again, because another thread may have run it since
+                self.program.prepare(arrays, outs)
+                self._advance(0, self.steps)
         assert status == DONE, (status, arrays)
         return self.result(outs)
+
+    def _advance(self, first: int, last: int) -> None:
+        """Run native steps of the program that is held; what a kernel complains about is raised."""
+        if self.program.run_range(first, last) != FAILED:
+            return
+        failure = self.program.status
+        assert failure is not None
+        step = self.natives[failure.step]
+        assert step.complaint is not None
+        kind, text = step.complaint
+        raise self._complaint(step.group.nodes[0].source, text, kind)
 
     def _run_in_parts(self, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]) -> int:
         """Native segments, and library calls between them."""
@@ -353,11 +400,11 @@ class Executable:
             at = 0
             for before, step in self.calls:
                 if before > at:
-                    program.run_range(at, before)
+                    self._advance(at, before)
                     at = before
                 self._call_library(step, args, outs)
             if self.steps > at:
-                program.run_range(at, self.steps)
+                self._advance(at, self.steps)
             for flag, source, complaint in self.plan.flags:
                 if flag.any():
                     raise self._complaint(source, complaint)
@@ -389,10 +436,10 @@ class Executable:
             return self._make(values)
         return self._make(outs)
 
-    def _complaint(self, source: int, complaint: str) -> AdjointError:
-        return IndexingError(
-            format_error(complaint, origin=self.trace.origin(source), scope=self.trace.scope(source))
-        )
+    def _complaint(
+        self, source: int, complaint: str, kind: type[AdjointError] = IndexingError
+    ) -> AdjointError:
+        return kind(format_error(complaint, origin=self.trace.origin(source), scope=self.trace.scope(source)))
 
     def summary(self) -> str:
         """One line."""

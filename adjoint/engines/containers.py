@@ -1,4 +1,4 @@
-"""Containers taken apart and put together by code made for their structure: a tenth of the general way's time."""
+"""Containers taken apart and put together by code made for their structure, in a tenth of the time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import Structure, is_namedtuple
+from ..tree import Structure, is_namedtuple, rebuild
 
 # what a leaf is to a compiled function: an array, one number of a dtype, a Python float, part of the program
 ARRAY, SCALAR, FLOAT, STATIC = "array", "scalar", "float", "static"
@@ -36,7 +36,7 @@ def taker(structure: Structure, kinds: Sequence[str], statics: Sequence[Any]) ->
             if kind == STATIC:
                 known = refer(next(fixed))
                 lines.append(
-                    f"if {at} is not {known} and (type({at}) is not type({known}) or {at} != {known}): return None"
+                    f"if {at} is not {known} and (type({at}), {at}) != (type({known}), {known}): return None"
                 )
             else:
                 if kind != ARRAY:
@@ -48,9 +48,11 @@ def taker(structure: Structure, kinds: Sequence[str], statics: Sequence[Any]) ->
         if node.kind is type(None):
             lines.append(f"if {name} is not None: return None")
             return
-        lines.append(
-            f"if type({name}) is not {refer(node.kind)} or len({name}) != {len(node.children)}: return None"
-        )
+        lines.append(f"if type({name}) is not {refer(node.kind)}: return None")
+        if hasattr(node.kind, "tree_flatten"):
+            lines.append(f"{name}, rest = {name}.tree_flatten()")
+            lines.append(f"if rest != {refer(node.rest)}: return None")
+        lines.append(f"if len({name}) != {len(node.children)}: return None")
         for k, (key, child) in enumerate(zip(node.keys, node.children, strict=True)):
             take(child, f"{name}[{refer(key) if node.kind is dict else k}]")
 
@@ -82,10 +84,9 @@ def maker(structure: Structure, constants: Sequence[Any]) -> Callable[[Any], Any
             return f"[{', '.join(inside)}]"
         if node.kind is tuple:
             return f"({''.join(x + ', ' for x in inside)})"
-        kind = refer(node.kind)
-        return (
-            f"{kind}({', '.join(inside)})" if is_namedtuple(node.kind) else f"{kind}([{', '.join(inside)}])"
-        )
+        if is_namedtuple(node.kind):
+            return f"{refer(node.kind)}({', '.join(inside)})"
+        return f"{refer(rebuild(node))}([{', '.join(inside)}])"
 
     return _function("v", [f"return {make(structure)}"], names)
 

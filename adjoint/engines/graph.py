@@ -60,7 +60,7 @@ class Node:
 
 
 class Assemble(Primitive):
-    """z = zeros; z[template] = piece for every piece, none overlapping: joined, padded, scattered by slices."""
+    """z = zeros; z[template] = piece for every piece, none overlapping: joined, padded, scattered."""
 
     name = "assemble"
 
@@ -497,7 +497,7 @@ def _getitem(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstra
 
 
 def _plain_template(template: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
-    """An index of integers and slices with one entry per axis, starts and stops counted from 0; None stays."""
+    """An index of integers and slices, one entry per axis, counted from 0; None stays."""
     named = sum(part is not None and part is not Ellipsis for part in template)
     at = next((k for k, part in enumerate(template) if part is Ellipsis), len(template))
     feed = iter(shape)
@@ -518,7 +518,11 @@ def _assembled(g: Graph, pieces: Sequence[Any], templates: Sequence[Any], kind: 
     if len(pieces) == 1 and pieces[0].size == math.prod(kind.shape) and _ascending(templates[0]):
         return g.call(bc.reshape, pieces[0], shape=kind.shape)
     params = {"templates": tuple(templates), "shape": kind.shape, "dtype": kind.dtype}
-    return g.node(assemble, pieces, params, kind)
+    number = Abstract((), kind.dtype)
+    nodes = [
+        x if isinstance(x, Node) else g.node(bc.broadcast_to, (x,), {"shape": ()}, number) for x in pieces
+    ]
+    return g.node(assemble, nodes, params, kind)
 
 
 def _ascending(template: tuple[Any, ...]) -> bool:
@@ -553,7 +557,7 @@ def _mean(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract)
 
 def _scatter_add(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     x, *arrays = args
-    if not arrays and math.prod(kind.shape):
+    if not arrays and 0 not in kind.shape:
         template = _plain_template(params["template"], kind.shape)
         shape = np.broadcast_to(np.zeros(()), kind.shape)[template].shape
         if not isinstance(x, Node) or x.shape != shape:

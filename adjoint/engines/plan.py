@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import broadcast as bc
+from ..errors import AdjointError
 from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item
@@ -35,6 +36,7 @@ from .regions import (
     reads_of,
     squeezed,
 )
+from .special import special_kernel
 from .views import View, contiguous, merged, view_of
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
@@ -61,6 +63,8 @@ class Native:
     address: int = 0
     name: str = ""
     members: list[tuple[int, Native]] = field(default_factory=list)  # of a chain: place in its block, step
+    status: int | None = None  # cell of the block through which it reports a failure
+    complaint: tuple[type[AdjointError], str] | None = None
 
 
 @dataclass
@@ -256,8 +260,8 @@ def _partial(region: Region, node: Node, chunks: int, stored: set[Node]) -> Regi
     part.number, part.source, part.group = node.number, node.source, region
     part.view = View(part, 0, kind.shape, contiguous(kind.shape))
     region.nodes[region.nodes.index(node)] = part
-    for table in (region.level, region.reads, region.outs):
-        table[part] = table.pop(node)  # type: ignore[attr-defined]
+    region.level[part], region.reads[part] = region.level.pop(node), region.reads.pop(node)
+    region.outs[part] = region.outs.pop(node)
     return _added_up(node, part, stored)
 
 
@@ -328,7 +332,7 @@ class _Layout:
             elif isinstance(group, Chain):
                 steps.append(self._chain(group))
             elif not isinstance(group, Assembly):
-                steps.append(self._library(group.nodes[0]))
+                steps.append(self._special(group) or self._library(group.nodes[0]))
         flags = [
             (self._array(flag)([], []), source, text)
             for flag, source, text in self.graph.checks
@@ -414,7 +418,8 @@ class _Layout:
             at = ch.HEADER + ch.MEMBER * k
             addresses = [x.ctypes.data for x in (step.block, copies, moves)]
             block[at : at + ch.MEMBER] = (
-                0, addresses[0], addresses[1], len(step.block), addresses[2], len(step.moves), step.chunks, adds_up
+                0, addresses[0], addresses[1], len(step.block), addresses[2], len(step.moves), step.chunks,
+                adds_up,
             )  # fmt: skip
             whole.patches += step.patches
             whole.members.append((at, step))
@@ -432,8 +437,8 @@ class _Layout:
         adds = self.adds_up
         planned = plan_gemm(
             node.dtype, m, n, chain.height if adds else k,
-            a_strides=x.strides, b_strides=y.strides, ldc=n, rows=None if adds else chain.height,
-        )  # type: ignore[arg-type]  # fmt: skip
+            a_strides=_pair(x), b_strides=_pair(y), ldc=n, rows=None if adds else chain.height,
+        )  # fmt: skip
         block = planned.block()
         step = Native(product, "", block, planned.chunks, False, address=planned.address, name="gemm")
         size = node.dtype.itemsize
@@ -532,11 +537,11 @@ class _Layout:
                 m,
                 n,
                 k,
-                a_strides=x.strides[-2:],
-                b_strides=y.strides[-2:],
+                a_strides=_pair(x),
+                b_strides=_pair(y),
                 ldc=n,
                 batch=(count, bx, by, bz),
-            )  # type: ignore[arg-type]
+            )
             block = planned.block()
             step = Native(
                 group, "", block, planned.chunks, planned.chunks > 1, address=planned.address, name="gemm"
@@ -549,6 +554,19 @@ class _Layout:
                 block[cell] = self._address(root, at, cell, step)
             steps.append(step)
         return steps
+
+    def _special(self, group: Group) -> Native | None:
+        """A structured primitive by the kernel written for it, if there is one."""
+        planned = special_kernel(group.nodes[0])
+        if planned is None:
+            return None
+        block = np.zeros(len(planned.cells), np.int64)
+        parallel = planned.chunks > 1
+        step = Native(group, planned.text(), block, planned.chunks, parallel)
+        step.status, step.complaint = planned.status, planned.complaint
+        for cell, value in enumerate(planned.cells):
+            block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
+        return step
 
     # ---------------------------------------------------------------- NumPy
     def _array(self, x: Any) -> Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Any]:
@@ -602,6 +620,11 @@ class _Layout:
         return Library(node.group, node, run, operands)
 
 
+def _pair(v: View) -> tuple[int, int]:
+    """Strides of the matrices in a stack."""
+    return v.strides[-2], v.strides[-1]
+
+
 def _batch_strides(v: View, lead: tuple[int, ...]) -> tuple[int, ...]:
     pad = len(lead) - (len(v.shape) - 2)
     own = zip(v.shape[:-2], v.strides[:-2], strict=True)
@@ -627,4 +650,4 @@ def _batches(
     for index in np.ndindex(*[d[0] for d in outer]):
         at = tuple([sum(i * d[k] for i, d in zip(index, outer, strict=True)) for k in (1, 2, 3)])
         steps.append((at, count, (bx, by, bz)))
-    return steps  # type: ignore[return-value]
+    return steps

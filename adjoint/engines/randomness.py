@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..errors import TraceError, refusal
 
-DEPTH = 6  # how far functions within functions are searched for generators
+DEPTH = 6  # how far functions within functions are searched for generators,
+VISITS = 4000  # at how many objects at most,
+ITEMS = 100  # and how many items of a container
 
 
 class Randomness:
     """The states of the random generators that a function can reach, before it is traced."""
 
     def __init__(self, f: Callable[..., Any], leaves: Sequence[Any]) -> None:
-        found = {id(g): g for g in (*(x for x in leaves if _draws(x)), *_reachable(f, DEPTH, set()))}
+        found = {id(g): g for g in (*(x for x in leaves if _draws(x)), *_reachable(f))}
         self._generators = list(found.values())
         self._before = self._states()
 
     def _states(self) -> list[str]:
         states = [repr(_bits(g).state) for g in self._generators]
-        return [*states, repr(np.random.get_state(legacy=False))]
+        return [*states, repr(np.random.get_state(legacy=False)), repr(random.getstate())]
 
     def check(self) -> None:
         """Compare with the states now.
@@ -44,31 +50,43 @@ def _bits(generator: Any) -> Any:
     return getattr(generator, "bit_generator", None) or generator._bit_generator
 
 
-def _reachable(f: Any, depth: int, seen: set[int]) -> Iterator[Any]:
-    """Generators among the globals, defaults and captured variables of f and of the functions it can reach."""
-    f = getattr(f, "__func__", f)
-    code = getattr(f, "__code__", None)
-    if id(f) in seen or not depth:
-        return
-    seen.add(id(f))
-    values = [cell.cell_contents for cell in getattr(f, "__closure__", None) or () if _is_set(cell)]
-    values += list(getattr(f, "__defaults__", None) or ()) + [getattr(f, "__self__", None)]
-    values += list((getattr(f, "__kwdefaults__", None) or {}).values())
-    values += [getattr(f, "func", None), *getattr(f, "args", ())] if hasattr(f, "func") else []
-    if code is not None:
-        values += [f.__globals__[name] for name in code.co_names if name in f.__globals__]
-    for x in values:
-        if _draws(x):
-            yield x
-        elif (callable(x) and not isinstance(x, type) and hasattr(x, "__code__")) or hasattr(x, "func"):
-            yield from _reachable(x, depth - 1, seen)
-        elif (
-            hasattr(x, "__dict__")
-            and not isinstance(x, type)
-            and not callable(x)
-            and not hasattr(x, "__path__")
-        ):
-            yield from (v for v in vars(x).values() if _draws(v))
+def _reachable(start: Any) -> Iterator[Any]:
+    """Generators a function can reach: globals it names, defaults, captured variables, attributes, items."""
+    seen: set[int] = set()
+    level = [start]
+    for _ in range(DEPTH):
+        following: list[Any] = []
+        for x in level:
+            if id(x) in seen or len(seen) > VISITS:
+                continue
+            seen.add(id(x))
+            if _draws(x):
+                yield x
+            else:
+                following += _neighbors(x)
+        level = following
+
+
+def _neighbors(x: Any) -> Iterator[Any]:
+    """What a function, method, partial application, container or instance holds."""
+    if isinstance(x, FunctionType):
+        yield from (cell.cell_contents for cell in x.__closure__ or () if _is_set(cell))
+        yield from x.__defaults__ or ()
+        yield from (x.__kwdefaults__ or {}).values()
+        yield from (x.__globals__[name] for name in x.__code__.co_names if name in x.__globals__)
+    elif isinstance(x, MethodType):
+        yield from (x.__func__, x.__self__)
+    elif isinstance(x, partial):
+        yield from (x.func, *x.args, *x.keywords.values())
+    elif isinstance(x, dict):
+        yield from islice(x.values(), ITEMS)
+    elif isinstance(x, (list, tuple)):
+        yield from x[:ITEMS]
+    elif hasattr(type(x), "__dict__") and not isinstance(x, (type, ModuleType)):
+        yield from getattr(x, "__dict__", {}).values()
+        call = getattr(type(x), "__call__", None)  # noqa: B004  (the function itself is wanted)
+        if isinstance(call, FunctionType):
+            yield call
 
 
 def _is_set(cell: Any) -> bool:

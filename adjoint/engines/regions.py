@@ -24,6 +24,7 @@ from ..ops.abstract import Abstract
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import NO_PARAMS
 from ..ops.products import matmul
+from .boxes import remainder
 from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, NoText, Term
 from .graph import Graph, Node, Shape, assemble, scalar_key
@@ -155,7 +156,7 @@ class Assembly(Group):
 
 
 class Call(Group):
-    """A primitive that runs by its NumPy reading."""
+    """A structured primitive: by a kernel of its own, or by its NumPy reading."""
 
 
 class Region(Group):
@@ -216,6 +217,13 @@ def access(x: Any, shape: Shape) -> Access | None:
         for k, n in enumerate(shape)
         if n != 1
     ]
+    return Access(view.root, view.offset, tuple(strides))
+
+
+def target_access(node: Node) -> Access:
+    """How a node with a target is written there."""
+    view = node.target
+    strides = [s for n, s in zip(view.shape, view.strides, strict=True) if n != 1]
     return Access(view.root, view.offset, tuple(strides))
 
 
@@ -352,7 +360,14 @@ class Planner:
         whole = View(node, 0, node.shape, contiguous(node.shape))
         group = Assembly()
         filled = None
-        if sum(x.size for x in node.args) < node.size:
+        empty = remainder(node.shape, node.params["templates"])
+        for box in empty or ():
+            shape = tuple([s.stop - s.start for s in box])
+            zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, Abstract(shape, node.dtype))
+            zero.number, zero.source, zero.target = node.number, node.source, sliced(whole, box, shape)
+            self._pointwise(zero, shape)
+            group._after(zero.group)
+        if empty is None and sum(x.size for x in node.args) < node.size:
             zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, node.kind)
             zero.number, zero.source, zero.target = node.number, node.source, whole
             self._join(self._new(squeezed(node.shape)), zero, [None], [], FULL)
@@ -394,16 +409,17 @@ class Planner:
         reads = [access(a, shape) for a in node.args]
         roots = [a.root for a in reads if a is not None]
         space = squeezed(shape)
+        moves = reads if node.target is None else [*reads, target_access(node)]
         for region in self._candidates(roots):
-            if self._fits(region, space, reads, roots, FULL):
+            if self._fits(region, space, moves, roots, FULL):
                 return self._join(region, node, reads, roots, FULL)
-            if region.split is not None and space == region.shape[: region.split]:
-                if self._fits(region, space, reads, roots, ROW):
-                    return self._join(region, node, reads, roots, ROW)
+            of_rows = region.split is not None and space == region.shape[: region.split]
+            if of_rows and self._fits(region, space, reads, roots, ROW):
+                return self._join(region, node, reads, roots, ROW)
         if not space and is_interpreted(node):
             return self._scalar(node, roots)
         neighbour = self._latest.get(space)
-        if isinstance(neighbour, Region) and self._fits(neighbour, space, reads, roots, FULL):
+        if isinstance(neighbour, Region) and self._fits(neighbour, space, moves, roots, FULL):
             return self._join(neighbour, node, reads, roots, FULL)
         return self._join(self._new(space), node, reads, roots, FULL)
 
@@ -525,6 +541,7 @@ class Planner:
         if region.split == split:
             return region.columns_merge(read.strides, split)
         accesses = [a.strides for reads in region.reads.values() for a in reads if a is not None]
+        accesses += [target_access(node).strides for node in region.nodes if node.target is not None]
         return all(region.columns_merge(a, split) for a in (*accesses, *region.outs.values(), read.strides))
 
 

@@ -74,7 +74,7 @@ class Abstract:
     def __eq__(self, other: object) -> bool:
         raise self.refuse("a comparison outside the recorded program")
 
-    __lt__ = __le__ = __gt__ = __ge__ = __eq__  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__
     __hash__ = object.__hash__
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:

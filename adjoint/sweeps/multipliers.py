@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ class Multiplier:
     name: str
     operation: str
     scope: str
-    place: str
+    place: str = field(compare=False)  # the same program called from another line
     value: Any
     connected: bool
 
@@ -83,6 +83,15 @@ class Multipliers:
                 Multiplier(i, tape.label(i), name, kind, tape.scope(i), place, shown, value is not None)
             )
         return cls(entries, tape.serial)
+
+    def tree_flatten(self) -> tuple[list[Any], tuple[Multiplier, ...]]:
+        """The values, and the entries without: a container, so that compiled functions return it."""
+        return [e.value for e in self._entries], tuple(replace(e, value=None) for e in self._entries)
+
+    @classmethod
+    def tree_unflatten(cls, rest: tuple[Multiplier, ...], values: list[Any]) -> Multipliers:
+        """The same entries with other values; they belong to no tape, so a Variable finds nothing there."""
+        return cls([replace(e, value=value) for e, value in zip(rest, values, strict=True)])
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -92,7 +92,7 @@ class Trace(Tape):
 
 
 def lifted(x: Any, like: Any) -> Any:
-    """A plain seed of a sweep, recorded on the trace below the Variable `like`; as it is when there is none."""
+    """A plain seed of a sweep, recorded on the trace below the Variable `like`; as it is without one."""
     trace = _trace_below(like)
     return x if trace is None else trace.constant(x)
 

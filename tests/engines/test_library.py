@@ -10,8 +10,10 @@ import pytest
 
 import adjoint as ad
 from adjoint import tree as trees
+from adjoint.ops.index import scatter_set, split_index
+from adjoint.ops.linalg import mirror
 
-from ..helpers import normal, rng
+from ..helpers import message, normal, points_at, rng
 
 
 def native(f: Callable[..., Any], *args: Any, tolerance: float = 1e-11) -> None:
@@ -79,3 +81,160 @@ def test_attention_is_products_and_regions() -> None:
     compiled = ad.compile(attention)
     compiled(*args)
     assert {s.kind for s in compiled.explain().programs[0].steps} == {"product", "region"}
+
+
+# ------------------------------------------------------------------------------- moving and masking
+def put(x: Any, v: Any, *index: Any) -> Any:
+    """x with v written at an index, for plain arrays too."""
+    template, arrays = split_index(index)
+    return scatter_set(x, v, *arrays, template=template)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.tril(x) * 2 + np.triu(x, 1) * np.tril(x, -2),
+        lambda x: np.roll(x, 1, axis=0) - 2 * x * np.roll(x, -2, axis=-1) + np.roll(x, 7),
+        lambda x: np.flip(x, axis=0) * x + np.fliplr(x) * x[::-1, ::-2].sum(),
+    ],
+    ids=["triangles", "rolls", "flips"],
+)
+def test_rearranged(f: Callable[..., Any]) -> None:
+    native(value_and_gradients(f, 1), normal(4, 5))
+    native(value_and_gradients(f, 1), normal(5, 4))
+
+
+def test_mirror() -> None:
+    f = lambda x: mirror(x, lower=True) @ mirror(x, lower=False)  # noqa: E731
+    native(value_and_gradients(f, 1), normal(4, 4))
+
+
+@pytest.mark.parametrize(
+    ("index", "shape"),
+    [
+        ((slice(1, 3),), (5,)), ((slice(1, 3), slice(None, None, 2)), (3,)), ((-1,), (1, 5)), ((2, 3), ()),
+        ((slice(None, None, -2),), (2, 5)), ((Ellipsis, slice(1, -1)), (4, 1)), ((slice(2, 2),), (5,)),
+    ],
+)  # fmt: skip
+def test_writes_by_slices(index: Any, shape: tuple[int, ...]) -> None:
+    f = lambda x, v: put(x * 1.0, v * 2.0, *index)  # noqa: E731
+    native(value_and_gradients(f, 2), normal(4, 5), normal(*shape, seed=1))
+    native(lambda x: put(x, 0.0, *index), normal(4, 5))
+
+
+def test_writes_by_masks() -> None:
+    mask = normal(4, 5) > 0
+    native(lambda x, v: put(x, v, mask) * put(x, 2.0, mask[:, 0]) * put(x, 0.5, x > 0), normal(4, 5), 3.0)
+
+
+def test_an_array_filled_in_a_loop_is_one_array() -> None:
+    def fill(x: Any) -> Any:
+        z = np.zeros(40) + 0 * x[0]
+        for k in range(40):
+            z = put(z, x[k] * x[(k + 1) % 40], k)
+        return z
+
+    native(value_and_gradients(fill, 1), normal(40))
+
+
+@pytest.mark.parametrize(
+    ("f", "shape"),
+    [
+        (lambda u: u[1:-1] * (u[2:] - u[:-2]) + 0.1 * (u[2:] - 2 * u[1:-1] + u[:-2]), (50,)),
+        (
+            lambda u: 4 * u[1:-1, 1:-1] - u[2:, 1:-1] - u[:-2, 1:-1] - u[1:-1, 2:] * u[1:-1, :-2],
+            (20, 30),
+        ),
+        (lambda u: u[::2] * u[1::2], (20,)),
+    ],
+    ids=["one axis", "two axes", "with gaps"],
+)
+def test_stencils(f: Callable[..., Any], shape: tuple[int, ...]) -> None:
+    native(value_and_gradients(f, 1), normal(*shape))
+
+
+# ------------------------------------------------------------------------------------ index arrays
+TABLE, TOKENS = normal(10, 4), rng(1).integers(-10, 10, (3, 5))
+ROWS, COLUMNS = rng(2).integers(-10, 10, 7), rng(3).integers(-4, 4, 7)
+CUBES = normal(3, 10, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("f", "args"),
+    [
+        (lambda x, t: x[t], (TABLE, TOKENS)),
+        (lambda x, t: x[t.T] + x[t[0].astype(np.int32)][:, None], (TABLE, TOKENS[:, :3])),
+        (lambda x: x[TOKENS], (TABLE,)),
+        (lambda x, i, j: x[i, j] * x[i[:, None], j], (TABLE, ROWS, COLUMNS)),
+        (lambda x, j: x[:, j] * np.take(x, j, axis=1), (TABLE, COLUMNS)),
+        (lambda x, i, j: x[:, i, j] * x[:, i, 1], (CUBES, ROWS, COLUMNS)),
+        (lambda x, i, j: x[0, i, j] + x[1, :, j][:, 0], (CUBES, ROWS, COLUMNS)),
+        (lambda x, i: x[..., i, 1:3, :].sum() + x[::-1, i, None, ::2], (CUBES, ROWS)),
+        (lambda x, k: np.take_along_axis(x, k, axis=1), (CUBES, rng(4).integers(0, 10, (3, 5, 4, 2)))),
+        (lambda x: x[TABLE > 0] * x[CUBES[0, :, :, 0] > 0].sum() + x[TABLE[:, 0] > 0].sum(), (TABLE,)),
+    ],
+    ids=lambda x: "",
+)
+def test_index_arrays(f: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    native(value_and_gradients(f, 1), *args)
+
+
+def test_writes_by_index_arrays() -> None:
+    def f(x: Any, v: Any, t: Any) -> Any:
+        return put(x, v, t), put(x, v[0], slice(None), t % 4), put(x, 0.0, t, 1), put(x, v[0, 0], TABLE > 0)
+
+    # of two writes to one place the last stands
+    native(f, normal(10, 4), normal(4, 4), np.array([3, -7, 0, 9]))
+    native(lambda x, v, t: put(x, v, t), normal(10, 4), normal(5, 4), np.array([3, 3, 0, -7, 9]))
+
+
+def test_index_arrays_on_threads() -> None:
+    """Large enough for chunks: rows are owned, so the sum over duplicates has one order."""
+    x, i = normal(300, 40), rng().integers(0, 300, 4000)
+    native(value_and_gradients(lambda x, i: x[i], 1), x, i)
+    weights = normal(4000, 40, seed=1)
+    gradient = ad.compile(ad.grad(lambda x, i: np.sum(weights * x[i])))
+    expected = np.zeros_like(x)
+    np.add.at(expected, i, weights)
+    assert np.array_equal(gradient(x, i), expected)
+
+
+@pytest.mark.parametrize("wrong", [[1, 10], [-11, 3]])
+def test_an_index_out_of_bounds_names_the_line(wrong: list[int]) -> None:
+    def f(x: Any, t: Any) -> Any:
+        return np.sum(x[t] ** 2)
+
+    for compiled in (ad.compile(f), ad.compile(ad.grad(f)), ad.compile(lambda x, t: np.sort(x[t]))):
+        compiled(TABLE, np.array([0, -10]))
+        text = message(ad.IndexingError, compiled, TABLE, np.array(wrong))
+        assert "out of bounds for an axis of size 10" in text
+        assert points_at(text, "x[t]")
+        compiled(TABLE, np.array([9, 1]))
+
+
+# --------------------------------------------------------------------------------- scans, positions
+def test_running_sums() -> None:
+    def f(x: Any) -> Any:
+        return np.cumsum(x, axis=0) * np.cumsum(x, axis=1) * np.cumsum(x, axis=-1) + np.cumsum(x)[::5].sum()
+
+    native(value_and_gradients(f, 1), normal(3, 5, 4))
+    kinds = lambda t, b: (np.cumsum(t, axis=1), np.cumsum(t), np.cumsum(b, axis=0))  # noqa: E731
+    native(kinds, TOKENS, TABLE > 0)
+    native(lambda x: (np.cumsum(x, axis=0), np.cumsum(x, axis=1)), normal(300, 700))
+
+
+def test_running_sums_of_single_precision_keep_their_digits() -> None:
+    x = rng().random(10**6).astype(np.float32)
+    last = ad.compile(lambda x: np.cumsum(x)[-1])(x)
+    assert abs(last - np.sum(x, dtype=np.float64)) < 0.1  # a running float32 sum is off by 30
+
+
+def test_positions() -> None:
+    def f(x: Any) -> Any:
+        return [g(x, axis=k) for g in (np.argmax, np.argmin) for k in (0, 1, -1, None)]
+
+    special = normal(5, 6, 4)
+    special[1, 2], special[3], special[4, 0, 2] = 1.0, np.nan, np.nan
+    native(f, special)
+    native(f, rng().integers(-3, 3, (5, 6, 4)))
+    native(lambda x: (np.argmax(x, axis=0), np.argmin(x, axis=1, keepdims=True)), normal(300, 700))

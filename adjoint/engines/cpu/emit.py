@@ -24,7 +24,7 @@ import numpy as np
 from ...ops import broadcast as bc
 from ...ops.elementwise import Elementwise
 from ..graph import Node
-from ..regions import FULL, OUT, REDUCTIONS, ROW, Region
+from ..regions import FULL, OUT, REDUCTIONS, ROW, Region, target_access
 from ..views import contiguous
 from .text import BOOL, F32, F64, TEXT, Term, cast, literal, term
 
@@ -111,7 +111,8 @@ def _joined(
 
 def shape_region(region: Region, stored: set[Node]) -> Shaped:
     """Join axes, choose the form, name the buffers."""
-    full, rows = [contiguous(region.shape)], []
+    full: list[tuple[int, ...]] = [contiguous(region.shape)]
+    rows: list[tuple[int, ...]] = []
     for node, reads in region.reads.items():
         of_rows = region.level[node] == ROW and node.op not in REDUCTIONS
         for a in reads:
@@ -121,7 +122,7 @@ def shape_region(region: Region, stored: set[Node]) -> Shaped:
         (full if len(strides) == len(region.shape) else rows).append(strides)
     for node in region.nodes:
         if node.target is not None:
-            (full if region.level[node] == FULL else rows).append(_target(node))
+            (full if region.level[node] == FULL else rows).append(target_access(node).strides)
     groups = _joined(region, full, rows)
     sizes = [math.prod(region.shape[k] for k in g) for g in groups]
     split = region.split
@@ -142,12 +143,6 @@ def shape_region(region: Region, stored: set[Node]) -> Shaped:
     narrow = not flat and columns <= NARROW and math.prod(row_sizes) >= 8
     mode = "flat" if flat else "narrow" if narrow else "wide"
     return _Namer(region, stored, mode, row_sizes, columns, pick).run()
-
-
-def _target(node: Node) -> tuple[int, ...]:
-    """Strides with which a node is written into another's buffer, without axes of length one."""
-    view = node.target
-    return tuple([s for n, s in zip(view.shape, view.strides, strict=True) if n != 1])
 
 
 class _Namer:
@@ -206,14 +201,14 @@ class _Namer:
             args.append(tuple(words))
         read = len(self.buffers)
         items = []
-        for node, words in zip(region.nodes, args, strict=True):
+        for node, operands in zip(region.nodes, args, strict=True):
             level = region.level[node]
             stored = -1
             if level == OUT:
                 stored = self.buffer(node, 0, self.pick(region.outs[node]), written=True)
             elif node.target is not None:
                 stored = self.buffer(
-                    node.target.root, node.target.offset, self.pick(_target(node)), written=True
+                    node.target.root, node.target.offset, self.pick(target_access(node).strides), written=True
                 )
             elif node in self.stored:
                 stored = self.buffer(node, 0, self.pick(region.canonical(level, FULL)), written=True)
@@ -223,7 +218,7 @@ class _Namer:
                 assert a is not None
                 source = ROW if len(a.strides) < len(region.shape) else FULL
             parameter = node.dtype if node.op is bc.astype else None
-            items.append(Item(node.op, node.dtype, level, source, words, stored, parameter))
+            items.append(Item(node.op, node.dtype, level, source, operands, stored, parameter))
         axes = len(self.rows) if any(b.row == "d" for b in self.buffers) else 0
         spec = Spec(
             self.mode, self.columns if self.mode == "narrow" else 0, axes, tuple(self.buffers), tuple(items)
@@ -695,7 +690,7 @@ def _columns_loop(
             return env[j]
         k = a[1]
         if spec.buffers[k].column == "0":
-            return at_row(k)  # type: ignore[no-any-return]
+            return at_row(k)
         if k not in loaded:
             v = w.name()
             body.append(f"{v} = {w.load(k, w.element(k, 'i', 'j', 'b + j')).text}")

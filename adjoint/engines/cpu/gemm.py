@@ -134,10 +134,12 @@ def plan_gemm(
         ldc: elements from row to row of C; its columns are adjacent.
         accumulate: add to C instead of overwriting it.
         batch: (count, stride of A, of B, of C) in elements; a stride of 0 repeats A or B.
-        rows: height of a chunk where the caller wants chunk t to be rows t·rows … of all columns.
+        rows: height of a chunk, ≥ 1, where the caller wants chunk t to be the rows t·rows … of all columns,
+            to run several steps on the same rows while they are in cache; for one product, not a batch.
 
     Returns:
-        The step; its bits depend on k alone, not on the other sizes, the strides or the chunks.
+        The step. Its bits do not depend on the chunks, nor on m, n or the strides, except that a matrix times
+        a vector, both with adjacent k, sums in another order than a wider product.
     """
     dtype = np.dtype(dtype)
     a, b, (count, a_batch, b_batch, c_batch) = a_strides, b_strides, batch

@@ -2,7 +2,8 @@
 
 The kernel cache runs a copy of this text. Every element of C is one chain of fused multiply-adds in the order
 of k, broken only every KC terms; hence its bits depend on K alone: not on the other sizes, the strides, the
-chunks or who runs them.
+chunks or who runs them. A matrix times a vector, both with adjacent k, sums in lanes instead: there the order
+depends on K and on that layout.
 """
 # mypy: ignore-errors
 

@@ -133,6 +133,18 @@ def test_bits_do_not_depend_on_chunks_their_order_or_the_other_sizes(dtype, layo
         assert (product(a[:m], b[:, :n], np.empty((m, n), dtype)) == c[:m, :n]).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_a_matrix_times_a_vector_may_be_cut_anywhere(dtype, layout):
+    rng = np.random.default_rng(7)
+    a, x = operand(rng, 150, 1040, dtype, layout), operand(rng, 1040, 1, dtype)
+    c, row = np.empty((150, 1), dtype), np.empty((1, 150), dtype)
+    np.testing.assert_allclose(product(a, x, c), a @ x, rtol=0, atol=tolerance(dtype, 1040))
+    for rows in (1, 3, 8, 40):
+        assert (product(a, x, np.empty_like(c), rows=rows, order=-1) == c).all()
+    np.testing.assert_array_equal(product(x.T, a.T, row).T, c)
+
+
 def test_a_chunk_of_given_height_writes_its_rows_alone():
     rng = np.random.default_rng(5)
     a, b, c = (
