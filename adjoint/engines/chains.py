@@ -2,8 +2,8 @@
 
 A network's layers, its loss, and the adjoints of both are products and regions whose row i depends on row i
 of what came before; the gradients of the weights add up over rows. Run one after the other over all
-rows, every step would meet its operands in slow memory. In a chain they meet them in the second-level cache, and what
-only the chain itself reads is never written out: it lives in the buffers of one block.
+rows, every step would meet its operands in slow memory. In a chain they meet them in the second-level
+cache, and what only the chain itself reads is never written out: it lives in the buffers of one block.
 
 A chain is one step. Its chunks are *lanes*, fixed stretches of blocks, so that threads may share the work and
 the sums do not depend on who does: every lane adds up its own, and the lanes are added in order.

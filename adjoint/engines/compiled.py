@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from sys import getrefcount
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -162,6 +163,10 @@ class Compiled:
                 self._under_way[key] = failure
 
         threading.Thread(target=make, daemon=True).start()
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A compiled function in a class is a method; the instance is part of the program."""
+        return self if instance is None else MethodType(self, instance)
 
     def explain(self) -> Explanation:
         """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy."""

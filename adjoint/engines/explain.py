@@ -73,7 +73,8 @@ class Report:
         headers = ["step", "kind", "space", "nodes", "chunks", "operations", "kernel", "", "ms"]
         lines = [
             f"for {', '.join(self.arguments) or 'no arguments'}",
-            f"{self.recorded} recorded nodes; seconds: trace {trace:.3f}, plan {plan:.3f}, kernels {kernels:.3f}",
+            f"{self.recorded} recorded nodes; "
+            f"seconds: trace {trace:.3f}, plan {plan:.3f}, kernels {kernels:.3f}",
             f"memory: {self.arena} bytes between steps, {self.outputs} bytes of results",
             table(headers, rows, right=(0, 3, 4, 8)),
         ]

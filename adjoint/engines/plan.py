@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import broadcast as bc
 from ..errors import AdjointError
+from ..ops import broadcast as bc
 from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item

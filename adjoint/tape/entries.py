@@ -13,6 +13,8 @@ import numpy as np
 from ..errors import AdjointError, DTypeError, describe, refusal
 from ..ops.primitive import Recorded, innermost
 
+LARGEST_BASE = 1 << 26  # bytes of an array that is copied whole because slices of it were met
+
 
 class Snapshots:
     """Constants as they are now. A large array met again is compared, not copied again.
@@ -34,7 +36,7 @@ class Snapshots:
         """
         if array.dtype.kind not in "fiub":
             raise _refused_constant(array.dtype)
-        if self.of_trace and isinstance(array.base, np.ndarray) and array.base.nbytes > 4096:
+        if self.of_trace and isinstance(array.base, np.ndarray) and 4096 < array.base.nbytes <= LARGEST_BASE:
             return self._slice(array, array.base)
         if array.nbytes <= 4096:
             return array.copy()

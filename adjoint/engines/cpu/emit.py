@@ -606,13 +606,12 @@ def _wide(w: _Writer) -> list[str]:
 
                 _row_statement(w, k, item, read, out, values)
             continue
-        body, before, after = _columns_loop(w, loop, values, scratch, at_row, rows)
+        body = _columns_loop(w, loop, values, scratch, at_row)
         reducing = [
             (k, spec.items[k])
             for k in loop.items
             if spec.items[k].op in REDUCTIONS and not _is_column(w, spec.items[k])
         ]
-        out += before
         if reducing:
             out += [
                 f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in reducing if item.level == ROW
@@ -623,7 +622,6 @@ def _wide(w: _Writer) -> list[str]:
             out += ["    " + x for x in _add_blocks(w, reducing)]
         else:
             out += ["for j in range(C):", *("    " + x for x in body)]
-        out += after
         for k, item in reducing:
             if item.level == ROW:
                 v = w.name()
@@ -667,8 +665,8 @@ def _row_statement(
 
 
 def _columns_loop(
-    w: _Writer, loop: Loop, values: dict[int, Term], scratch: dict[int, str], at_row: Any, rows: _Rows
-) -> tuple[list[str], list[str], list[str]]:
+    w: _Writer, loop: Loop, values: dict[int, Term], scratch: dict[int, str], at_row: Any
+) -> list[str]:
     """The body of a loop over the columns of one row."""
     spec = w.spec
     body: list[str] = []
@@ -716,7 +714,7 @@ def _columns_loop(
         elif k in w.used_later:
             scratch[k] = w.stack(np.dtype(np.uint8) if item.dtype == BOOL else item.dtype, SCRATCH, "s")
             body.append(_store(item, f"{scratch[k]}[j]", v))
-    return body, [], []
+    return body
 
 
 SCRATCH = 4096  # columns that a row may keep on the stack between its loops
