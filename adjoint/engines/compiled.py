@@ -28,7 +28,7 @@ from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.entries import base_array
 from ..tape.trace import Trace
-from . import contractions, rearranging  # noqa: F401  they register their rewrites
+from . import contractions, ragged, rearranging  # noqa: F401  they register their rewrites
 from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
 from .cpu.driver import DONE, FAILED, Patch, Program, Step

@@ -24,6 +24,8 @@ class Kernel:
         cells: of the block: numbers, or the place of an array.
         chunks: parts that threads may share.
         complaint: kind and text of the error when the body calls `fetch_min(status, 0)`.
+        stacks: (name, dtype, size) of arrays on the stack.
+        helpers: functions that the body calls.
     """
 
     def __init__(self, chunks: int = 1, complaint: tuple[type[AdjointError], str] | None = None) -> None:
@@ -33,6 +35,7 @@ class Kernel:
         self._values: list[str] = []
         self.stacks: list[tuple[str, str, int]] = []
         self.body: list[str] = []
+        self.helpers = ""
         self.status: int | None = None
         if complaint is not None:
             self.status = 0
@@ -53,7 +56,12 @@ class Kernel:
     def text(self) -> str:
         """The kernel's source with its entry."""
         lines = [f"{name}_new = make_stack(types.{dtype}, {size})" for name, dtype, size in self.stacks]
-        lines += ["@njit(**OPTIONS)", f"def kernel({', '.join([*self._names, 'chunk'])}):", "    tune()"]
+        lines += [
+            self.helpers,
+            "@njit(**OPTIONS)",
+            f"def kernel({', '.join([*self._names, 'chunk'])}):",
+            "    tune()",
+        ]
         lines += [f"    {name} = {name}_new()" for name, _, _ in self.stacks]
         lines += ["    " + x for x in self.body]
         lines += ["", "@cfunc(SIGNATURE, cache=True)", "def entry(a, chunk):"]
