@@ -222,9 +222,13 @@ def access(x: Any, shape: Shape) -> Access | None:
 
 def target_access(node: Node) -> Access:
     """How a node with a target is written there."""
-    view = node.target
-    strides = [s for n, s in zip(view.shape, view.strides, strict=True) if n != 1]
-    return Access(view.root, view.offset, tuple(strides))
+    view, group = node.target, node.group
+    strides = tuple([s for n, s in zip(view.shape, view.strides, strict=True) if n != 1])
+    if isinstance(group, Region) and group.level[node] == FULL and squeezed(view.shape) != group.shape:
+        strides = contiguous(
+            group.shape
+        )  # a reshape, run over its operand's axes, and its place is one block
+    return Access(view.root, view.offset, strides)
 
 
 # -------------------------------------------------------------------------------- what has a native form
