@@ -1,9 +1,9 @@
 """Chains: steps over the same rows, run block of rows by block of rows while the block is in the cache.
 
 A network's layers, its loss, and the adjoints of both are products and regions whose row i depends on row i
-of what came before; the gradients of the weights add up over rows. Run one after the other over all rows, every
-step would meet its operands in slow memory. In a chain they meet them in the second-level cache, and what
-only the chain itself reads is never written out: it lives in the buffers of one block.
+of what came before; the gradients of the weights add up over rows. Run one after the other over all
+rows, every step would meet its operands in slow memory. In a chain they meet them in the second-level
+cache, and what only the chain itself reads is never written out: it lives in the buffers of one block.
 
 A chain is one step. Its chunks are *lanes*, fixed stretches of blocks, so that threads may share the work and
 the sums do not depend on who does: every lane adds up its own, and the lanes are added in order.
@@ -165,7 +165,7 @@ def _is_aligned(root: Node, offset: int, strides: Sequence[int], shape: Sequence
     width = root.size // rows
     spread = sum((n - 1) * s for n, s in zip(shape[1:], strides[1:], strict=False) if n > 1)
     plain = all(s >= 0 for s in strides)
-    return plain and strides[0] == width and 0 <= offset and offset + spread < width
+    return plain and strides[0] == width and 0 <= offset < width - spread
 
 
 def _is_worthwhile(members: Sequence[Group]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from sys import getrefcount
+from types import MethodType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,10 +28,10 @@ from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.entries import base_array
 from ..tape.trace import Trace
-from . import contractions, rearranging  # noqa: F401  they register their rewrites
+from . import contractions, ragged, rearranging  # noqa: F401  they register their rewrites
 from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
-from .cpu.driver import DONE, Patch, Program, Step
+from .cpu.driver import DONE, FAILED, Patch, Program, Step
 from .explain import Explanation, Report, report_of
 from .graph import Graph, Node, build
 from .plan import Library, Native, Plan, make_plan
@@ -59,7 +60,8 @@ def compile(
         f: plain NumPy code, the functions of this library, transforms.
         engine: "numba": kernels for this machine's processor.
         donate: positions of arguments whose arrays the results may take over: results of the same shape and
-            dtype are written into them, and they must not be used again (`params = step(params, x)`).
+            dtype are written into them, and they must not be used again (`params = step(params, x)`). No
+            view of them may be another argument.
         wait: block while kernels are compiled; otherwise f itself answers meanwhile.
         callback: called with one line of text whenever a program has been compiled.
 
@@ -145,7 +147,7 @@ class Compiled:
     def _start(
         self, key: Any, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
     ) -> None:
-        """Compile in a thread of its own; what it raises is raised by the call that next needs the program."""
+        """Compile in a thread of its own; what it raises, the call that next needs the program raises."""
         with self._lock:
             if key in self._under_way:
                 failure = self._under_way[key]
@@ -163,8 +165,12 @@ class Compiled:
 
         threading.Thread(target=make, daemon=True).start()
 
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A compiled function in a class is a method; the instance is part of the program."""
+        return self if instance is None else MethodType(self, instance)
+
     def explain(self) -> Explanation:
-        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy and why."""
+        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy."""
         return Explanation(
             getattr(self._f, "__name__", "function"), [p.explain() for p in self._programs.values()]
         )
@@ -221,7 +227,7 @@ class Static:
 
 @contextmanager
 def _without_collections() -> Iterator[None]:
-    """No garbage collection meanwhile: planning makes 10⁶ objects that live, and each would be visited often."""
+    """No garbage collection meanwhile: planning makes 10⁶ objects that live; it would visit each often."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -291,6 +297,7 @@ class Executable:
         steps: list[Step] = []
         patches: list[Patch] = []
         self.calls: list[tuple[int, Library]] = []
+        self.natives: list[Native] = []
         self.kernels: dict[str, cache.Kernel] = {}
         count = len(plan.graph.inputs)
         for step in plan.steps:
@@ -300,7 +307,8 @@ class Executable:
             for at, member in step.members:
                 step.block[at] = self._machine_code(member)
             address = self._machine_code(step)
-            steps.append(Step(address, step.block, step.chunks, step.parallel))
+            steps.append(Step(address, step.block, step.chunks, step.parallel, step.status))
+            self.natives.append(step)
             for block, cell, (kind, k), skip in step.patches:
                 patches.append(Patch(k if kind == "input" else count + k, block, cell, skip))
         outputs = [(x.shape, x.dtype) for x in plan.graph.outputs]
@@ -342,9 +350,11 @@ class Executable:
         self._scalars = [k for k, x in enumerate(outputs) if not x.shape]
         self._single = self.structure == trees.LEAF and len(outputs) == 1
 
-    def buffers(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Arrays for the results: new ones, or those that were donated, unless they came twice.
+    def buffers(self, arrays: tuple[np.ndarray, ...], fit: bool = False) -> tuple[np.ndarray, ...]:
+        """Arrays for the results: new ones, or those that were donated.
 
+        Of arrays that came twice or must not be written, a copy takes their place; but before the arrays
+        are known to `fit`, something that `run` refuses.
         A large result of the last call that the caller has dropped is taken again: new pages cost more than
         what is computed into them.
         """
@@ -355,18 +365,38 @@ class Executable:
             if last is not None and getrefcount(last) == _ALONE:
                 outs[j] = last
             self._spare[j] = outs[j]
-        if self.donated and len({id(x) for x in arrays}) == len(arrays) == len(self.inputs):
+        if self.donated:
+            alone = len({*map(id, arrays)}) == len(arrays) == len(self.inputs)
             for k, j in self.donated:
-                if isinstance(arrays[k], np.ndarray) and arrays[k].flags.writeable:
+                if alone and (not fit or arrays[k].flags.writeable):
                     outs[j] = arrays[k]
+                elif fit:
+                    outs[j][...] = arrays[k]  # its values are read there
+                else:
+                    outs[j] = None
         return tuple(outs)
 
     def __call__(self, arrays: tuple[np.ndarray, ...]) -> Any:
         """Run on arrays that fit."""
-        outs = self.buffers(arrays)
+        outs = self.buffers(arrays, True)
         status = self.run(arrays, outs)
+        if status == FAILED:
+            with self.program:  # again, because another thread may have run it since
+                self.program.prepare(arrays, outs)
+                self._advance(0, self.steps)
         assert status == DONE, (status, arrays)
         return self.result(outs)
+
+    def _advance(self, first: int, last: int) -> None:
+        """Run native steps of the program that is held; what a kernel complains about is raised."""
+        if self.program.run_range(first, last) != FAILED:
+            return
+        failure = self.program.status
+        assert failure is not None
+        step = self.natives[failure.step]
+        assert step.complaint is not None
+        kind, text = step.complaint
+        raise self._complaint(step.group.nodes[0].source, text, kind)
 
     def _run_in_parts(self, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]) -> int:
         """Native segments, and library calls between them."""
@@ -378,11 +408,11 @@ class Executable:
             at = 0
             for before, step in self.calls:
                 if before > at:
-                    program.run_range(at, before)
+                    self._advance(at, before)
                     at = before
                 self._call_library(step, args, outs)
             if self.steps > at:
-                program.run_range(at, self.steps)
+                self._advance(at, self.steps)
             for flag, source, complaint in self.plan.flags:
                 if flag.any():
                     raise self._complaint(source, complaint)
@@ -414,10 +444,10 @@ class Executable:
             return self._make(values)
         return self._make(outs)
 
-    def _complaint(self, source: int, complaint: str) -> AdjointError:
-        return IndexingError(
-            format_error(complaint, origin=self.trace.origin(source), scope=self.trace.scope(source))
-        )
+    def _complaint(
+        self, source: int, complaint: str, kind: type[AdjointError] = IndexingError
+    ) -> AdjointError:
+        return kind(format_error(complaint, origin=self.trace.origin(source), scope=self.trace.scope(source)))
 
     def summary(self) -> str:
         """One line."""

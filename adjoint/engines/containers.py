@@ -1,4 +1,4 @@
-"""Containers taken apart and put together by code made for their structure: a tenth of the general way's time."""
+"""Containers taken apart and put together by code made for their structure, in a tenth of the time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def taker(structure: Structure, kinds: Sequence[str], statics: Sequence[Any]) ->
             if kind == STATIC:
                 known = refer(next(fixed))
                 lines.append(
-                    f"if {at} is not {known} and (type({at}) is not type({known}) or {at} != {known}): return None"
+                    f"if {at} is not {known} and (type({at}), {at}) != (type({known}), {known}): return None"
                 )
             else:
                 if kind != ARRAY:

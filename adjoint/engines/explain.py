@@ -9,7 +9,7 @@ from typing import Any
 from ..text import table
 from .chains import Chain
 from .plan import Library
-from .regions import Product, Region, Scalars
+from .regions import Call, Product, Region, Scalars
 
 WORDS = 6  # operations named per step
 
@@ -19,7 +19,8 @@ class Line:
     """One step.
 
     Attributes:
-        kind: "region", "scalars", "product", "chain" (several of these over the same rows) or "numpy".
+        kind: "region", "scalars", "product", "chain" (several of these over the same rows), "special" (one
+            structured primitive with a kernel of its own) or "numpy".
         space: of a region, its iteration space; of the others, the result's shape.
         operations: names, the most frequent first.
         nodes: how many.
@@ -65,13 +66,15 @@ class Report:
         trace, plan, kernels = self.seconds
         rows = [
             [str(k), s.kind, "×".join(map(str, s.space)) or "1", str(s.nodes), str(s.chunks), _words(s),
-             s.kernel[:10], ("compiled" if s.compiled else "cached") if s.kernel else "", f"{s.milliseconds:.0f}"]
+             s.kernel[:10], ("compiled" if s.compiled else "cached") if s.kernel else "",
+             f"{s.milliseconds:.0f}"]
             for k, s in enumerate(self.steps)
         ]  # fmt: skip
         headers = ["step", "kind", "space", "nodes", "chunks", "operations", "kernel", "", "ms"]
         lines = [
             f"for {', '.join(self.arguments) or 'no arguments'}",
-            f"{self.recorded} recorded nodes; trace {trace:.3f} s, plan {plan:.3f} s, kernels {kernels:.3f} s",
+            f"{self.recorded} recorded nodes; "
+            f"seconds: trace {trace:.3f}, plan {plan:.3f}, kernels {kernels:.3f}",
             f"memory: {self.arena} bytes between steps, {self.outputs} bytes of results",
             table(headers, rows, right=(0, 3, 4, 8)),
         ]
@@ -102,7 +105,7 @@ def _words(s: Line) -> str:
     return " ".join(s.operations[:WORDS]) + (f" +{more}" if more > 0 else "")
 
 
-_KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chain"}
+_KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chain", Call: "special"}
 
 
 def report_of(executable: Any) -> Report:
@@ -110,13 +113,13 @@ def report_of(executable: Any) -> Report:
     plan, trace, lines, fallbacks, seen = executable.plan, executable.trace, [], [], set()
     for step in plan.steps:
         nodes = step.group.nodes
-        names = Counter(n.op.name for n in nodes)
+        names = Counter(n.op.name for n in nodes if n.op is not None)
         operations = tuple(name for name, _ in names.most_common())
         if isinstance(step, Library):
             node = step.node
             lines.append(Line("numpy", node.shape, operations, 1, 1, "", False, 0.0))
             place = trace.where(node.source) if node.source >= 0 else "<unknown>"
-            fallbacks.append((node.op.name, place, "it has no native step"))
+            fallbacks.append((operations[0], place, "it has no native step"))
             continue
         group = step.group
         region = isinstance(group, Region)
@@ -126,7 +129,8 @@ def report_of(executable: Any) -> Report:
         seen.add(step.name)
         lines.append(
             Line(
-                kind, group.shape if region else nodes[-1].shape, operations, len(nodes), step.chunks, step.name,
+                kind, group.shape if region else nodes[-1].shape, operations, len(nodes), step.chunks,
+                step.name,
                 bool(fresh and kernel.compiled), 1e3 * kernel.seconds if fresh else 0.0,
             )
         )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import AdjointError
 from ..ops import broadcast as bc
 from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
@@ -17,7 +18,7 @@ from ..ops.primitive import NO_PARAMS, item
 from .chains import Chain, chained, is_sum_over_rows
 from .cpu import chain as ch
 from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
-from .cpu.interpreter import Constant, assemble
+from .cpu.interpreter import Constant, assemble, kind_number
 from .graph import Graph, Node
 from .products import join_products
 from .recompute import recompute
@@ -35,6 +36,7 @@ from .regions import (
     reads_of,
     squeezed,
 )
+from .special import special_kernel
 from .views import View, contiguous, merged, view_of
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
@@ -61,6 +63,8 @@ class Native:
     address: int = 0
     name: str = ""
     members: list[tuple[int, Native]] = field(default_factory=list)  # of a chain: place in its block, step
+    status: int | None = None  # cell of the block through which it reports a failure
+    complaint: tuple[type[AdjointError], str] | None = None
 
 
 @dataclass
@@ -145,6 +149,7 @@ def _share(graph: Graph, groups: list[Group], source: int, result: int) -> None:
         everything = [a.strides for reads in writer.reads.values() for a in reads if a is not None]
         flat = all(len(merged(writer.shape, s)) <= 1 for s in (*everything, *writer.outs.values()))
         if flat and all(not a.offset and a.strides == contiguous(writer.shape) for a in own):
+            z.share = x
             return
     copy = Node(ew.positive, (z,), NO_PARAMS, z.kind)
     copy.number, copy.source = len(graph.nodes), z.source
@@ -256,8 +261,8 @@ def _partial(region: Region, node: Node, chunks: int, stored: set[Node]) -> Regi
     part.number, part.source, part.group = node.number, node.source, region
     part.view = View(part, 0, kind.shape, contiguous(kind.shape))
     region.nodes[region.nodes.index(node)] = part
-    for table in (region.level, region.reads, region.outs):
-        table[part] = table.pop(node)  # type: ignore[attr-defined]
+    region.level[part], region.reads[part] = region.level.pop(node), region.reads.pop(node)
+    region.outs[part] = region.outs.pop(node)
     return _added_up(node, part, stored)
 
 
@@ -328,7 +333,7 @@ class _Layout:
             elif isinstance(group, Chain):
                 steps.append(self._chain(group))
             elif not isinstance(group, Assembly):
-                steps.append(self._library(group.nodes[0]))
+                steps.append(self._special(group) or self._library(group.nodes[0]))
         flags = [
             (self._array(flag)([], []), source, text)
             for flag, source, text in self.graph.checks
@@ -414,7 +419,8 @@ class _Layout:
             at = ch.HEADER + ch.MEMBER * k
             addresses = [x.ctypes.data for x in (step.block, copies, moves)]
             block[at : at + ch.MEMBER] = (
-                0, addresses[0], addresses[1], len(step.block), addresses[2], len(step.moves), step.chunks, adds_up
+                0, addresses[0], addresses[1], len(step.block), addresses[2], len(step.moves), step.chunks,
+                adds_up,
             )  # fmt: skip
             whole.patches += step.patches
             whole.members.append((at, step))
@@ -432,8 +438,8 @@ class _Layout:
         adds = self.adds_up
         planned = plan_gemm(
             node.dtype, m, n, chain.height if adds else k,
-            a_strides=x.strides, b_strides=y.strides, ldc=n, rows=None if adds else chain.height,
-        )  # type: ignore[arg-type]  # fmt: skip
+            a_strides=_pair(x), b_strides=_pair(y), ldc=n, rows=None if adds else chain.height,
+        )  # fmt: skip
         block = planned.block()
         step = Native(product, "", block, planned.chunks, False, address=planned.address, name="gemm")
         size = node.dtype.itemsize
@@ -486,23 +492,18 @@ class _Layout:
     def _scalars(self, group: Scalars) -> Native:
         """A stretch of scalars as a program of the interpreter."""
         loads: dict[tuple[Node, int], int] = {}
+        others: dict[Node, Any] = {}  # operands that lie elsewhere, or are views: a load, or a node
         for node in group.nodes:
             for a in node.args:
-                if isinstance(a, Node):
-                    v = a.view
-                    if v.root.group is not group:
-                        loads.setdefault((v.root, v.offset), len(loads))
-        numbers = {node: k for k, node in enumerate(group.nodes, start=len(loads))}
-
-        def operand(a: Any) -> Any:
-            if not isinstance(a, Node):
-                return Constant(a)
-            v = a.view
-            return numbers[v.root] if v.root.group is group else loads[v.root, v.offset]
-
+                if type(a) is Node and a.group is not group and a not in others:
+                    v = view_of(a)
+                    inside = v.root.group is group
+                    others[a] = v.root if inside else loads.setdefault((v.root, v.offset), len(loads))
+        numbers: dict[Node, int] = {node: k for k, node in enumerate(group.nodes, start=len(loads))}
+        numbers.update({a: numbers[k] if isinstance(k, Node) else k for a, k in others.items()})
         instructions = [
-            (node.op, float if node.weak else node.dtype, [operand(a) for a in node.args])
-            for node in group.nodes
+            (n.op, kind_number(n.kind), [numbers[a] if type(a) is Node else Constant(a) for a in n.args])
+            for n in group.nodes
         ]
         written = [
             (node, node.target) for node in group.nodes if node.target is not None or node in self.stored
@@ -537,11 +538,11 @@ class _Layout:
                 m,
                 n,
                 k,
-                a_strides=x.strides[-2:],
-                b_strides=y.strides[-2:],
+                a_strides=_pair(x),
+                b_strides=_pair(y),
                 ldc=n,
                 batch=(count, bx, by, bz),
-            )  # type: ignore[arg-type]
+            )
             block = planned.block()
             step = Native(
                 group, "", block, planned.chunks, planned.chunks > 1, address=planned.address, name="gemm"
@@ -554,6 +555,19 @@ class _Layout:
                 block[cell] = self._address(root, at, cell, step)
             steps.append(step)
         return steps
+
+    def _special(self, group: Group) -> Native | None:
+        """A structured primitive by the kernel written for it, if there is one."""
+        planned = special_kernel(group.nodes[0])
+        if planned is None:
+            return None
+        block = np.zeros(len(planned.cells), np.int64)
+        parallel = planned.chunks > 1
+        step = Native(group, planned.text(), block, planned.chunks, parallel)
+        step.status, step.complaint = planned.status, planned.complaint
+        for cell, value in enumerate(planned.cells):
+            block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
+        return step
 
     # ---------------------------------------------------------------- NumPy
     def _array(self, x: Any) -> Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Any]:
@@ -607,6 +621,11 @@ class _Layout:
         return Library(node.group, node, run, operands)
 
 
+def _pair(v: View) -> tuple[int, int]:
+    """Strides of the matrices in a stack."""
+    return v.strides[-2], v.strides[-1]
+
+
 def _batch_strides(v: View, lead: tuple[int, ...]) -> tuple[int, ...]:
     pad = len(lead) - (len(v.shape) - 2)
     own = zip(v.shape[:-2], v.strides[:-2], strict=True)
@@ -632,4 +651,4 @@ def _batches(
     for index in np.ndindex(*[d[0] for d in outer]):
         at = tuple([sum(i * d[k] for i, d in zip(index, outer, strict=True)) for k in (1, 2, 3)])
         steps.append((at, count, (bx, by, bz)))
-    return steps  # type: ignore[return-value]
+    return steps

@@ -4,8 +4,8 @@
     x_1ᵀy_1 + x_2ᵀy_2 + …                                          →  [x_1; x_2; …]ᵀ [y_1; y_2; …]
     Σ_rows y_1 + Σ_rows y_2 + …                                    →  Σ_rows [y_1; y_2; …]
 
-So the products with the inputs of a recurrence leave its loop, and the gradients of its weights are one product
-over all steps at the end. The stacks cost nothing: their pieces are written in place (`regions`).
+So the products with the inputs of a recurrence leave its loop, and the gradients of its weights are one
+product over all steps at the end. The stacks cost nothing: their pieces are written in place (`regions`).
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ LARGEST = 1 << 22  # multiplications beyond which a product is not small
 
 def join_products(g: Graph) -> None:
     """Rewrite the graph in place."""
+    if sum(n.op is matmul for n in g.nodes) < FEWEST:
+        return
     needed = reachable(g)
     order = [n for n in g.nodes if n in needed or n.op is None]
     if sum(n.op is matmul for n in order) < FEWEST:
@@ -89,7 +91,7 @@ def _hoisted(g: Graph, order: list[Node]) -> list[Node]:
     if not first:
         return order
     _forget_views(order)
-    result = []
+    result: list[Node] = []
     for node in order:
         result += first.get(node, ())
         result.append(node)

@@ -51,7 +51,7 @@ def _bits(generator: Any) -> Any:
 
 
 def _reachable(start: Any) -> Iterator[Any]:
-    """Generators that a function can reach: globals it names, defaults, captured variables, attributes, items."""
+    """Generators a function can reach: globals it names, defaults, captured variables, attributes, items."""
     seen: set[int] = set()
     level = [start]
     for _ in range(DEPTH):
@@ -84,7 +84,7 @@ def _neighbors(x: Any) -> Iterator[Any]:
         yield from x[:ITEMS]
     elif hasattr(type(x), "__dict__") and not isinstance(x, (type, ModuleType)):
         yield from getattr(x, "__dict__", {}).values()
-        call = getattr(type(x), "__call__", None)
+        call = getattr(type(x), "__call__", None)  # noqa: B004  (the function itself is wanted)
         if isinstance(call, FunctionType):
             yield call
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..ops import index as ix
 from ..ops import shape as sh
 from ..ops.abstract import Abstract
 from ..ops.linalg import mirror, triangle
+from ..ops.primitive import Primitive
 from .boxes import remainder
 from .graph import REWRITES, Graph, Node, Shape, _assembled, _disjoint, _plain_template, assemble
 
@@ -63,7 +64,7 @@ def _scatter_set(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Ab
     if not isinstance(x, Node):
         x = g.call(bc.broadcast_to, x, shape=kind.shape)
     if arrays:
-        return _masked(g, x, v, params["template"], arrays, kind)
+        return _set_by_arrays(g, x, v, params["template"], arrays, kind)
     if not x.size:
         return None
     template = _plain_template(params["template"], kind.shape)
@@ -108,19 +109,66 @@ def _is_zero(x: Any) -> bool:
     return not isinstance(x, Node) and x == 0 and not np.signbit(x)
 
 
-def _masked(
+def _set_by_arrays(
     g: Graph, x: Node, v: Any, template: tuple[Any, ...], arrays: Sequence[Any], kind: Abstract
 ) -> Any:
-    """x[mask] = one number is a choice per element; None for any other index array."""
+    """x[mask] = one number is a choice per element; other index arrays have a kernel of their own."""
     mask = arrays[0]
     single = not isinstance(v, Node) or v.size == 1
-    if template != (ix.ARRAY,) or getattr(mask, "dtype", None) != np.bool_ or not single:
-        return None
-    spread = g.call(bc.reshape, mask, shape=(*mask.shape, *(1,) * (len(kind.shape) - len(mask.shape))))
-    v = g.call(bc.astype, g.call(bc.reshape, v, shape=()) if isinstance(v, Node) else v, dtype=kind.dtype)
-    return g.call(ew.where, spread, v, x)
+    if template == (ix.ARRAY,) and getattr(mask, "dtype", None) == np.bool_ and single:
+        spread = g.call(bc.reshape, mask, shape=(*mask.shape, *(1,) * (len(kind.shape) - len(mask.shape))))
+        number = g.call(bc.reshape, v, shape=()) if isinstance(v, Node) else v
+        return g.call(ew.where, spread, g.call(bc.astype, number, dtype=kind.dtype), x)
+    template, arrays = _without_masks(g, template, arrays)
+    v = _as_node(g, g.call(bc.astype, v, dtype=kind.dtype), kind)
+    return g.node(ix.scatter_set, (x, v, *arrays), {"template": template}, kind)
+
+
+def _as_node(g: Graph, x: Any, kind: Abstract) -> Node:
+    """A number as an array of no axes."""
+    return (
+        x if isinstance(x, Node) else g.node(bc.broadcast_to, (x,), {"shape": ()}, Abstract((), kind.dtype))
+    )
+
+
+def _without_masks(
+    g: Graph, template: tuple[Any, ...], arrays: Sequence[Any]
+) -> tuple[tuple[Any, ...], list[Any]]:
+    """An index with the positions of known masks in their stead."""
+    parts: list[Any] = []
+    found: list[Any] = []
+    feed = iter(arrays)
+    for part in template:
+        if not isinstance(part, str):
+            parts.append(part)
+            continue
+        array = next(feed)
+        known = isinstance(array, Node) and array.dtype == np.bool_ and array.constant is not None
+        positions = [g.constant(k) for k in np.nonzero(array.constant)] if known else [array]
+        parts += [ix.ARRAY] * len(positions)
+        found += positions
+    return tuple(parts), found
+
+
+def _by_arrays(op: Primitive) -> Callable[..., Any]:
+    """The rewrite of an indexing primitive, for indices without known masks."""
+    known = REWRITES[op]
+
+    def rewrite(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+        x, *arrays = args
+        if not arrays:
+            return known(g, args, params, kind)
+        template, arrays = _without_masks(g, params["template"], arrays)
+        params = {**params, "template": template}
+        if op is ix.scatter_add:
+            x = _as_node(g, x, kind)
+        found = known(g, (x, *arrays), params, kind)
+        return g.node(op, (x, *arrays), params, kind) if found is None else found
+
+    return rewrite
 
 
 REWRITES |= {
     triangle: _triangle, mirror: _mirror, sh.roll: _roll, ix.scatter_set: _scatter_set,
+    ix.getitem: _by_arrays(ix.getitem), ix.scatter_add: _by_arrays(ix.scatter_add),
 }  # fmt: skip

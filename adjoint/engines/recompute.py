@@ -85,7 +85,7 @@ def _is_straight(region: Region, a: Access) -> bool:
 
 
 def _cone(maker: Region, q: Node, kept: set[Node]) -> list[Node] | None:
-    """The operations of q back to values that are in memory, in order; None when they are too many or dear."""
+    """The operations of q back to values in memory, in order; None when they are too many or dear."""
     found: list[Node] = []
     stack = [q]
     seen: set[Node] = set()

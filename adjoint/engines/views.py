@@ -12,7 +12,7 @@ from .graph import Node, Shape, restrided
 
 
 class View(NamedTuple):
-    """Element (i, j, …) is `root`'s C-ordered buffer at offset + i·strides[0] + j·strides[1] + …"""
+    """Element (i, j, …) is that of `root`'s C-ordered buffer at offset + i·strides[0] + j·strides[1] …."""
 
     root: Node
     offset: int
@@ -43,7 +43,12 @@ def view_of(x: Node) -> View:
             node.view = _READERS[node.op](node, node.args[0].view) or View(
                 node, 0, node.shape, contiguous(node.shape)
             )
-    return chain[0].view if chain else x.view  # type: ignore[no-any-return]
+    return chain[0].view if chain else x.view
+
+
+def root_of(x: Node) -> Node:
+    """The node in whose buffer x lies: `view_of(x).root`, without making views of what is none."""
+    return view_of(x).root if x.op in _READERS else x
 
 
 def _broadcast(x: Node, v: View) -> View:

@@ -13,7 +13,7 @@ from adjoint import tree as trees
 from adjoint.ops.index import scatter_set, split_index
 from adjoint.ops.linalg import mirror
 
-from ..helpers import normal, rng
+from ..helpers import message, normal, points_at, rng
 
 
 def native(f: Callable[..., Any], *args: Any, tolerance: float = 1e-11) -> None:
@@ -151,3 +151,152 @@ def test_an_array_filled_in_a_loop_is_one_array() -> None:
 )
 def test_stencils(f: Callable[..., Any], shape: tuple[int, ...]) -> None:
     native(value_and_gradients(f, 1), normal(*shape))
+
+
+# ------------------------------------------------------------------------------------ index arrays
+TABLE, TOKENS = normal(10, 4), rng(1).integers(-10, 10, (3, 5))
+ROWS, COLUMNS = rng(2).integers(-10, 10, 7), rng(3).integers(-4, 4, 7)
+CUBES = normal(3, 10, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("f", "args"),
+    [
+        (lambda x, t: x[t], (TABLE, TOKENS)),
+        (lambda x, t: x[t.T] + x[t[0].astype(np.int32)][:, None], (TABLE, TOKENS[:, :3])),
+        (lambda x: x[TOKENS], (TABLE,)),
+        (lambda x, i, j: x[i, j] * x[i[:, None], j], (TABLE, ROWS, COLUMNS)),
+        (lambda x, j: x[:, j] * np.take(x, j, axis=1), (TABLE, COLUMNS)),
+        (lambda x, i, j: x[:, i, j] * x[:, i, 1], (CUBES, ROWS, COLUMNS)),
+        (lambda x, i, j: x[0, i, j] + x[1, :, j][:, 0], (CUBES, ROWS, COLUMNS)),
+        (lambda x, i: x[..., i, 1:3, :].sum() + x[::-1, i, None, ::2], (CUBES, ROWS)),
+        (lambda x, k: np.take_along_axis(x, k, axis=1), (CUBES, rng(4).integers(0, 10, (3, 5, 4, 2)))),
+        (lambda x: x[TABLE > 0] * x[CUBES[0, :, :, 0] > 0].sum() + x[TABLE[:, 0] > 0].sum(), (TABLE,)),
+    ],
+    ids=lambda x: "",
+)
+def test_index_arrays(f: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    native(value_and_gradients(f, 1), *args)
+
+
+def test_writes_by_index_arrays() -> None:
+    def f(x: Any, v: Any, t: Any) -> Any:
+        return put(x, v, t), put(x, v[0], slice(None), t % 4), put(x, 0.0, t, 1), put(x, v[0, 0], TABLE > 0)
+
+    # of two writes to one place the last stands
+    native(f, normal(10, 4), normal(4, 4), np.array([3, -7, 0, 9]))
+    native(lambda x, v, t: put(x, v, t), normal(10, 4), normal(5, 4), np.array([3, 3, 0, -7, 9]))
+
+
+def test_index_arrays_on_threads() -> None:
+    """Large enough for chunks: rows are owned, so the sum over duplicates has one order."""
+    x, i = normal(300, 40), rng().integers(0, 300, 4000)
+    native(value_and_gradients(lambda x, i: x[i], 1), x, i)
+    weights = normal(4000, 40, seed=1)
+    gradient = ad.compile(ad.grad(lambda x, i: np.sum(weights * x[i])))
+    expected = np.zeros_like(x)
+    np.add.at(expected, i, weights)
+    assert np.array_equal(gradient(x, i), expected)
+
+
+@pytest.mark.parametrize("wrong", [[1, 10], [-11, 3]])
+def test_an_index_out_of_bounds_names_the_line(wrong: list[int]) -> None:
+    def f(x: Any, t: Any) -> Any:
+        return np.sum(x[t] ** 2)
+
+    for compiled in (ad.compile(f), ad.compile(ad.grad(f)), ad.compile(lambda x, t: np.sort(x[t]))):
+        compiled(TABLE, np.array([0, -10]))
+        text = message(ad.IndexingError, compiled, TABLE, np.array(wrong))
+        assert "out of bounds for an axis of size 10" in text
+        assert points_at(text, "x[t]")
+        compiled(TABLE, np.array([9, 1]))
+
+
+# --------------------------------------------------------------------------------- scans, positions
+def test_running_sums() -> None:
+    def f(x: Any) -> Any:
+        return np.cumsum(x, axis=0) * np.cumsum(x, axis=1) * np.cumsum(x, axis=-1) + np.cumsum(x)[::5].sum()
+
+    native(value_and_gradients(f, 1), normal(3, 5, 4))
+    kinds = lambda t, b: (np.cumsum(t, axis=1), np.cumsum(t), np.cumsum(b, axis=0))  # noqa: E731
+    native(kinds, TOKENS, TABLE > 0)
+    native(lambda x: (np.cumsum(x, axis=0), np.cumsum(x, axis=1)), normal(300, 700))
+
+
+def test_running_sums_of_single_precision_keep_their_digits() -> None:
+    x = rng().random(10**6).astype(np.float32)
+    last = ad.compile(lambda x: np.cumsum(x)[-1])(x)
+    assert abs(last - np.sum(x, dtype=np.float64)) < 0.1  # a running float32 sum is off by 30
+
+
+def test_positions() -> None:
+    def f(x: Any) -> Any:
+        return [g(x, axis=k) for g in (np.argmax, np.argmin) for k in (0, 1, -1, None)]
+
+    special = normal(5, 6, 4)
+    special[1, 2], special[3], special[4, 0, 2] = 1.0, np.nan, np.nan
+    native(f, special)
+    native(f, rng().integers(-3, 3, (5, 6, 4)))
+    native(lambda x: (np.argmax(x, axis=0), np.argmin(x, axis=1, keepdims=True)), normal(300, 700))
+
+
+# ------------------------------------------------------------------------------------- ragged rows
+LENGTHS = {
+    "short": [2, 0, 3, 1, 0],
+    "mixed": [1500, 3, 0, 2000, 7, 900, 200, *[3] * 2000, *[0] * 3000, 40000, 1],
+}
+REDUCTIONS = (ad.segment_sum, ad.segment_max, ad.segment_logsumexp)
+
+
+def offsets_of(lengths: list[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)])
+
+
+def finite(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Nothing has a sum of 0 and a maximum of −inf."""
+    return lambda x, offsets: np.where(np.isfinite(z := f(x, offsets)), z, 0)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=list(LENGTHS))
+@pytest.mark.parametrize("columns", [(), (3,)], ids=["", "columns"])
+def test_segments(lengths: list[int], columns: tuple[int, ...]) -> None:
+    offsets = offsets_of(lengths)
+    x = normal(offsets[-1], *columns)
+    for f in REDUCTIONS:
+        native(value_and_gradients(finite(f), 1), x, offsets)
+    native(lambda x: finite(ad.segment_logsumexp)(x, offsets.astype(np.int32)), x[::-1])
+
+
+def test_second_derivatives_over_segments() -> None:
+    offsets = offsets_of(LENGTHS["mixed"])
+
+    def gradient(x: Any, offsets: Any) -> Any:
+        return ad.grad(lambda x: np.sum(np.sin(finite(ad.segment_logsumexp)(x, offsets))))(x)
+
+    native(ad.grad(lambda x, o: np.sum(np.cos(x) * gradient(x, o))), normal(offsets[-1]), offsets)
+
+
+def test_the_pullback_of_segment_logsumexp_is_one_pass() -> None:
+    weights = normal(5)
+    f = ad.grad(lambda x, o: np.sum(weights * ad.segment_logsumexp(x, o)))
+    compiled = ad.compile(f)
+    compiled(normal(6), offsets_of(LENGTHS["short"]))
+    names = [s.operations for s in compiled.explain().programs[0].steps]
+    assert ("segment_shares",) in names
+    assert ("segment_spread",) not in names
+
+
+def test_infinities_and_nan_in_segments() -> None:
+    x = np.array([1.0, np.inf, -np.inf, -np.inf, np.nan, 2.0])
+    with np.errstate(invalid="ignore"):
+        native(lambda x, o: [f(x, o) for f in REDUCTIONS], x, np.array([0, 2, 4, 5, 6, 6]))
+
+
+@pytest.mark.parametrize("wrong", [[0, 3, 2, 6], [1, 3, 3, 6], [0, 3, 3, 7], [0, -5, 3, 6], [0, 100, 3, 6]])
+def test_wrong_offsets_name_the_line(wrong: list[int]) -> None:
+    for f in REDUCTIONS:
+        compiled = ad.compile(lambda x, o, f=f: f(x, o))
+        compiled(normal(6), np.array([0, 3, 3, 6]))
+        text = message(ad.ShapeError, compiled, normal(6), np.array(wrong))
+        assert "offsets must be integers that rise from 0 to len(x) = 6" in text
+        assert points_at(text, "f(x, o)")

@@ -1,8 +1,8 @@
 """The kernel that runs a chain: for every block of rows, every member's kernel.
 
-The block of arguments: members, blocks, lanes, rows, height; then for every member MEMBER cells, and what they
-point to: a template of the member's own arguments (whose addresses the driver keeps), a copy of it for every
-lane, and the cells that move with lane and block.
+The block of arguments: members, blocks, lanes, rows, height; then for every member MEMBER cells, and what
+they point to: a template of the member's own arguments (whose addresses the driver keeps), a copy of it for
+every lane, and the cells that move with lane and block.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...ops import broadcast as bc
-from ...ops.elementwise import Elementwise
+from ...ops.elementwise import Elementwise, positive
 from ..graph import Node
 from ..regions import FULL, OUT, REDUCTIONS, ROW, Region, target_access
 from ..views import contiguous
@@ -111,7 +111,8 @@ def _joined(
 
 def shape_region(region: Region, stored: set[Node]) -> Shaped:
     """Join axes, choose the form, name the buffers."""
-    full, rows = [contiguous(region.shape)], []
+    full: list[tuple[int, ...]] = [contiguous(region.shape)]
+    rows: list[tuple[int, ...]] = []
     for node, reads in region.reads.items():
         of_rows = region.level[node] == ROW and node.op not in REDUCTIONS
         for a in reads:
@@ -187,6 +188,8 @@ class _Namer:
         """The spec of the region."""
         region = self.region
         number = {node: k for k, node in enumerate(region.nodes)}
+        # a result in the memory of an operand is one buffer: of two pointers LLVM may reorder loads and stores
+        shared = {node.share: node for node in region.nodes if node.share is not None}
         args: list[tuple[Any, ...]] = []
         for node in region.nodes:
             words: list[Any] = []
@@ -196,11 +199,12 @@ class _Namer:
                 elif a.root.group is region:
                     words.append(("n", number[a.root], operand.weak))
                 else:
-                    words.append(("x", self.buffer(a.root, a.offset, self.pick(a.strides)), operand.weak))
+                    root = shared.get(a.root, a.root)
+                    words.append(("x", self.buffer(root, a.offset, self.pick(a.strides)), operand.weak))
             args.append(tuple(words))
         read = len(self.buffers)
         items = []
-        for node, words in zip(region.nodes, args, strict=True):
+        for node, operands in zip(region.nodes, args, strict=True):
             level = region.level[node]
             stored = -1
             if level == OUT:
@@ -210,14 +214,15 @@ class _Namer:
                     node.target.root, node.target.offset, self.pick(target_access(node).strides), written=True
                 )
             elif node in self.stored:
-                stored = self.buffer(node, 0, self.pick(region.canonical(level, FULL)), written=True)
+                own = self.pick(region.canonical(level, FULL))
+                stored = self.buffer(node, 0, own, written=node.share is None)
             source = ""
             if node.op in REDUCTIONS:
                 a = region.reads[node][0]
                 assert a is not None
                 source = ROW if len(a.strides) < len(region.shape) else FULL
             parameter = node.dtype if node.op is bc.astype else None
-            items.append(Item(node.op, node.dtype, level, source, words, stored, parameter))
+            items.append(Item(node.op, node.dtype, level, source, operands, stored, parameter))
         axes = len(self.rows) if any(b.row == "d" for b in self.buffers) else 0
         spec = Spec(
             self.mode, self.columns if self.mode == "narrow" else 0, axes, tuple(self.buffers), tuple(items)
@@ -393,7 +398,7 @@ class _Writer:
 
     def expression(self, item: Item, operands: list[Any]) -> str:
         """The row's value in the item's dtype."""
-        if item.op is bc.astype:
+        if item.op is bc.astype or item.op is positive:  # (NumPy has no +x of a boolean number)
             return cast(term(operands[0]), item.dtype)
         assert isinstance(item.op, Elementwise)
         return cast(term(item.op.function(TEXT, *operands)), item.dtype)
@@ -605,13 +610,12 @@ def _wide(w: _Writer) -> list[str]:
 
                 _row_statement(w, k, item, read, out, values)
             continue
-        body, before, after = _columns_loop(w, loop, values, scratch, at_row, rows)
+        body = _columns_loop(w, loop, values, scratch, at_row)
         reducing = [
             (k, spec.items[k])
             for k in loop.items
             if spec.items[k].op in REDUCTIONS and not _is_column(w, spec.items[k])
         ]
-        out += before
         if reducing:
             out += [
                 f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in reducing if item.level == ROW
@@ -622,7 +626,6 @@ def _wide(w: _Writer) -> list[str]:
             out += ["    " + x for x in _add_blocks(w, reducing)]
         else:
             out += ["for j in range(C):", *("    " + x for x in body)]
-        out += after
         for k, item in reducing:
             if item.level == ROW:
                 v = w.name()
@@ -666,8 +669,8 @@ def _row_statement(
 
 
 def _columns_loop(
-    w: _Writer, loop: Loop, values: dict[int, Term], scratch: dict[int, str], at_row: Any, rows: _Rows
-) -> tuple[list[str], list[str], list[str]]:
+    w: _Writer, loop: Loop, values: dict[int, Term], scratch: dict[int, str], at_row: Any
+) -> list[str]:
     """The body of a loop over the columns of one row."""
     spec = w.spec
     body: list[str] = []
@@ -689,7 +692,7 @@ def _columns_loop(
             return env[j]
         k = a[1]
         if spec.buffers[k].column == "0":
-            return at_row(k)  # type: ignore[no-any-return]
+            return at_row(k)
         if k not in loaded:
             v = w.name()
             body.append(f"{v} = {w.load(k, w.element(k, 'i', 'j', 'b + j')).text}")
@@ -715,7 +718,7 @@ def _columns_loop(
         elif k in w.used_later:
             scratch[k] = w.stack(np.dtype(np.uint8) if item.dtype == BOOL else item.dtype, SCRATCH, "s")
             body.append(_store(item, f"{scratch[k]}[j]", v))
-    return body, [], []
+    return body
 
 
 SCRATCH = 4096  # columns that a row may keep on the stack between its loops

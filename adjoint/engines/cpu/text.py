@@ -20,7 +20,8 @@ SUFFIX = {F32: "_f32", F64: "_f64"}
 FUNCTIONS = frozenset({
     "maximum", "minimum", "sqrt", "exp", "expm1", "exp2", "sinh", "cosh", "tanh", "expit", "log", "log1p",
     "log_expit", "log2", "log10", "logaddexp", "logaddexp2", "arcsinh", "arccosh", "arctanh", "power", "cbrt",
-    "hypot", "sin", "cos", "tan", "arctan", "arctan2", "arcsin", "arccos", "erf", "erfc", "gammaln", "digamma",
+    "hypot", "sin", "cos", "tan", "arctan", "arctan2", "arcsin", "arccos", "erf", "erfc", "gammaln",
+    "digamma",
 })  # fmt: skip
 # scalar functions that numba knows and that need no vector form of ours
 NUMBA_SCALAR = {"floor": 1, "ceil": 1, "trunc": 1, "rint": 1, "sqrt": 1, "copysign": 2, "fmod": 2}
@@ -140,6 +141,9 @@ def _install() -> None:
 
 
 _install()
+
+
+_product = _arithmetic("*", operator.mul)
 
 
 def _power(x: Term, y: Term) -> Term:
@@ -272,12 +276,12 @@ class TextReading:
     @staticmethod
     def radians(x: Any) -> Term:
         """Degrees to radians."""
-        return _as_float(x) * (np.pi / 180)
+        return _product(_as_float(x), np.pi / 180)
 
     @staticmethod
     def degrees(x: Any) -> Term:
         """Radians to degrees."""
-        return _as_float(x) * (180 / np.pi)
+        return _product(_as_float(x), 180 / np.pi)
 
     @staticmethod
     def logical_not(x: Any) -> Term:

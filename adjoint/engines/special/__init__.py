@@ -1,0 +1,26 @@
+"""Native steps of structured primitives that are neither elementwise nor products: one kernel per node.
+
+Indexing by arrays, scans, positions of extrema and ragged rows. What has no kernel here runs by NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...ops import index as ix
+from ...ops import reduce as rd
+from ..graph import Node
+from . import indexing, scans, segments
+from .kernel import Kernel
+
+_PLANNERS: dict[Any, Callable[[Node], Kernel | None]] = {
+    ix.getitem: indexing.gather, ix.scatter_add: indexing.scatter, ix.scatter_set: indexing.scatter,
+    rd.cumsum: scans.cumsum, ix.argmax: scans.position, ix.argmin: scans.position, **segments.PLANNERS,
+}  # fmt: skip
+
+
+def special_kernel(node: Node) -> Kernel | None:
+    """The kernel of a node, None when it has to run by its NumPy reading."""
+    planner = _PLANNERS.get(node.op)
+    return planner(node) if planner is not None else None

@@ -1,0 +1,258 @@
+"""Reading and writing by index arrays: one kernel goes over the grid of indices, in its order.
+
+Results do not depend on threads: threads share the elements that are read, and of what is written each owns
+a range of rows, into which it adds in the order of the grid, as `np.add.at` does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import IndexingError
+from ...ops import index as ix
+from ...ops.abstract import broadcast_shape
+from ..graph import Node, Shape
+from ..views import View, view_of
+from .kernel import CHUNK, Kernel, joined, whole
+
+OWNERS = 8  # ranges of rows that a scattering is cut into: each reads all indices
+WIDE = 16  # elements per index from which that pays
+
+
+class Indexed(NamedTuple):
+    """An array seen through an index: what each part of the result's axes does to an address in it."""
+
+    offset: int
+    lead: list[tuple[int, int]]  # (size, stride) of the axes before the grid of indices
+    tail: list[tuple[int, int]]
+    arrays: list[tuple[Node, int, int]]  # index array, size and stride of its axis
+    grid: Shape
+
+
+def _indexed(v: View, template: tuple[Any, ...], arrays: Sequence[Any]) -> Indexed | None:
+    """NumPy's rule: the grid stands where the index arrays stand, or first if they are apart."""
+    if any(isinstance(a, Node) and a.dtype.kind not in "iu" for a in arrays):
+        return None
+    named = sum(part is not None and part is not Ellipsis for part in template)
+    feed = iter(arrays)
+    kept: list[tuple[int, int]] = []
+    found: list[tuple[Node, int, int]] = []
+    places: list[tuple[int, int]] = []  # of each index: among the parts, among the axes kept
+    offset, axis = v.offset, 0
+    for at, part in enumerate((*template, Ellipsis) if Ellipsis not in template else template):
+        if part is None:
+            continue
+        if part is Ellipsis:
+            stop = len(v.shape) - named + axis
+            kept += zip(v.shape[axis:stop], v.strides[axis:stop], strict=True)
+            axis = stop
+            continue
+        n, step = v.shape[axis], v.strides[axis]
+        axis += 1
+        if isinstance(part, slice):
+            start, _, stride = part.indices(n)
+            offset += start * step
+            kept.append((len(range(*part.indices(n))), stride * step))
+            continue
+        places.append((at, len(kept)))
+        value = next(feed) if isinstance(part, str) else part
+        if isinstance(value, Node):
+            if not n:
+                return None
+            found.append((value, n, step))
+        elif isinstance(value, (bool, np.bool_)):
+            return None
+        else:
+            offset += int(value) % n * step
+    apart = places[-1][0] - places[0][0] >= len(places)
+    place = 0 if apart else places[0][1]
+    grid = broadcast_shape([(), *[a.shape for a, _, _ in found]])
+    return Indexed(offset, kept[:place], kept[place:], found, grid)
+
+
+class _Loops:
+    """The loops over the grid and over the axes before and behind it, for a kernel and its other array.
+
+    Args:
+        kernel: gets the parameters.
+        seen: the array that the index goes into.
+        other: strides, over the result's axes, of the array on the other side.
+    """
+
+    def __init__(self, kernel: Kernel, seen: Indexed, other: tuple[int, ...]) -> None:
+        self.kernel, self.seen = kernel, seen
+        depth, width = len(seen.lead), len(seen.grid)
+        self.ends: list[tuple[int, int, int]] = []  # size, stride in the seen array, in the other
+        for part, strides in ((seen.lead, other[:depth]), (seen.tail, other[depth + width :])):
+            sizes, both = joined([n for n, _ in part], [[s for _, s in part], strides])
+            self.ends += zip(sizes, *both, strict=True)
+        lists = [other[depth : depth + width]]
+        lists += [_spread(view_of(a), seen.grid) for a, _, _ in seen.arrays]
+        self.grid, self.strides = joined(seen.grid, lists)
+        if not self.grid:
+            self.grid, self.strides = (1,), [(0,) for _ in lists]
+
+    @property
+    def each(self) -> int:
+        """Elements per point of the grid."""
+        return math.prod([n for n, _, _ in self.ends])
+
+    def parameters(self, first: int, last: int) -> None:
+        """Index arrays and sizes; the points of the grid per chunk, and how many there are."""
+        kernel = self.kernel
+        for k, (a, n, step) in enumerate(self.seen.arrays):
+            kernel.array(f"i{k}", view_of(a), a.dtype)
+            kernel.number(f"n{k}", n)
+            kernel.number(f"t{k}", step)
+        for d, n in enumerate(self.grid):
+            kernel.number(f"g{d}", n)
+            for k, s in enumerate(self.strides):
+                kernel.number(f"s{k}_{d}", s[d])
+        for d, (n, inside, outside) in enumerate(self.ends):
+            kernel.number(f"m{d}", n)
+            kernel.number(f"u{d}", inside)
+            kernel.number(f"w{d}", outside)
+        kernel.number("first", first)
+        kernel.number("last", last)
+
+    def body(self, statement: str, guard: str = "") -> list[str]:
+        """Run `statement` with `i`, an index into the seen array, and `o`, into the other."""
+        rank, count = len(self.grid), len(self.seen.arrays)
+        inner = [f"c{k} = o{k} + c * s{k}_{rank - 1}" for k in range(count + 1)]
+        inner.append("at = 0")
+        for k in range(count):
+            inner += [
+                f"k{k} = np.int64(i{k}[c{k + 1}])",
+                f"if k{k} < 0:", f"    k{k} += n{k}",
+                f"if k{k} < 0 or k{k} >= n{k}:", "    bad = True", f"    k{k} = 0",
+                f"at += k{k} * t{k}",
+            ]  # fmt: skip
+        if guard:
+            inner += [f"if {guard}:", "    continue"]
+        inner += self._ends(statement)
+        width = f"g{rank - 1}"
+        rows = [f"start = p % {width}", f"rest = p // {width}", f"stop = min({width}, start + hi - p)"]
+        rows += [f"o{k} = 0" for k in range(count + 1)]
+        for d in range(rank - 2, -1, -1):
+            rows += [f"o{k} += rest % g{d} * s{k}_{d}" for k in range(count + 1)]
+            rows.append(f"rest //= g{d}")
+        return [
+            "bad = False",
+            "p = lo",
+            "while p < hi:",
+            *("    " + x for x in rows),
+            "    for c in range(start, stop):",
+            *("        " + x for x in inner),
+            "    p += stop - start",
+            "if bad:",
+            "    fetch_min(status, 0)",
+        ]
+
+    def _ends(self, statement: str) -> list[str]:
+        """Loops over the axes before and behind the grid, where there are any."""
+        lines: list[str] = []
+        i, o = "at", "c0"
+        for d, (_, inside, outside) in enumerate(self.ends):
+            lines.append("    " * d + f"for j{d} in range(m{d}):")
+            # said in the text where elements are adjacent: such loops move vectors
+            i += f" + j{d}" if inside == 1 else f" + j{d} * u{d}"
+            o += f" + j{d}" if outside == 1 else f" + j{d} * w{d}"
+        return [*lines, "    " * len(self.ends) + statement.format(i=i, o=o)]
+
+
+def _spread(v: View, grid: Shape) -> tuple[int, ...]:
+    """Strides of an array over the grid it broadcasts to."""
+    own = [0 if n == 1 else s for n, s in zip(v.shape, v.strides, strict=True)]
+    return (*(0,) * (len(grid) - len(own)), *own)
+
+
+COMPLAINT = "an index is out of bounds for an axis of size {sizes}"
+
+
+def _complaint(seen: Indexed) -> tuple[type[IndexingError], str]:
+    sizes = " or ".join(dict.fromkeys(str(n) for _, n, _ in seen.arrays))
+    return IndexingError, COMPLAINT.format(sizes=sizes)
+
+
+def gather(node: Node) -> Kernel | None:
+    """Kernel of z = x[index]."""
+    x, *arrays = node.args
+    if not isinstance(x, Node) or not arrays:
+        return None
+    v = view_of(x)
+    seen = _indexed(v, node.params["template"], arrays)
+    if seen is None or not seen.arrays:
+        return None
+    z = whole(node)
+    kernel = Kernel(complaint=_complaint(seen))
+    loops = _Loops(kernel, seen, _along(node.shape, z.strides, seen))
+    points = math.prod(loops.grid)
+    each = max(1, CHUNK // max(loops.each, 1))
+    kernel.chunks = -(-points // each) if points * loops.each > 2 * CHUNK else 1
+    kernel.array("z", z, node.dtype)
+    kernel.array("x", View(v.root, seen.offset, v.shape, v.strides), node.dtype)
+    loops.parameters(each if kernel.chunks > 1 else points, points)
+    kernel.body = ["lo = chunk * first", "hi = min(lo + first, last)", *loops.body("z[{o}] = x[{i}]")]
+    return kernel
+
+
+def _along(shape: Shape, strides: Sequence[int], seen: Indexed) -> tuple[int, ...]:
+    """Strides over (lead, grid, tail): axes that the index inserts have length one and do not count."""
+    long = iter([s for n, s in zip(shape, strides, strict=True) if n != 1])
+    wanted = [*[n for n, _ in seen.lead], *seen.grid, *[n for n, _ in seen.tail]]
+    return tuple([0 if n == 1 else next(long) for n in wanted])
+
+
+def scatter(node: Node) -> Kernel | None:
+    """Kernel of z = 0 or x, z[index] += v or = v."""
+    adds = node.op is ix.scatter_add
+    v, *arrays = node.args if adds else node.args[1:]
+    if not arrays or not isinstance(v, Node) or v.dtype != node.dtype or (adds and v.dtype.kind == "b"):
+        return None
+    z = whole(node)
+    seen = _indexed(z, node.params["template"], arrays)
+    base = None if adds else view_of(node.args[0])
+    if seen is None or not seen.arrays or (base is not None and base.strides != z.strides):
+        return None
+    kinds = [a.kind if isinstance(a, Node) else a for a in arrays]
+    target = ix.getitem.abstract(node.kind, *kinds, template=node.params["template"]).shape
+    kernel = Kernel(complaint=_complaint(seen))
+    loops = _Loops(kernel, seen, _along(target, _broadcast_strides(view_of(v), target), seen))
+    points = math.prod(loops.grid)
+    rows, step = seen.arrays[0][1:]
+    owns = step * rows == node.size
+    shared = owns and loops.each >= WIDE and points * loops.each > 2 * CHUNK
+    kernel.chunks = OWNERS if shared else 1
+    kernel.array("z", z, node.dtype)
+    kernel.array("base", View(z.root, 0, (), ()) if base is None else base, node.dtype)
+    kernel.array("v", view_of(v), node.dtype)
+    kernel.number("offset", seen.offset)
+    kernel.number("rows", -(-rows // kernel.chunks) if owns else 1)
+    kernel.number("row", step if owns else node.size)
+    kernel.number("count", rows if owns else 1)
+    loops.parameters(points, points)
+    kernel.body = [
+        "lo, hi = 0, last",
+        "r0 = chunk * rows",
+        "r1 = min(r0 + rows, count)",
+        "for j in range(r0 * row, r1 * row):",
+        f"    z[j] = {'0' if adds else 'base[j]'}",
+        *loops.body(
+            f"z[offset + {{i}}] {'+=' if adds else '='} v[{{o}}]",
+            "k0 < r0 or k0 >= r1" if shared else "",
+        ),
+    ]
+    return kernel
+
+
+def _broadcast_strides(v: View, target: Shape) -> tuple[int, ...]:
+    """Strides of what is written over the axes of x[index]; leading ones too many do not count."""
+    shape, strides = v.shape, v.strides
+    extra = max(0, len(shape) - len(target))
+    lead = len(target) - len(shape) + extra
+    own = zip(shape[extra:], strides[extra:], strict=True)
+    return (*(0,) * lead, *[0 if n == 1 else s for n, s in own])
