@@ -60,7 +60,8 @@ def compile(
         f: plain NumPy code, the functions of this library, transforms.
         engine: "numba": kernels for this machine's processor.
         donate: positions of arguments whose arrays the results may take over: results of the same shape and
-            dtype are written into them, and they must not be used again (`params = step(params, x)`).
+            dtype are written into them, and they must not be used again (`params = step(params, x)`). No
+            view of them may be another argument.
         wait: block while kernels are compiled; otherwise f itself answers meanwhile.
         callback: called with one line of text whenever a program has been compiled.
 
@@ -349,9 +350,11 @@ class Executable:
         self._scalars = [k for k, x in enumerate(outputs) if not x.shape]
         self._single = self.structure == trees.LEAF and len(outputs) == 1
 
-    def buffers(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Arrays for the results: new ones, or those that were donated, unless they came twice.
+    def buffers(self, arrays: tuple[np.ndarray, ...], fit: bool = False) -> tuple[np.ndarray, ...]:
+        """Arrays for the results: new ones, or those that were donated.
 
+        Of arrays that came twice or must not be written, a copy takes their place; but before the arrays
+        are known to `fit`, something that `run` refuses.
         A large result of the last call that the caller has dropped is taken again: new pages cost more than
         what is computed into them.
         """
@@ -362,15 +365,20 @@ class Executable:
             if last is not None and getrefcount(last) == _ALONE:
                 outs[j] = last
             self._spare[j] = outs[j]
-        if self.donated and len({id(x) for x in arrays}) == len(arrays) == len(self.inputs):
+        if self.donated:
+            alone = len({*map(id, arrays)}) == len(arrays) == len(self.inputs)
             for k, j in self.donated:
-                if isinstance(arrays[k], np.ndarray) and arrays[k].flags.writeable:
+                if alone and (not fit or arrays[k].flags.writeable):
                     outs[j] = arrays[k]
+                elif fit:
+                    outs[j][...] = arrays[k]  # its values are read there
+                else:
+                    outs[j] = None
         return tuple(outs)
 
     def __call__(self, arrays: tuple[np.ndarray, ...]) -> Any:
         """Run on arrays that fit."""
-        outs = self.buffers(arrays)
+        outs = self.buffers(arrays, True)
         status = self.run(arrays, outs)
         if status == FAILED:
             with self.program:  # again, because another thread may have run it since

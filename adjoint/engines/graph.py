@@ -25,6 +25,7 @@ from ..tape.entries import same_bits
 from ..tape.trace import Trace
 
 Shape = tuple[int, ...]
+SEVERAL = Abstract((), np.dtype(object))
 SMALL_BYTES = 4096  # constants up to this size are told apart by content, and folded
 
 
@@ -32,33 +33,27 @@ class Node:
     """One value of the compiled program."""
 
     __slots__ = (
-        "args", "constant", "dtype", "group", "number", "op", "params", "shape", "source", "target", "view",
-        "weak",
+        "args", "constant", "dtype", "group", "kind", "number", "op", "params", "shape", "share", "size",
+        "source", "target", "view", "weak",
     )  # fmt: skip
 
     def __init__(
         self, op: Primitive | None, args: tuple[Any, ...], params: dict[str, Any], kind: Any
     ) -> None:
         self.op, self.args, self.params = op, args, params
-        several = isinstance(kind, tuple)  # the results of a primitive that has several are its items
-        self.shape: Shape = () if several else kind.shape
-        self.dtype: np.dtype[Any] = np.dtype(object) if several else kind.dtype
-        self.weak: bool = not several and kind.weak
+        if type(kind) is tuple:  # the results of a primitive that has several are its items
+            kind = SEVERAL
+        self.kind: Abstract = kind
+        self.shape: Shape = kind.shape
+        self.dtype: np.dtype[Any] = kind.dtype
+        self.weak: bool = kind.weak
+        self.size: int = math.prod(kind.shape)  # number of elements
         self.constant: np.ndarray | None = None
         self.number = self.source = -1
         self.view: Any = None  # set by `views.view_of`
         self.group: Any = None  # set by the planner
+        self.share: Any = None  # an input whose array, donated, this is written into
         self.target: Any = None  # a View of another node's buffer that this one is written into
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return math.prod(self.shape)
-
-    @property
-    def kind(self) -> Abstract:
-        """Shape and dtype."""
-        return Abstract(self.shape, self.dtype, self.weak)
 
     def __repr__(self) -> str:
         name = self.op.name if self.op else "constant" if self.constant is not None else "input"
@@ -150,33 +145,26 @@ class Graph:
 
     def make(self, op: Primitive, args: Sequence[Any], params: dict[str, Any], kind: Any) -> Any:
         """The node for a primitive, simplified; or the number it is known to be."""
-        if (
-            args
-            and all(_is_small(a) for a in args)
-            and any(isinstance(a, Node) for a in args)
-            and op in FOLDED
-        ):
-            plain = [a.constant if isinstance(a, Node) else a for a in args]
-            return self.constant(np.asarray(op.value(*plain, **params)))
         rewrite = REWRITES.get(op)
         if rewrite is not None:
+            if op in FOLDED and all(_is_small(a) for a in args) and any(isinstance(a, Node) for a in args):
+                plain = [a.constant if isinstance(a, Node) else a for a in args]
+                return self.constant(np.asarray(op.value(*plain, **params)))
             found = rewrite(self, args, params, kind)
-            if found is not None:
-                return found
-        elif isinstance(op, Elementwise):
-            found = _elementwise(self, op, args, kind)
-            if found is not None:
-                return found
-        return self.node(op, args, params, kind)
+        else:
+            found = _elementwise(self, op, args, kind) if isinstance(op, Elementwise) else None
+        return self.node(op, args, params, kind) if found is None else found
 
     def node(self, op: Primitive, args: Sequence[Any], params: dict[str, Any], kind: Any) -> Node:
         """The node itself; an equal one if there is one already (barriers are never equal)."""
-        key = (op, tuple([a if type(a) is Node else _scalar_key(a) for a in args]),
-               _frozen(params) if params else None)  # fmt: skip
+        key: Any = tuple([a if type(a) is Node else scalar_key(a) for a in args])
+        key = (op, key, _frozen(params)) if params else (op, *key)
         known = self.known.get(key)
         if known is not None and op is not ew.barrier:
             return known
-        node = self.known[key] = self._enter(Node(op, tuple(args), params, kind))
+        node = self.known[key] = Node(op, tuple(args), params, kind)
+        node.number, node.source = len(self.nodes), self.source  # as `_enter` does
+        self.nodes.append(node)
         return node
 
     def check(self, fails: Any, complaint: str) -> None:
@@ -200,7 +188,7 @@ def _is_uniform(x: np.ndarray) -> bool:
     )
 
 
-def _scalar_key(x: Any) -> Any:
+def scalar_key(x: Any) -> Any:
     """Equal only for the same number of the same kind: 0 is not −0, 1 is not 1.0."""
     return (type(x), x) if x else (type(x), str(x))
 
@@ -222,60 +210,87 @@ def _frozen_value(v: Any) -> Any:
 
 
 # -------------------------------------------------------------------------------- rewriting
-def _is_number(x: Any, value: float) -> bool:
-    return not isinstance(x, Node) and x == value
-
-
 def _same_kind(x: Any, kind: Abstract) -> bool:
     return isinstance(x, Node) and x.shape == kind.shape and x.dtype == kind.dtype
 
 
 def _elementwise(g: Graph, op: Elementwise, args: Sequence[Any], kind: Abstract) -> Any:
     """Constants are folded; broadcasts are left to the reader; ±1 and double signs vanish."""
+    numbers = broadcasts = 0
+    for a in args:
+        if type(a) is not Node:
+            numbers += 1
+        elif a.op is bc.broadcast_to:
+            broadcasts += 1
     if op is ew.barrier:
         return None
+    if broadcasts or numbers == len(args):
+        return _of_fewer(g, op, args, kind)
+    algebra = ALGEBRA.get(op)
+    return None if algebra is None else algebra(g, args, kind)
+
+
+def _of_fewer(g: Graph, op: Elementwise, args: Sequence[Any], kind: Abstract) -> Any:
+    """The same of numbers, which is a number, or before it is repeated."""
     plain = [a.args[0] if type(a) is Node and a.op is bc.broadcast_to else a for a in args]
     if not any(type(a) is Node for a in plain):
         with np.errstate(all="ignore"):
             value = op.value(*plain)
         value = value if kind.weak else np.asarray(value).astype(kind.dtype)[()]
         return value if kind.shape == () else g.node(bc.broadcast_to, (value,), {"shape": kind.shape}, kind)
-    if any(a is not p for a, p in zip(args, plain, strict=True)):
-        small = g.make(
-            op,
-            plain,
-            NO_PARAMS,
-            Abstract(broadcast_shape([getattr(a, "shape", ()) for a in plain]), kind.dtype, kind.weak),
-        )
-        return (
-            small
-            if small.shape == kind.shape
-            else g.make(bc.broadcast_to, (small,), {"shape": kind.shape}, kind)
-        )
-    if op is ew.multiply:
-        for a, b in (args, args[::-1]):
-            if _is_number(a, 1) and _same_kind(b, kind):
+    shape = broadcast_shape([getattr(a, "shape", ()) for a in plain])
+    small = g.make(op, plain, NO_PARAMS, Abstract(shape, kind.dtype, kind.weak))
+    return small if shape == kind.shape else g.make(bc.broadcast_to, (small,), {"shape": kind.shape}, kind)
+
+
+def _product(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:
+    for a, b in (args, args[::-1]):
+        if type(a) is not Node and _same_kind(b, kind):
+            if a == 1:
                 return b
-            if _is_number(a, -1) and _same_kind(b, kind):
+            if a == -1:
                 return g.make(ew.negative, (b,), NO_PARAMS, kind)
-    elif op is ew.add and all(isinstance(a, Node) and a.op is assemble and _same_kind(a, kind) for a in args):
-        return _united(g, args[0], args[1], kind)
-    elif op is ew.divide and not isinstance(args[1], Node) and _same_kind(args[0], kind):
-        if args[1] == 1:
-            return args[0]
-        if kind.dtype.kind == "f" and args[1] and math.frexp(args[1])[0] in (0.5, -0.5):  # exact
-            inverse = kind.dtype.type(1 / args[1])
-            return g.make(ew.multiply, (args[0], inverse), NO_PARAMS, kind)
-    elif op is ew.positive and _same_kind(args[0], kind):
-        return args[0]
-    elif op is ew.negative and isinstance(args[0], Node) and args[0].op is ew.negative:
-        return args[0].args[0]
-    elif op is ew.power and not isinstance(args[1], Node):
-        if args[1] == 1 and _same_kind(args[0], kind):
-            return args[0]
-        if args[1] == 2 and kind.dtype.kind == "f" and _same_kind(args[0], kind):
-            return g.make(ew.square, (args[0],), NO_PARAMS, kind)
     return None
+
+
+def _total(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:
+    a, b = args
+    joined = type(a) is type(b) is Node and a.op is b.op is assemble
+    return _united(g, a, b, kind) if joined and _same_kind(a, kind) and _same_kind(b, kind) else None
+
+
+def _quotient(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:
+    x, y = args
+    if type(y) is Node or not _same_kind(x, kind):
+        return None
+    if y == 1:
+        return x
+    if kind.dtype.kind == "f" and y and math.frexp(y)[0] in (0.5, -0.5):  # exact
+        return g.make(ew.multiply, (x, kind.dtype.type(1 / y)), NO_PARAMS, kind)
+    return None
+
+
+def _same(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:
+    return args[0] if _same_kind(args[0], kind) else None
+
+
+def _opposite(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:
+    return args[0].args[0] if args[0].op is ew.negative else None
+
+
+def _power(g: Graph, args: Sequence[Any], kind: Abstract) -> Any:
+    x, y = args
+    if type(y) is Node or not _same_kind(x, kind):
+        return None
+    if y == 1:
+        return x
+    return g.make(ew.square, (x,), NO_PARAMS, kind) if y == 2 and kind.dtype.kind == "f" else None
+
+
+ALGEBRA: dict[Primitive, Callable[..., Any]] = {
+    ew.multiply: _product, ew.add: _total, ew.divide: _quotient, ew.positive: _same, ew.negative: _opposite,
+    ew.power: _power,
+}  # fmt: skip
 
 
 def _united(g: Graph, a: Node, b: Node, kind: Abstract) -> Any:
@@ -577,7 +592,9 @@ def build(trace: Trace, inputs: Sequence[int], outputs: Sequence[Any]) -> Graph:
         outputs: Variables of the trace, plain arrays or scalars.
     """
     g = Graph([trace.values[i] for i in inputs])
-    table: dict[int, Any] = dict(zip(inputs, g.inputs, strict=True))
+    table: list[Any] = [None] * len(trace)
+    for i, node in zip(inputs, g.inputs, strict=True):
+        table[i] = node
     needed = _needed(trace, [x.index for x in outputs if isinstance(x, Recorded)])
     operations, parents, constants = trace.operations, trace.parents, trace.constants
     for i in range(len(trace)):

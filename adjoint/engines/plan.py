@@ -18,7 +18,7 @@ from ..ops.primitive import NO_PARAMS, item
 from .chains import Chain, chained, is_sum_over_rows
 from .cpu import chain as ch
 from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
-from .cpu.interpreter import Constant, assemble
+from .cpu.interpreter import Constant, assemble, kind_number
 from .graph import Graph, Node
 from .products import join_products
 from .recompute import recompute
@@ -149,6 +149,7 @@ def _share(graph: Graph, groups: list[Group], source: int, result: int) -> None:
         everything = [a.strides for reads in writer.reads.values() for a in reads if a is not None]
         flat = all(len(merged(writer.shape, s)) <= 1 for s in (*everything, *writer.outs.values()))
         if flat and all(not a.offset and a.strides == contiguous(writer.shape) for a in own):
+            z.share = x
             return
     copy = Node(ew.positive, (z,), NO_PARAMS, z.kind)
     copy.number, copy.source = len(graph.nodes), z.source
@@ -491,23 +492,18 @@ class _Layout:
     def _scalars(self, group: Scalars) -> Native:
         """A stretch of scalars as a program of the interpreter."""
         loads: dict[tuple[Node, int], int] = {}
+        others: dict[Node, Any] = {}  # operands that lie elsewhere, or are views: a load, or a node
         for node in group.nodes:
             for a in node.args:
-                if isinstance(a, Node):
-                    v = a.view
-                    if v.root.group is not group:
-                        loads.setdefault((v.root, v.offset), len(loads))
-        numbers = {node: k for k, node in enumerate(group.nodes, start=len(loads))}
-
-        def operand(a: Any) -> Any:
-            if not isinstance(a, Node):
-                return Constant(a)
-            v = a.view
-            return numbers[v.root] if v.root.group is group else loads[v.root, v.offset]
-
+                if type(a) is Node and a.group is not group and a not in others:
+                    v = view_of(a)
+                    inside = v.root.group is group
+                    others[a] = v.root if inside else loads.setdefault((v.root, v.offset), len(loads))
+        numbers: dict[Node, int] = {node: k for k, node in enumerate(group.nodes, start=len(loads))}
+        numbers.update({a: numbers[k] if isinstance(k, Node) else k for a, k in others.items()})
         instructions = [
-            (node.op, float if node.weak else node.dtype, [operand(a) for a in node.args])
-            for node in group.nodes
+            (n.op, kind_number(n.kind), [numbers[a] if type(a) is Node else Constant(a) for a in n.args])
+            for n in group.nodes
         ]
         written = [
             (node, node.target) for node in group.nodes if node.target is not None or node in self.stored

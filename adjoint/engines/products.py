@@ -27,6 +27,8 @@ LARGEST = 1 << 22  # multiplications beyond which a product is not small
 
 def join_products(g: Graph) -> None:
     """Rewrite the graph in place."""
+    if sum(n.op is matmul for n in g.nodes) < FEWEST:
+        return
     needed = reachable(g)
     order = [n for n in g.nodes if n in needed or n.op is None]
     if sum(n.op is matmul for n in order) < FEWEST:

@@ -27,11 +27,12 @@ from ..ops.products import matmul
 from .boxes import remainder
 from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, NoText, Term
-from .graph import Graph, Node, Shape, assemble
-from .views import View, contiguous, merged, sliced, view_of
+from .graph import Graph, Node, Shape, assemble, scalar_key
+from .views import View, contiguous, merged, root_of, sliced, view_of
 
 REGION_NODES = 96  # compile time grows faster than the region: .15 s at 5 nodes, .9 at 100, 2.5 at 200
 SMALL = 4096  # a reduction of no more elements than this is a row of its own region
+SEARCHED = 64  # groups looked at for a path among them: a long program must not take the square of its length
 REDUCTIONS = {bc.sum_: "sum", rd.max_: "max", rd.min_: "min"}
 FULL, ROW, OUT = "full", "row", "out"
 
@@ -44,6 +45,10 @@ class Access(NamedTuple):
     strides: tuple[int, ...]
 
 
+def _negative_depth(group: Group) -> int:
+    return -group.depth
+
+
 class Group:
     """Nodes that run as one step."""
 
@@ -53,18 +58,29 @@ class Group:
         self.deps: set[Group] = set()
         self.users: set[Group] = set()
         self.depth = 0
+        # One dependency of each group makes a tree; `_jump` leads up it by leaps, for `_is_below`.
+        self._above: Group | None = None
+        self._jump: Group = self
+        self._steps = 0  # to the tree's root
 
     def add(self, node: Node, roots: Sequence[Node]) -> None:
         """Put a node here; `roots` are the buffers it reads."""
         self.nodes.append(node)
         node.group = self
-        for root in roots:
-            if root.group is not None and root.group is not self:
-                self._after(root.group)
+        groups = [root.group for root in roots if root.group is not None and root.group is not self]
+        if len(groups) > 1:
+            groups.sort(key=_negative_depth)  # the deepest first: the tree's paths shall be long
+        for group in groups:
+            self._after(group)
 
     def _after(self, other: Group) -> None:
         if other in self.deps:
             return
+        if not self.deps and not self.users:
+            self._above, self._steps = other, other._steps + 1
+            leap = other._jump
+            level = other._steps - leap._steps == leap._steps - leap._jump._steps
+            self._jump = leap._jump if level else other
         self.deps.add(other)
         other.users.add(self)
         stack = [(self, other.depth + 1)]
@@ -75,18 +91,28 @@ class Group:
                 stack += [(user, depth + 1) for user in group.users]
 
     def depends_on(self, other: Group) -> bool:
-        """Whether a path of dependencies leads from here to `other`."""
-        if self.depth <= other.depth:
+        """Whether a path of dependencies leads from here to `other`; True also when it takes long to tell."""
+        if self.depth <= other.depth or not other.users:
             return False
+        if self._is_below(other):
+            return True
         seen, stack = {self}, [self]
         while stack:
             for group in stack.pop().deps:
-                if group is other:
+                if group is other or len(seen) > SEARCHED:
                     return True
                 if group.depth > other.depth and group not in seen:
                     seen.add(group)
                     stack.append(group)
         return False
+
+    def _is_below(self, other: Group) -> bool:
+        """Whether `other` is above this one in the tree: in the logarithm of the way."""
+        group, steps = self, other._steps
+        while group._steps > steps:
+            leap = group._jump
+            group = leap if leap._steps >= steps else group._above  # type: ignore[assignment]
+        return group is other
 
     def may_read(self, roots: Sequence[Node]) -> bool:
         """Whether a node here may read these buffers without closing a circle."""
@@ -104,6 +130,21 @@ class Group:
 
 class Scalars(Group):
     """0-d nodes, run by the interpreter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads: dict[Node, None] = {}  # the buffers of others, in the order in which they are met
+
+    def add(self, node: Node, roots: Sequence[Node]) -> None:
+        """Put a node here; `roots` are the buffers it reads."""
+        self.nodes.append(node)
+        node.group = self
+        for root in roots:
+            group = root.group
+            if group is not self and root not in self.reads:
+                self.reads[root] = None
+                if group is not None:
+                    self._after(group)
 
 
 class Product(Group):
@@ -181,9 +222,13 @@ def access(x: Any, shape: Shape) -> Access | None:
 
 def target_access(node: Node) -> Access:
     """How a node with a target is written there."""
-    view = node.target
-    strides = [s for n, s in zip(view.shape, view.strides, strict=True) if n != 1]
-    return Access(view.root, view.offset, tuple(strides))
+    view, group = node.target, node.group
+    strides = tuple([s for n, s in zip(view.shape, view.strides, strict=True) if n != 1])
+    if isinstance(group, Region) and group.level[node] == FULL and squeezed(view.shape) != group.shape:
+        strides = contiguous(
+            group.shape
+        )  # a reshape, run over its operand's axes, and its place is one block
+    return Access(view.root, view.offset, strides)
 
 
 # -------------------------------------------------------------------------------- what has a native form
@@ -223,6 +268,19 @@ def is_interpreted(node: Node) -> bool:
     return can_interpret(node.op, kinds, float if node.weak else node.dtype)  # type: ignore[arg-type]
 
 
+_SCALARS: dict[Any, bool] = {}
+
+
+def is_scalar(node: Node) -> bool:
+    """Whether a 0-d node has a native form and can run in the interpreter; found once for every kind."""
+    key = (node.op, node.kind.number,
+           *[a.kind.number if type(a) is Node else scalar_key(a) for a in node.args])  # fmt: skip
+    known = _SCALARS.get(key)
+    if known is None:
+        known = _SCALARS[key] = has_text(node) and is_interpreted(node)
+    return known
+
+
 # -------------------------------------------------------------------------------- placing
 class Planner:
     """Places every node of a graph that has to be computed in a group."""
@@ -237,19 +295,35 @@ class Planner:
         """Groups in the order of their making (not yet of their running)."""
         needed = self._needed()
         for node in list(self.graph.nodes):
-            if node.op is not None and node in needed and view_of(node).root is node:
-                self._place(node)
+            if node.op is not None and node in needed:
+                if not node.shape and type(node.op) is Elementwise and self._simply(node):
+                    continue
+                if root_of(node) is node:
+                    self._place(node)
         return self.groups
 
     def _needed(self) -> set[Node]:
-        stack = [*self.graph.outputs, *(flag for flag, _, _ in self.graph.checks if isinstance(flag, Node))]
-        needed = set(stack)
-        while stack:
-            for a in stack.pop().args:
-                if type(a) is Node and a not in needed:
-                    needed.add(a)
-                    stack.append(a)
+        needed = {*self.graph.outputs, *[f for f, _, _ in self.graph.checks if isinstance(f, Node)]}
+        for node in reversed(self.graph.nodes):  # operands stand before what is made of them
+            if node in needed:
+                for a in node.args:
+                    if type(a) is Node:
+                        needed.add(a)
         return needed
+
+    def _simply(self, node: Node) -> bool:
+        """Place a 0-d node that reads of no region, as most nodes of a program of scalars are."""
+        roots = []
+        for a in node.args:
+            if type(a) is Node:
+                root = a if a.group is not None else root_of(a)
+                if type(root.group) is Region:
+                    return False
+                roots.append(root)
+        if not is_scalar(node):
+            return False
+        self._scalar(node, roots)
+        return True
 
     def _place(self, node: Node) -> None:
         op = node.op
@@ -496,12 +570,14 @@ def ordered(groups: Sequence[Group]) -> list[Group]:
 
 
 def reads_of(group: Group) -> Iterator[Node]:
-    """The buffers that a group reads, its own included."""
+    """The buffers that a group reads, its own included where those are in memory."""
     if isinstance(group, Region):
         for reads in group.reads.values():
             for a in reads:
                 if a is not None:
                     yield a.root
+    elif isinstance(group, Scalars):
+        yield from group.reads
     elif group.members:
         for member in group.members:
             yield from reads_of(member)

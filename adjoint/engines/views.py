@@ -46,6 +46,11 @@ def view_of(x: Node) -> View:
     return chain[0].view if chain else x.view
 
 
+def root_of(x: Node) -> Node:
+    """The node in whose buffer x lies: `view_of(x).root`, without making views of what is none."""
+    return view_of(x).root if x.op in _READERS else x
+
+
 def _broadcast(x: Node, v: View) -> View:
     lead = len(x.shape) - len(v.shape)
     inner = [s if n == m else 0 for n, m, s in zip(v.shape, x.shape[lead:], v.strides, strict=True)]

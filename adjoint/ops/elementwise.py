@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
-from .abstract import Abstract, broadcast_shape, stand_in
+from .abstract import REMEMBERED, Abstract, broadcast_shape, stand_in
 from .broadcast import broadcast_tangent, fit
 from .primitive import NUMPY, RECORD, Primitive, Recorded, Samples, add_all, register, shape_of
 
@@ -41,8 +41,8 @@ class Elementwise(Primitive):
     ) -> None:
         self.name, self.function, self.partials, self.kink = name, function, tuple(partials), kink
         intervals = tuple(domain) or (REAL,)
-        self._kinds: dict[Any, tuple[np.dtype[Any], bool]] = {}  # kinds of operands → kind of the result
         self.domain = intervals if len(intervals) >= len(partials) else intervals * len(partials)
+        self.kinds: dict[Any, Abstract] = {}
 
     def value(self, *args: Any) -> Any:
         """The row read as NumPy."""
@@ -50,15 +50,19 @@ class Elementwise(Primitive):
 
     def abstract(self, *args: Any) -> Abstract:
         """Shapes broadcast; the dtype is what the row makes of one element of each operand's."""
-        key = tuple(
-            [(a.dtype, a.weak) if type(a) is Abstract else (getattr(a, "dtype", type(a)), None) for a in args]
-        )
-        kind = self._kinds.get(key)
+        key = tuple([
+            a.number if type(a) is Abstract else (a.dtype, a.shape) if isinstance(a, np.ndarray) else type(a)
+            for a in args
+        ])  # fmt: skip
+        kind = self.kinds.get(key)
         if kind is None:
+            shape = broadcast_shape([getattr(a, "shape", ()) for a in args])
             with np.errstate(all="ignore"):
                 z = self.value(*map(stand_in, args))
-            kind = self._kinds[key] = (np.asarray(z).dtype, type(z) is float)
-        return Abstract(broadcast_shape([getattr(a, "shape", ()) for a in args]), *kind)
+            if len(self.kinds) >= REMEMBERED:
+                self.kinds.clear()
+            kind = self.kinds[key] = Abstract(shape, np.asarray(z).dtype, type(z) is float)
+        return kind
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         """ż = Σ partial · ẋ."""
@@ -85,9 +89,9 @@ class Elementwise(Primitive):
         lam: Any,
         params: dict[str, Any],
     ) -> None:
-        """`adjoint`, `_times` and `fit` in one loop for plain values: most nodes of most sweeps pass here."""
+        """`adjoint`, `_times` and `fit` in one loop: most nodes of most sweeps pass here."""
         if isinstance(z, Recorded):
-            return super().pull(table, parents, args, z, lam, params)
+            return self._pull_recorded(table, parents, args, z, lam)
         for derivative, x, p in zip(self.partials, args, parents):  # noqa: B905 (strict= would cost 0.1 µs)
             if p < 0 or derivative is None:
                 continue
@@ -107,9 +111,27 @@ class Elementwise(Primitive):
             known = table[p]
             table[p] = c if known is None else known if c is None else known + c
 
+    def _pull_recorded(
+        self, table: list[Any], parents: Sequence[int], args: Sequence[Any], z: Any, lam: Any
+    ) -> None:
+        """The loop of `pull` where the values are recorded on an older tape."""
+        kind = type(z)
+        for derivative, x, p in zip(self.partials, args, parents):  # noqa: B905
+            if p < 0 or derivative is None:
+                continue
+            c = self._times(derivative, args, z, lam)
+            if type(c) is kind is type(x):
+                # on a trace, equal kinds are mostly one object: no need to compare shapes and dtypes
+                if c.tape.values[c.index] is not x.tape.values[x.index]:
+                    c = fit(c, x)
+            else:
+                c = fit(c, x)
+            known = table[p]
+            table[p] = c if known is None else known if c is None else known + c
+
     def _times(self, derivative: Any, args: Sequence[Any], z: Any, factor: Any) -> Any:
         if not callable(derivative):
-            return factor if derivative == 1 else derivative * factor
+            return factor if derivative == 1 else -factor if derivative == -1 else derivative * factor
         try:
             return derivative(RECORD if isinstance(z, Recorded) else NUMPY, *args, z) * factor
         except (ZeroDivisionError, OverflowError):

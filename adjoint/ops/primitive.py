@@ -20,7 +20,8 @@ and its λ is a tuple too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -62,6 +63,7 @@ class Primitive:
     results = 1  # more than one: value returns a tuple of that many arrays
     foreign = False  # rules from outside the library: their results are checked, their exceptions pass
     lower: Any = None  # a function of the operands that writes z with simpler primitives, for compilation
+    kinds: Mapping[Any, Any] = MappingProxyType({})  # of operands → of the result; elementwise ones fill it
     kink = ""  # where the derivative does not exist, and the convention taken there
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -256,9 +258,12 @@ class RecordReading:
     """Rows read as recordings: `m.tanh` is the primitive of that name."""
 
     def __getattr__(self, name: str) -> Primitive:
-        if name not in PRIMITIVES:
+        op = PRIMITIVES.get(name)
+        if op is None:
             raise AttributeError(f"no primitive is named {name!r}")
-        return PRIMITIVES[name]
+        if not op.foreign:  # what the user registers may be replaced
+            setattr(self, name, op)
+        return op
 
 
 NUMPY: Any = NumpyReading()

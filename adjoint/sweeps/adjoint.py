@@ -75,12 +75,18 @@ def attributed(tape: Tape) -> Iterator[Callable[[int], None] | None]:
         yield None
         return
     scopes = [t.scopes[-1][1] for t in outer]
+    codes, offsets = tape.codes, tape.offsets
+    first = end = 0  # the nodes of the scope at work
 
     def attribute(i: int) -> None:
-        where, path = (tape.codes[i], tape.offsets[i]), tape.scope(i)
+        nonlocal first, end
+        where = (codes[i], offsets[i])
         for t in outer:
             t.attribution = where
-            t.mark_scope(path)
+        if not first <= i < end:
+            first, end, path = tape.scope_around(i)
+            for t in outer:
+                t.mark_scope(path)
 
     try:
         yield attribute

@@ -37,7 +37,7 @@ class Snapshots:
         if array.dtype.kind not in "fiub":
             raise _refused_constant(array.dtype)
         if self.of_trace and isinstance(array.base, np.ndarray) and 4096 < array.base.nbytes <= LARGEST_BASE:
-            return self._slice(array, array.base)
+            return array if _is_frozen(array) else self._slice(array, array.base)
         if array.nbytes <= 4096:
             return array.copy()
         if not any(array.strides):  # one number, broadcast
@@ -63,7 +63,7 @@ class Snapshots:
             self._large[id(base)] = (weakref.ref(base), copy)
         start = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
         same = np.ndarray(array.shape, array.dtype, copy, start, array.strides)
-        return same if same_bits(np.ascontiguousarray(same), np.ascontiguousarray(array)) else array.copy()
+        return same if same.tobytes() == array.tobytes() else array.copy()
 
 
 def _is_frozen(array: np.ndarray) -> bool:

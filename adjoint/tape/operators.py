@@ -6,15 +6,18 @@ import operator
 import sys
 from _thread import get_ident
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from ..errors import INTERNAL, user_instruction
 from ..ops import elementwise as ew
+from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded
 from ..ops.products import matmul
 
+Attribution = tuple[CodeType | None, int]  # the user's instruction
 _PLAIN = frozenset({float, int, np.float64, np.float32, np.ndarray})
 
 
@@ -29,36 +32,51 @@ class Operators(Recorded):
         self.index = index
 
 
-# The two functions below repeat `Tape.apply` for the common case, plain values on one open tape: a third of
-# its time. They record what `compute` returns; every other case, and every error, goes to `op` itself.
-def record_unary(op: Primitive, compute: Callable[[Any], Any], x: Operators) -> Any:
-    """`op(x)`, where `compute(x)` is its value."""
+# The two functions below repeat `Tape.apply` for the common cases, at a third of its time: plain values,
+# values recorded on an older tape (what a transform inside another, or inside `compile`, meets), and values
+# of which a trace knows the kind. They record what `compute` returns; every other case, and every error, goes
+# to `op` itself.
+def record_unary(
+    op: Primitive, compute: Callable[[Any], Any], x: Operators, origin: Attribution | None = None
+) -> Any:
+    """`op(x)`, where `compute(x)` is its value; `origin` is the user's instruction if it is known."""
     tape, i = x.tape, x.index
     values = tape.values
     plain = values[i]
-    if type(plain) is type(x) or tape.attribution is not None or tape.owner != get_ident():
+    if tape.owner != get_ident():
         return op(x)
-    try:
-        z = compute(plain)
-    except (ValueError, TypeError):
-        return op(x)
-    frame = sys._getframe(2)
-    code, offset = frame.f_code, frame.f_lasti
-    if code.co_filename.startswith(INTERNAL):
-        code, offset = user_instruction()
+    origin = tape.attribution or origin
+    if origin is None:
+        frame = sys._getframe(2)
+        origin = frame.f_code, frame.f_lasti
+        if origin[0].co_filename.startswith(INTERNAL):
+            origin = user_instruction()
+    if type(plain) is Abstract:
+        z = op.kinds.get((plain.number,))
+        if z is None:
+            return op(x)
+    elif type(plain) is type(x):
+        z = record_unary(op, compute, plain, origin)
+    else:
+        try:
+            z = compute(plain)
+        except (ValueError, TypeError):
+            return op(x)
     k = len(values)
     tape.operations.append(op)
     tape.parents.append((i,))
     tape.constants.append(None)
     tape.params.append(NO_PARAMS)
     values.append(z)
-    tape.codes.append(code)
-    tape.offsets.append(offset)
+    tape.codes.append(origin[0])
+    tape.offsets.append(origin[1])
     return type(x)(tape, k)
 
 
-def record_binary(op: Primitive, compute: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-    """`op(a, b)`, one of them recorded, where `compute(a, b)` is its value."""
+def record_binary(
+    op: Primitive, compute: Callable[[Any, Any], Any], a: Any, b: Any, origin: Attribution | None = None
+) -> Any:
+    """`op(a, b)`, one of them recorded, where `compute(a, b)` is its value; `origin` as in `record_unary`."""
     constants: tuple[Any, Any] | None = None
     kind: Any = type(a) if isinstance(a, Recorded) else type(b)
     if type(a) is kind:
@@ -83,24 +101,35 @@ def record_binary(op: Primitive, compute: Callable[[Any, Any], Any], a: Any, b: 
         if type(x) not in _PLAIN:
             return op(a, b)
         i, constants = -1, (x, None)
-    if type(x) is kind or type(y) is kind or tape.attribution is not None or tape.owner != get_ident():
+    if tape.owner != get_ident():
         return op(a, b)
-    try:
-        z = compute(x, y)
-    except (ValueError, TypeError):
-        return op(a, b)
-    frame = sys._getframe(2)
-    code, offset = frame.f_code, frame.f_lasti
-    if code.co_filename.startswith(INTERNAL):
-        code, offset = user_instruction()
+    origin = tape.attribution or origin
+    if origin is None:
+        frame = sys._getframe(2)
+        origin = frame.f_code, frame.f_lasti
+        if origin[0].co_filename.startswith(INTERNAL):
+            origin = user_instruction()
+    if type(x) is Abstract or type(y) is Abstract:
+        z = op.kinds.get((
+            x.number if type(x) is Abstract else type(x), y.number if type(y) is Abstract else type(y)
+        ))  # fmt: skip
+        if z is None:
+            return op(a, b)
+    elif type(x) is kind or type(y) is kind:
+        z = record_binary(op, compute, x, y, origin)
+    else:
+        try:
+            z = compute(x, y)
+        except (ValueError, TypeError):
+            return op(a, b)
     k = len(values)
     tape.operations.append(op)
     tape.parents.append((i, j))
     tape.constants.append(constants)
     tape.params.append(NO_PARAMS)
     values.append(z)
-    tape.codes.append(code)
-    tape.offsets.append(offset)
+    tape.codes.append(origin[0])
+    tape.offsets.append(origin[1])
     return kind(tape, k)
 
 

@@ -38,9 +38,8 @@ from ..errors import (
 )
 from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
 from .entries import Snapshots, base_array, check_constant, entry_value
+from .operators import Attribution
 from .variable import Variable
-
-Attribution = tuple[CodeType | None, int]
 
 _levels = itertools.count(1)
 _serials = itertools.count(1)
@@ -233,7 +232,13 @@ class Tape:
 
     def scope(self, i: int) -> str:
         """The path of the scope in which node i was recorded, `"encoder/layer2"`."""
-        return self.scopes[bisect_right(self.scopes, i, key=lambda mark: mark[0]) - 1][1]
+        return self.scope_around(i)[2]
+
+    def scope_around(self, i: int) -> tuple[int, int, str]:
+        """The nodes from, up to but not including, that are in one scope with node i; and its path."""
+        after = bisect_right(self.scopes, i, key=lambda mark: mark[0])
+        end = self.scopes[after][0] if after < len(self.scopes) else len(self)
+        return (self.scopes[after - 1][0], end, self.scopes[after - 1][1])
 
     def label(self, i: int) -> str:
         """A node in few words: its name, or its operation and number."""

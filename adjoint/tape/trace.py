@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,11 +46,43 @@ class Trace(Tape):
 
     def apply(self, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         """Record one primitive, lowered if it is a composite."""
+        if op.kinds:
+            z = self._quickly(op, args)
+            if z is not None:
+                return z
         if op.lower is not None and all(shape_of(a) for a in args if isinstance(a, Recorded)):
             z = op.lower(*args, **params)
             if z is not NotImplemented:
                 return z
         return super().apply(op, args, params)
+
+    def _quickly(self, op: Primitive, args: Sequence[Any]) -> Any:
+        """An elementwise primitive on nodes of this trace and Python numbers, whose kinds are known; or None.
+
+        Most nodes of most traces pass here, or through the operators: `Tape.apply` takes three times as long.
+        """
+        parents, kinds, constant = [], [], False
+        values = self.values
+        for a in args:
+            if isinstance(a, Recorded):
+                if a.tape is not self:
+                    return None
+                parents.append(a.index)
+                kinds.append(values[a.index].number)
+            elif type(a) is float or type(a) is int:
+                parents.append(-1)
+                kinds.append(type(a))
+                constant = True
+            else:
+                return None
+        z = op.kinds.get(tuple(kinds))
+        if z is None or self.owner != get_ident():
+            return None
+        constants = (
+            tuple([None if p >= 0 else a for p, a in zip(parents, args, strict=True)]) if constant else None
+        )
+        code, offset = self.attribution or user_instruction()
+        return Variable(self, self._append(op, tuple(parents), constants, NO_PARAMS, z, code, offset))
 
     def evaluate(self, op: Primitive, inner: Sequence[Any], params: dict[str, Any], nested: bool) -> Any:
         """Shape and dtype of the result."""

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...ops import broadcast as bc
-from ...ops.elementwise import Elementwise
+from ...ops.elementwise import Elementwise, positive
 from ..graph import Node
 from ..regions import FULL, OUT, REDUCTIONS, ROW, Region, target_access
 from ..views import contiguous
@@ -188,6 +188,8 @@ class _Namer:
         """The spec of the region."""
         region = self.region
         number = {node: k for k, node in enumerate(region.nodes)}
+        # a result in the memory of an operand is one buffer: of two pointers LLVM may reorder loads and stores
+        shared = {node.share: node for node in region.nodes if node.share is not None}
         args: list[tuple[Any, ...]] = []
         for node in region.nodes:
             words: list[Any] = []
@@ -197,7 +199,8 @@ class _Namer:
                 elif a.root.group is region:
                     words.append(("n", number[a.root], operand.weak))
                 else:
-                    words.append(("x", self.buffer(a.root, a.offset, self.pick(a.strides)), operand.weak))
+                    root = shared.get(a.root, a.root)
+                    words.append(("x", self.buffer(root, a.offset, self.pick(a.strides)), operand.weak))
             args.append(tuple(words))
         read = len(self.buffers)
         items = []
@@ -211,7 +214,8 @@ class _Namer:
                     node.target.root, node.target.offset, self.pick(target_access(node).strides), written=True
                 )
             elif node in self.stored:
-                stored = self.buffer(node, 0, self.pick(region.canonical(level, FULL)), written=True)
+                own = self.pick(region.canonical(level, FULL))
+                stored = self.buffer(node, 0, own, written=node.share is None)
             source = ""
             if node.op in REDUCTIONS:
                 a = region.reads[node][0]
@@ -394,7 +398,7 @@ class _Writer:
 
     def expression(self, item: Item, operands: list[Any]) -> str:
         """The row's value in the item's dtype."""
-        if item.op is bc.astype:
+        if item.op is bc.astype or item.op is positive:  # (NumPy has no +x of a boolean number)
             return cast(term(operands[0]), item.dtype)
         assert isinstance(item.op, Elementwise)
         return cast(term(item.op.function(TEXT, *operands)), item.dtype)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ...ops import broadcast as bc
 from ...ops import elementwise as ew
+from ...ops.abstract import Abstract
 from ...ops.primitive import Primitive
 from .machine import COMPARISONS, COPIES, HALT, HEADER, I32, I64, LOADS, PAIR, POWERS, Key, codes, kernel_text
 from .text import BOOL, F32, F64, NoText
@@ -139,6 +140,21 @@ def _number(kind: Kind) -> int:
     return number
 
 
+_abstract_numbers: dict[int, int] = {}
+
+
+def kind_number(kind: Abstract) -> int:
+    """The number by which `assemble` knows a kind of value.
+
+    Raises:
+        NoText: the machine has no registers for it.
+    """
+    number = _abstract_numbers.get(kind.number)
+    if number is None:
+        number = _abstract_numbers[kind.number] = _number(float if kind.weak else kind.dtype)
+    return number
+
+
 @final
 class Constant:
     """An operand that is a Python or NumPy scalar (`kind`: the number of its dtype or type)."""
@@ -182,8 +198,8 @@ def assemble(
     """A program of the machine.
 
     Args:
-        instructions: (primitive, dtype of the result, operands). An operand is a Constant or the number of a
-            value: those loaded come first, then the results in their order.
+        instructions: (primitive, dtype or `kind_number` of the result, operands). An operand is a Constant or
+            the number of a value: those loaded come first, then the results in their order.
         loads: dtypes of the values read from memory; `float` for a Python number, a float64 there.
         stores: (number, dtype) of the values written to memory.
 
@@ -221,11 +237,11 @@ class _Assembly:
     def add(self, op: Primitive, kind: Kind, operands: Sequence[Operand]) -> None:
         """One node."""
         known, places = self.kinds, self.places
-        own = _number(kind)
+        own = kind if type(kind) is int else _number(kind)
         key = (op, own, *[v.kind if type(v) is Constant else known[v] for v in operands])
         plan = _plans.get(key)
         if plan is None or op is ew.power:
-            plan = _plans[key] = self.plan(op, kind, operands)
+            plan = _plans[key] = self.plan(op, _KINDS[own], operands)
         known.append(own)
         code = plan.code
         registers = self.sum_operands(operands, plan) if code == self.sum else self.operands(operands, plan)
