@@ -295,6 +295,8 @@ def values(d: Draft, args: Sequence[Any]) -> list[Any]:
         z = OPERATIONS[name](x, y, k)
         if np.size(z) > LARGEST:
             z = np.sum(z, axis=_axes(z, k))
+        if not np.size(z):  # (extrema of nothing do not exist)
+            z = np.sum(z)
         if k % 3:  # keeps long products in bounds; now and then operations meet without it
             z = np.tanh(z)
         found.append(z)

@@ -23,6 +23,7 @@ from .kernel import CHUNK, Kernel, around, whole
 BLOCK = 1024  # rows of short segments whose exponentials are taken together, as vectors
 WIDTH = 512  # columns that are reduced together
 SUM_BLOCK = 2048  # elements that one running sum takes
+FEW = 32  # rows up to which a loop without vectors is quicker: it has neither a prologue nor a rest
 HELPERS = """
 @njit(**OPTIONS)
 def bound(offsets, step, count, rows, part, parts):
@@ -127,24 +128,35 @@ def reduction(node: Node) -> Kernel | None:
 
 
 def _sum(value: str, kind: str, begin: str, end: str) -> list[str]:
-    """Add up a loop over r in blocks; floats reach `total` in float64."""
+    """Add up a loop over r, one by one when there are few, else in blocks; floats end in float64."""
     suffix = {"float32": "_f32", "float64": "_f64"}.get(kind)
     add = f"add_reassoc{suffix}(part, {value})" if suffix else f"part + {value}"
     return [
         f"total = types.{'float64' if suffix else kind}(0)",
-        f"for r0 in range({begin}, {end}, {SUM_BLOCK}):",
+        f"if {end} - ({begin}) <= {FEW}:",
         f"    part = types.{kind}(0)",
-        f"    for r in range(r0, min(r0 + {SUM_BLOCK}, {end})):",
-        f"        part = {add}",
+        f"    for r in range({begin}, {end}):",
+        f"        part += {value}",
         "    total += part",
+        "else:",
+        f"    for r0 in range({begin}, {end}, {SUM_BLOCK}):",
+        f"        part = types.{kind}(0)",
+        f"        for r in range(r0, min(r0 + {SUM_BLOCK}, {end})):",
+        f"            part = {add}",
+        "        total += part",
     ]
 
 
 def _top(value: str, kind: str, begin: str, end: str) -> list[str]:
     return [
         f"top = types.{kind}(-INF)",
-        f"for r in range({begin}, {end}):",
-        f"    top = maximum_f{kind[5:]}(top, {value})",
+        f"if {end} - {begin} <= {FEW}:",
+        f"    for r in range({begin}, {end}):",
+        f"        v = {value}",
+        "        top = v if v > top or v != v else top",
+        "else:",
+        f"    for r in range({begin}, {end}):",
+        f"        top = maximum_f{kind[5:]}(top, {value})",
     ]
 
 
