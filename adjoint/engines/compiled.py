@@ -383,18 +383,22 @@ class Executable:
         if status == FAILED:
             with self.program:  # again, because another thread may have run it since
                 self.program.prepare(arrays, outs)
-                self._advance(0, self.steps)
+                self._advance(0, self.steps, arrays, outs)
         assert status == DONE, (status, arrays)
         return self.result(outs)
 
-    def _advance(self, first: int, last: int) -> None:
+    def _advance(
+        self, first: int, last: int, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]
+    ) -> None:
         """Run native steps of the program that is held; what a kernel complains about is raised."""
         if self.program.run_range(first, last) != FAILED:
             return
         failure = self.program.status
         assert failure is not None
         step = self.natives[failure.step]
-        assert step.complaint is not None
+        if step.reading is not None:
+            self._call_library(step.reading, args, outs)
+        assert step.complaint is not None, step
         kind, text = step.complaint
         raise self._complaint(step.group.nodes[0].source, text, kind)
 
@@ -408,11 +412,11 @@ class Executable:
             at = 0
             for before, step in self.calls:
                 if before > at:
-                    self._advance(at, before)
+                    self._advance(at, before, args, outs)
                     at = before
                 self._call_library(step, args, outs)
             if self.steps > at:
-                self._advance(at, self.steps)
+                self._advance(at, self.steps, args, outs)
             for flag, source, complaint in self.plan.flags:
                 if flag.any():
                     raise self._complaint(source, complaint)

@@ -65,6 +65,7 @@ class Native:
     members: list[tuple[int, Native]] = field(default_factory=list)  # of a chain: place in its block, step
     status: int | None = None  # cell of the block through which it reports a failure
     complaint: tuple[type[AdjointError], str] | None = None
+    reading: Library | None = None  # by NumPy: asked for its error when the kernel has failed without one
 
 
 @dataclass
@@ -566,7 +567,13 @@ class _Layout:
         step = Native(group, planned.text(), block, planned.chunks, parallel)
         step.status, step.complaint = planned.status, planned.complaint
         for cell, value in enumerate(planned.cells):
-            block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
+            if isinstance(value, np.ndarray):
+                self.keep.append(value)
+                block[cell] = value.ctypes.data
+            else:
+                block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
+        if step.status is not None and step.complaint is None:
+            step.reading = self._library(group.nodes[0])
         return step
 
     # ---------------------------------------------------------------- NumPy

@@ -1,6 +1,7 @@
 """Native steps of structured primitives that are neither elementwise nor products: one kernel per node.
 
-Indexing by arrays, scans, positions of extrema and ragged rows. What has no kernel here runs by NumPy.
+Indexing by arrays, scans, positions of extrema, ragged rows, dense factorisations. What has
+no kernel here runs by NumPy.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from typing import Any
 from ...ops import index as ix
 from ...ops import reduce as rd
 from ..graph import Node
-from . import indexing, scans, segments
+from . import factorize, indexing, scans, segments
 from .kernel import Kernel
 
 _PLANNERS: dict[Any, Callable[[Node], Kernel | None]] = {
     ix.getitem: indexing.gather, ix.scatter_add: indexing.scatter, ix.scatter_set: indexing.scatter,
     rd.cumsum: scans.cumsum, ix.argmax: scans.position, ix.argmin: scans.position, **segments.PLANNERS,
+    **factorize.PLANNERS,
 }  # fmt: skip
 
 
