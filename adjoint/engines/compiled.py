@@ -315,7 +315,8 @@ class Executable:
         inputs = [(x.shape, x.dtype) for x in plan.graph.inputs]
         self.program = Program(inputs, outputs, steps, patches)
         self.steps = len(steps)
-        self.run = self.program.run if not self.calls and not plan.flags else self._run_in_parts
+        parts = self.calls or plan.flags or any(step.reserve for step in self.natives)
+        self.run = self._run_in_parts if parts else self.program.run
         for flag, source, complaint in plan.graph.checks:
             if not isinstance(flag, Node) and flag:
                 raise self._complaint(source, complaint)
@@ -390,17 +391,21 @@ class Executable:
     def _advance(
         self, first: int, last: int, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]
     ) -> None:
-        """Run native steps of the program that is held; what a kernel complains about is raised."""
-        if self.program.run_range(first, last) != FAILED:
-            return
-        failure = self.program.status
-        assert failure is not None
-        step = self.natives[failure.step]
-        if step.reading is not None:
-            self._call_library(step.reading, args, outs)
-        assert step.complaint is not None, step
-        kind, text = step.complaint
-        raise self._complaint(step.group.nodes[0].source, text, kind)
+        """Run native steps of the program that is held; what a kernel complains about is raised.
+
+        A kernel that found no answer is replaced by NumPy, which finds one or says why there is none.
+        """
+        while self.program.run_range(first, last) == FAILED:
+            failure = self.program.status
+            assert failure is not None
+            step = self.natives[failure.step]
+            if step.reserve is None:
+                assert step.complaint is not None
+                kind, text = step.complaint
+                raise self._complaint(step.group.nodes[0].source, text, kind)
+            self._call_library(step.reserve, args, outs)
+            self.program.forgive()
+            first = failure.step + 1
 
     def _run_in_parts(self, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]) -> int:
         """Native segments, and library calls between them."""

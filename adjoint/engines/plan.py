@@ -37,6 +37,7 @@ from .regions import (
     squeezed,
 )
 from .special import special_kernel
+from .special.dense import Dense
 from .views import View, contiguous, merged, view_of
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
@@ -65,7 +66,7 @@ class Native:
     members: list[tuple[int, Native]] = field(default_factory=list)  # of a chain: place in its block, step
     status: int | None = None  # cell of the block through which it reports a failure
     complaint: tuple[type[AdjointError], str] | None = None
-    reading: Library | None = None  # by NumPy: asked for its error when the kernel has failed without one
+    reserve: Library | None = None  # runs when the kernel fails, in place of a complaint
 
 
 @dataclass
@@ -566,14 +567,11 @@ class _Layout:
         parallel = planned.chunks > 1
         step = Native(group, planned.text(), block, planned.chunks, parallel)
         step.status, step.complaint = planned.status, planned.complaint
+        if isinstance(planned, Dense):
+            step.reserve = self._library(group.nodes[0])
+            self.keep += planned.keep
         for cell, value in enumerate(planned.cells):
-            if isinstance(value, np.ndarray):
-                self.keep.append(value)
-                block[cell] = value.ctypes.data
-            else:
-                block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
-        if step.status is not None and step.complaint is None:
-            step.reading = self._library(group.nodes[0])
+            block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
         return step
 
     # ---------------------------------------------------------------- NumPy

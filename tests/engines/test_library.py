@@ -11,7 +11,7 @@ import pytest
 import adjoint as ad
 from adjoint import tree as trees
 from adjoint.ops.index import scatter_set, split_index
-from adjoint.ops.linalg import mirror, solve_triangular
+from adjoint.ops.linalg import mirror
 
 from ..helpers import message, normal, points_at, rng
 
@@ -300,45 +300,3 @@ def test_wrong_offsets_name_the_line(wrong: list[int]) -> None:
         text = message(ad.ShapeError, compiled, normal(6), np.array(wrong))
         assert "offsets must be integers that rise from 0 to len(x) = 6" in text
         assert points_at(text, "f(x, o)")
-
-
-# ------------------------------------------------------------------------------------ dense matrices
-@pytest.mark.parametrize(("n", "stack"), [(1, ()), (5, (3,)), (40, ())])
-def test_matrices(n: int, stack: tuple[int, ...]) -> None:
-    a, b = normal(*stack, n, n) + 3 * np.eye(n), normal(*stack, n, 2, seed=1)
-    spd = a @ np.swapaxes(a, -1, -2) + n * np.eye(n)
-    native(value_and_gradients(np.linalg.cholesky, 1), spd, tolerance=1e-9)
-    native(value_and_gradients(np.linalg.inv, 1), a, tolerance=1e-9)
-    native(value_and_gradients(np.linalg.solve, 2), a, b, tolerance=1e-9)
-    turned = lambda a, b: np.linalg.solve(np.swapaxes(a, -1, -2), b)  # noqa: E731
-    native(turned, a.astype(np.float32), b.astype(np.float32), tolerance=1e-3)
-
-
-@pytest.mark.parametrize("lower", [True, False])
-@pytest.mark.parametrize("transposed", [True, False])
-@pytest.mark.parametrize("unit", [True, False])
-def test_triangular(lower: bool, transposed: bool, unit: bool) -> None:
-    def f(a: Any, b: Any) -> Any:
-        how = {"lower": lower, "transposed": transposed, "unit": unit}
-        return solve_triangular(a, b, **how) + solve_triangular(np.swapaxes(a, -1, -2), b, **how)
-
-    native(value_and_gradients(f, 2), 0.3 * normal(3, 6, 6) + np.eye(6), normal(3, 6, 2), tolerance=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("f", "wrong"),
-    [
-        (lambda a: np.linalg.cholesky(a), -np.eye(3)),
-        (lambda a: np.linalg.solve(a, np.ones(3)), np.ones((3, 3))),
-        (lambda a: np.linalg.inv(2 * a), np.zeros((3, 3))),
-    ],
-    ids=["cholesky", "solve", "inv"],
-)
-def test_a_matrix_without_result_is_an_error_like_the_eager_one(f: Any, wrong: np.ndarray) -> None:
-    compiled = ad.compile(f)
-    compiled(np.eye(3))
-    eager = message(ad.DomainError, ad.grad(lambda a: np.sum(f(a))), wrong)
-    text = message(ad.DomainError, compiled, wrong)
-    assert points_at(text, "np.linalg.")
-    assert text.splitlines()[0] == eager.splitlines()[0]
-    compiled(np.eye(3))
