@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...ops import broadcast as bc
-from ...ops.elementwise import Elementwise, positive
+from ...ops.abstract import Abstract
+from ...ops.elementwise import Elementwise, add, divide, multiply, positive, subtract
 from ..graph import Node
 from ..regions import FULL, OUT, REDUCTIONS, ROW, Region, target_access
 from ..views import contiguous
@@ -50,6 +51,9 @@ class Reader(NamedTuple):
     dtype: np.dtype[Any]
     row: str
     column: str
+
+
+ARITHMETIC = (add, subtract, multiply, divide)
 
 
 class Item(NamedTuple):
@@ -171,6 +175,16 @@ class _Namer:
             self.strides.append(strides)
         return self.known[key]
 
+    def number(self, x: Any, dtype: np.dtype[Any]) -> int:
+        """The number of a buffer that holds one number, an argument instead of a part of the text."""
+        dtype = x.dtype if isinstance(x, np.generic) else dtype
+        key = ("number", dtype, repr(x))
+        if key not in self.known:
+            node = Node(None, (), {}, Abstract((), dtype))
+            node.constant = np.array(x, dtype)
+            self.known[key] = self.buffer(node, 0, (0,) * (len(self.rows) + 1))
+        return self.known[key]
+
     def _row(self, strides: tuple[int, ...]) -> str:
         if not any(strides):
             return "0"
@@ -194,7 +208,9 @@ class _Namer:
         for node in region.nodes:
             words: list[Any] = []
             for a, operand in zip(region.reads[node], node.args, strict=True):
-                if a is None:
+                if a is None and node.op in ARITHMETIC and _is_particular(operand, node.dtype):
+                    words.append(("x", self.number(operand, node.dtype), False))
+                elif a is None:
                     words.append(("c", type(operand).__name__, repr(operand), _Number(operand)))
                 elif a.root.group is region:
                     words.append(("n", number[a.root], operand.weak))
@@ -230,6 +246,15 @@ class _Namer:
         return Shaped(
             spec, self.rows, self.columns, self.nodes, self.offsets, self.strides, len(self.buffers) - read
         )
+
+
+def _is_particular(x: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether a number is a size's or a setting's (a mean's count, a rate), not the formula's own."""
+    return (
+        isinstance(x, (float, np.floating))
+        and dtype.kind == "f"
+        and not (abs(x) <= 8 and 4 * x == int(4 * x))
+    )
 
 
 class _Number:
