@@ -315,7 +315,9 @@ class Executable:
         inputs = [(x.shape, x.dtype) for x in plan.graph.inputs]
         self.program = Program(inputs, outputs, steps, patches)
         self.steps = len(steps)
-        parts = self.calls or plan.flags or any(step.reserve for step in self.natives)
+        # a program that has failed is run again from the start, which arguments that were taken over forbid
+        replaced = bool(self.donated) and any(step.reserve for step in self.natives)
+        parts = self.calls or plan.flags or replaced
         self.run = self._run_in_parts if parts else self.program.run
         for flag, source, complaint in plan.graph.checks:
             if not isinstance(flag, Node) and flag:
@@ -385,6 +387,7 @@ class Executable:
             with self.program:  # again, because another thread may have run it since
                 self.program.prepare(arrays, outs)
                 self._advance(0, self.steps, arrays, outs)
+            status = DONE
         assert status == DONE, (status, arrays)
         return self.result(outs)
 
