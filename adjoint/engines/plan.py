@@ -37,7 +37,6 @@ from .regions import (
     squeezed,
 )
 from .special import special_kernel
-from .special.dense import Dense
 from .views import View, contiguous, merged, view_of
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
@@ -567,9 +566,9 @@ class _Layout:
         parallel = planned.chunks > 1
         step = Native(group, planned.text(), block, planned.chunks, parallel)
         step.status, step.complaint = planned.status, planned.complaint
-        if isinstance(planned, Dense):
+        if step.status is not None and step.complaint is None:
             step.reserve = self._library(group.nodes[0])
-            self.keep += planned.keep
+        self.keep += planned.keep
         for cell, value in enumerate(planned.cells):
             block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
         return step

@@ -12,7 +12,7 @@ import adjoint as ad
 import adjoint.scipy.linalg
 from adjoint.engines.cpu import dense as cell
 
-from ..helpers import normal
+from ..helpers import message, normal, points_at
 from .harness import agree, fallbacks
 
 UNARY: dict[str, Callable[[Any], Any]] = {
@@ -95,13 +95,40 @@ def test_solve_with_a_cholesky_factor_is_a_triangular_solve() -> None:
         return np.sum(np.linalg.solve(low.T, np.linalg.solve(low, b)) * b) + np.sum(np.log(np.diag(low)))
 
     compiled = agree(ad.value_and_grad(f, argnum=(0, 1)), a, normal(n), factor=100)
-    assert set(fallbacks(compiled)) == {"cholesky"}
+    names = [step.operations for step in compiled.explain().programs[0].steps]
+    assert ("solve_triangular",) in names
+    assert ("solve",) not in names
+    assert not fallbacks(compiled)
 
 
-def test_larger_matrices_stay_with_lapack() -> None:
-    n = cell.MOST + 1
-    compiled = agree(np.linalg.solve, regular(n, n), normal(n, 2), factor=10)
-    assert fallbacks(compiled) == ["solve"]
+@pytest.mark.parametrize("shape", [(cell.MOST + 1,) * 2, (3, cell.MOST + 8, cell.MOST + 8)])
+def test_larger_matrices_are_given_to_lapack(shape: tuple[int, ...]) -> None:
+    a, b = regular(*shape), normal(*shape[:-1], 2)
+    for f in (np.linalg.solve, lambda a, b: np.linalg.solve(np.swapaxes(a, -1, -2), b)):
+        assert not fallbacks(agree(with_gradients(f, 2), a, b, factor=10))
+        assert not fallbacks(agree(f, a.astype(np.float32), b.astype(np.float32), factor=10))
+    assert not fallbacks(agree(with_gradients(np.linalg.inv, 1), a, factor=10))
+    spd = a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1])
+    assert not fallbacks(agree(with_gradients(np.linalg.cholesky, 1), spd, factor=100))
+
+
+@pytest.mark.parametrize(
+    ("f", "wrong"),
+    [
+        (lambda a: np.linalg.cholesky(a), -np.eye(40)),
+        (lambda a: np.linalg.solve(a, np.ones(40)), np.ones((40, 40))),
+        (lambda a: np.linalg.inv(2 * a), np.zeros((40, 40))),
+    ],
+    ids=["cholesky", "solve", "inv"],
+)
+def test_what_lapack_refuses_is_the_eager_error(f: Any, wrong: np.ndarray) -> None:
+    compiled = ad.compile(f)
+    compiled(np.eye(40))
+    eager = message(ad.DomainError, ad.grad(lambda a: np.sum(f(a))), wrong)
+    text = message(ad.DomainError, compiled, wrong)
+    assert points_at(text, "np.linalg.")
+    assert text.splitlines()[0] == eager.splitlines()[0]
+    compiled(np.eye(40))
 
 
 SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])

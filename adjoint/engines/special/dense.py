@@ -1,7 +1,7 @@
 """Dense linear algebra in compiled programs: which nodes have a native step, and what their rules can share.
 
 Small matrices are factorised by kernels of our own, triangular solves of any size run on our products; larger
-factorisations stay LAPACK's, called through NumPy. A kernel that finds no answer (a singular matrix) says so,
+factorisations are LAPACK's, or run by NumPy. A kernel that finds no answer (a singular matrix) says so,
 and the step runs again by NumPy, which has the words for it.
 """
 
@@ -22,7 +22,8 @@ from ...ops.primitive import Primitive, item
 from ..cpu import dense as cell
 from ..graph import REWRITES, Graph, Node
 from ..views import View, contiguous, view_of
-from .kernel import Places
+from .kernel import Kernel, Places
+from .lapack import lapack
 
 STRIP = 1024  # bytes of a row that one chunk of a triangular solve takes: a strip of 500 rows stays in cache
 CHUNK = 1 << 16  # operations that one chunk of a batch takes
@@ -119,7 +120,7 @@ class Dense:
         return planned.address, blocks.ctypes.data, blocks.shape[1]
 
 
-def dense(node: Node) -> Dense | None:
+def dense(node: Node) -> Dense | Kernel | None:
     """The native step of a node, None when it has none."""
     views = [view_of(a) for a in node.args if isinstance(a, Node)]
     if len(views) != len(node.args) or node.dtype.name not in ("float32", "float64"):
@@ -127,7 +128,7 @@ def dense(node: Node) -> Dense | None:
     if any(v.root.dtype != node.dtype for v in views):
         return None
     if node.op is not solve_triangular and views[0].shape[-1] > cell.MOST:
-        return None
+        return lapack(node)
     found = _batches(node, views)
     return Dense(node, views, *found) if found is not None else None
 
