@@ -192,6 +192,23 @@ def test_any_name_may_be_a_keyword() -> None:
     compare(compiled(self=np.ones(2), f=2.0, args=1.0), np.full(2, 3.0))
 
 
+class Model:
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    @ad.compile
+    def step(self, x: Any) -> Any:
+        return x * self.rate
+
+
+def test_a_method_may_be_compiled() -> None:
+    slow, fast = Model(0.5), Model(2.0)
+    for _ in range(2):
+        compare(slow.step(np.ones(2)), np.full(2, 0.5))
+        compare(fast.step(np.ones(2)), np.full(2, 2.0))
+    compare(Model.step(slow, np.ones(2)), np.full(2, 0.5))
+
+
 def test_wrong_arguments_are_the_functions_own_error() -> None:
     compiled = ad.compile(lambda x: x * 2)
     compiled(np.ones(2))

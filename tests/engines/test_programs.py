@@ -132,6 +132,20 @@ def test_multipliers_asked_for_by_name() -> None:
     agree(program, *p.args)
 
 
+def test_multipliers_come_out_whole() -> None:
+    p = NAMED["mlp"]
+    wanted = ad.with_multipliers(p.function, "h")
+    compiled = ad.compile(wanted)
+    for _ in range(2):
+        value, gradient, multipliers = compiled(*p.args)
+        want = wanted(*p.args)
+        compare((value, gradient), want[:2])
+        assert multipliers.names == want[2].names
+        compare([multipliers[name] for name in multipliers.names], [want[2][name] for name in want[2].names])
+        assert multipliers.entries("layer0/h")[0].place == want[2].entries("layer0/h")[0].place
+        assert "layer1/h" in repr(multipliers)
+
+
 def test_multipliers_of_an_explicit_tape() -> None:
     def program(w: Any) -> Any:
         with ad.Tape() as tape:
