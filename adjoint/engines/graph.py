@@ -294,11 +294,21 @@ ALGEBRA: dict[Primitive, Callable[..., Any]] = {
 
 
 def _united(g: Graph, a: Node, b: Node, kind: Abstract) -> Any:
-    """The sum of two arrays that are zero but for different slices is one array."""
-    first, second = a.params["templates"], b.params["templates"]
-    if not all(_disjoint(s, t) for s in second for t in first):
-        return None
-    return g.node(assemble, (*a.args, *b.args), {**a.params, "templates": (*first, *second)}, kind)
+    """The sum of two arrays that are zero but for some slices is one array: equal slices add, others go beside.
+
+    So the gradients of an element that every step of a loop reads are added as numbers, not as arrays.
+    """
+    templates, pieces = list(a.params["templates"]), list(a.args)
+    for piece, template in zip(b.args, b.params["templates"], strict=True):
+        if template in templates:
+            k = templates.index(template)
+            pieces[k] = g.call(ew.add, pieces[k], piece)
+        elif all(_disjoint(template, t) for t in templates):
+            templates.append(template)
+            pieces.append(piece)
+        else:
+            return None
+    return g.node(assemble, tuple(pieces), {**a.params, "templates": tuple(templates)}, kind)
 
 
 def _disjoint(s: tuple[Any, ...], t: tuple[Any, ...]) -> bool:

@@ -12,7 +12,7 @@ import adjoint as ad
 import adjoint.scipy.linalg
 from adjoint.engines.cpu import dense as cell
 
-from ..helpers import message, normal, points_at
+from ..helpers import message, normal, points_at, rng
 from .harness import agree, fallbacks
 
 UNARY: dict[str, Callable[[Any], Any]] = {
@@ -104,10 +104,14 @@ def test_solve_with_a_cholesky_factor_is_a_triangular_solve() -> None:
 @pytest.mark.parametrize("shape", [(cell.MOST + 1,) * 2, (3, cell.MOST + 8, cell.MOST + 8)])
 def test_larger_matrices_are_given_to_lapack(shape: tuple[int, ...]) -> None:
     a, b = regular(*shape), normal(*shape[:-1], 2)
-    for f in (np.linalg.solve, lambda a, b: np.linalg.solve(np.swapaxes(a, -1, -2), b)):
+    mixed = rng(2).permutation(shape[-1])  # so that rows are exchanged
+    for f in (
+        lambda a, b: np.linalg.solve(a[..., mixed, :], b),
+        lambda a, b: np.linalg.solve(np.swapaxes(a, -1, -2), b),
+    ):
         assert not fallbacks(agree(with_gradients(f, 2), a, b, factor=10))
         assert not fallbacks(agree(f, a.astype(np.float32), b.astype(np.float32), factor=10))
-    assert not fallbacks(agree(with_gradients(np.linalg.inv, 1), a, factor=10))
+    assert not fallbacks(agree(with_gradients(np.linalg.inv, 1), a[..., mixed, :], factor=10))
     spd = a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1])
     assert not fallbacks(agree(with_gradients(np.linalg.cholesky, 1), spd, factor=100))
 

@@ -11,9 +11,9 @@ import pytest
 import adjoint as ad
 from adjoint import tree as trees
 from adjoint.ops.index import scatter_set, split_index
-from adjoint.ops.linalg import mirror
+from adjoint.ops.linalg import mirror, triangle
 
-from ..helpers import message, normal, points_at, rng
+from ..helpers import fresh, message, normal, points_at, rng
 
 
 def native(f: Callable[..., Any], *args: Any, tolerance: float = 1e-11) -> None:
@@ -93,7 +93,7 @@ def put(x: Any, v: Any, *index: Any) -> Any:
 @pytest.mark.parametrize(
     "f",
     [
-        lambda x: np.tril(x) * 2 + np.triu(x, 1) * np.tril(x, -2),
+        lambda x: np.tril(x) * 2 + np.triu(x, 1) * np.cos(x) - np.tril(x, -2) * np.triu(x, -3) * x,
         lambda x: np.roll(x, 1, axis=0) - 2 * x * np.roll(x, -2, axis=-1) + np.roll(x, 7),
         lambda x: np.flip(x, axis=0) * x + np.fliplr(x) * x[::-1, ::-2].sum(),
     ],
@@ -102,6 +102,17 @@ def put(x: Any, v: Any, *index: Any) -> Any:
 def test_rearranged(f: Callable[..., Any]) -> None:
     native(value_and_gradients(f, 1), normal(4, 5))
     native(value_and_gradients(f, 1), normal(5, 4))
+
+
+def test_triangles_of_solves() -> None:
+    """The primitive behind the rules of triangular solves, which np.tril is not."""
+
+    def f(x: Any) -> Any:
+        low = triangle(x, lower=True, offset=0) * 2 - triangle(x, lower=True, offset=2) * x
+        return low + triangle(x, lower=False, offset=1) * np.cos(x) + triangle(x, lower=False, offset=0)
+
+    native(value_and_gradients(f, 1), normal(2, 4, 5))
+    native(f, normal(5, 4))
 
 
 def test_mirror() -> None:
@@ -300,3 +311,32 @@ def test_wrong_offsets_name_the_line(wrong: list[int]) -> None:
         text = message(ad.ShapeError, compiled, normal(6), np.array(wrong))
         assert "offsets must be integers that rise from 0 to len(x) = 6" in text
         assert points_at(text, "f(x, o)")
+
+
+# ---------------------------------------------------------------------------- primitives of the user
+def test_a_primitive_of_the_users_runs_between_native_steps() -> None:
+    name = next(fresh)
+    cube = ad.primitive(name, lambda x: x**3, adjoint=lambda args, z, lam: (3 * args[0] ** 2 * lam,))
+    f = ad.value_and_grad(lambda x: np.sum(np.tanh(cube(np.sin(x)))))
+    compiled = ad.compile(f)
+    x = normal(5)
+    value, gradient = compiled(x)
+    np.testing.assert_allclose(value, f(x)[0], rtol=1e-12)
+    np.testing.assert_allclose(gradient, f(x)[1], rtol=1e-12)
+    (program,) = compiled.explain().programs
+    ((operation, place, _),) = program.fallbacks
+    assert operation == name
+    assert "test_library.py" in place
+
+
+def test_an_error_of_the_users_primitive_is_the_users() -> None:
+    def checked(x: Any) -> Any:
+        if not np.all(np.isfinite(x)):
+            raise ValueError("not for infinities")
+        return 2 * x
+
+    double = ad.primitive(next(fresh), checked, adjoint=lambda args, z, lam: (2 * lam,))
+    compiled = ad.compile(lambda x: np.sum(double(x)))
+    assert compiled(np.ones(3)) == 6
+    with pytest.raises(ValueError, match="not for infinities"):
+        compiled(np.full(3, np.inf))

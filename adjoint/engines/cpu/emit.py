@@ -399,12 +399,6 @@ class _Writer:
     def row_part(self, k: int, i: str) -> str:
         """The row's contribution to an index into buffer k."""
         b = self.spec.buffers[k]
-        if b.row == "d":
-            parts, rest = [], i
-            for d in range(self.spec.axes - 1, 0, -1):
-                parts.append(f"({rest} % n{d}) * r{k}_{d}")
-                rest = f"({rest} // n{d})"
-            return " + ".join([*parts, f"{rest} * r{k}_0"])
         return {"0": "0", "1": i, "C": f"{i} * C", "s": f"{i} * r{k}"}[b.row]
 
     def element(self, k: int, i: str, j: str, flat: str = "") -> str:
@@ -602,9 +596,29 @@ class _Rows:
         self.lines: list[str] = [*self.head, *w.columns_zeroed()]
         self.lines += [f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in self.wholes]
 
-    def offsets(self, i: str) -> list[str]:
-        """Row parts of indices that are worth a variable."""
-        return [f"o{k} = {self.w.row_part(k, i)}" for k, b in enumerate(self.w.spec.buffers) if b.row == "d"]
+    def over_rows(self, count: str, first: str, body: Sequence[str]) -> list[str]:
+        """A loop over rows from row `first`, with the row parts of indices where rows have several axes.
+
+        The row's place on every axis is carried along: to divide for it in every row costs more than a row of
+        eight columns.
+        """
+        w, axes = self.w, range(self.w.spec.axes - 1, 0, -1)
+        if not w.spec.axes:
+            return [f"for i in range({count}):", *("    " + x for x in body)]
+        head = [f"e0 = {first}"]
+        for d in axes:
+            head += [f"e{d} = e0 % n{d}", f"e0 = e0 // n{d}"]
+        offsets = [
+            f"o{k} = " + " + ".join(f"e{d} * r{k}_{d}" for d in range(w.spec.axes))
+            for k, b in enumerate(w.spec.buffers)
+            if b.row == "d"
+        ]
+        step, indent = [], ""
+        for d in axes:
+            step += [f"{indent}e{d} += 1", f"{indent}if e{d} == n{d}:", f"{indent}    e{d} = 0"]
+            indent += "    "
+        step.append(f"{indent}e0 += 1")
+        return [*head, f"for i in range({count}):", *("    " + x for x in (*offsets, *body, *step))]
 
 
 def _wide(w: _Writer) -> list[str]:
@@ -660,9 +674,7 @@ def _wide(w: _Writer) -> list[str]:
                     out.append(_store(item, w.element(item.stored, "i", "0"), v))
     lines = [
         *rows.lines,
-        "for i in range(lo, hi):",
-        "    b = i * C",
-        *("    " + x for x in [*rows.offsets("i"), *out]),
+        *rows.over_rows("lo, hi", "lo", ["b = i * C", *out]),
     ]
     return [*lines, *_finish(w, rows.wholes)]
 
@@ -821,14 +833,14 @@ class _Narrow:
             for k in loop.items
             if spec.items[k].op in REDUCTIONS and spec.items[k].level == ROW
         ]
-        lines = ["one_by_one()", "o = i * C", *self.rows.offsets("(i0 + i)"), *row]
+        lines = ["one_by_one()", "o = i * C", *row]
         lines += [f"t{k} = {w.neutral(item, item.dtype)}" for k, item in reducing]
         lines += ["for j in range(C):", *("    " + x for x in body)]
         for k, item in reducing:
             lines.append(_store(item, f"{self.place(k)}[i]", f"t{k}"))
             if item.stored >= 0:
                 lines.append(_store(item, w.element(item.stored, "(i0 + i)", "0"), f"t{k}"))
-        self.out += ["for i in range(n):", *("    " + x for x in lines)]
+        self.out += self.rows.over_rows("n", "i0", lines)
 
     def _points(
         self,
@@ -919,5 +931,4 @@ class _Narrow:
                 body.append(_store(item, f"{self.place(k)}[i]", v))
             if item.stored >= 0:
                 body.append(_store(item, w.element(item.stored, "(i0 + i)", "0"), v))
-        offsets = self.rows.offsets("(i0 + i)")
-        self.out += ["for i in range(n):", *("    " + x for x in [*offsets, *body])]
+        self.out += self.rows.over_rows("n", "i0", body)
