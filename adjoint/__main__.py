@@ -151,7 +151,7 @@ def _numba_state() -> str:
 
     reason = cache.unavailable()
     if reason:
-        return f"{reason}: programs run eagerly on NumPy"
+        return f"{reason}: ad.compile raises, all else runs eagerly on NumPy"
     with warnings.catch_warnings(action="ignore"):  # said in the line below
         directory, refusal = store.location()
     kept = f"for this process only: {refusal}" if refusal else f"in {directory}"

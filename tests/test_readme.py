@@ -68,6 +68,25 @@ def test_error_text_is_the_one_the_library_gives() -> None:
     assert [line.strip() for line in text.splitlines()[2:]] == lines[2:]
 
 
+def test_explanation_is_of_the_kind_that_compiled_functions_give(capsys) -> None:
+    """The same program; steps, kernels and seconds are those of the machine it was made on."""
+    printed = "\n".join(printed_by_the_program(capsys))
+    shown = re.search(r"<!-- explain -->\n```\n(.*?)```", README, re.DOTALL)
+    assert shown
+    for found, promised in zip(parts_of(printed), parts_of(shown[1]), strict=True):
+        assert found == promised
+
+
+def parts_of(explanation: str) -> list[object]:
+    """What does not depend on the machine: heading, arguments, nodes, columns, kinds of steps."""
+    _, _, text = explanation.partition("step: ")
+    lines = [line.split() for line in text.splitlines()]
+    columns = next(k for k, words in enumerate(lines) if words[:2] == ["step", "kind"])
+    nodes = next(words for words in lines if words[1:3] == ["recorded", "nodes;"])
+    kinds = {words[1] for words in lines[columns + 2 :] if words and words[0].isdigit()}
+    return [lines[0], lines[2], nodes[:3], lines[columns], kinds]
+
+
 def test_commands_stand_where_ci_finds_them() -> None:
     for mark, words in (("demo", "-m adjoint demo"), ("tests", "-m pytest")):
         block = re.search(rf"<!-- {mark} -->\n```\n(.*?)```", README, re.DOTALL)

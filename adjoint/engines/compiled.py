@@ -28,7 +28,7 @@ from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.entries import base_array
 from ..tape.trace import Trace
-from . import contractions, rearranging  # noqa: F401  they register their rewrites
+from . import contractions, ragged, rearranging  # noqa: F401  they register their rewrites
 from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
 from .cpu.driver import DONE, FAILED, Patch, Program, Step
@@ -60,7 +60,8 @@ def compile(
         f: plain NumPy code, the functions of this library, transforms.
         engine: "numba": kernels for this machine's processor.
         donate: positions of arguments whose arrays the results may take over: results of the same shape and
-            dtype are written into them, and they must not be used again (`params = step(params, x)`).
+            dtype are written into them, and they must not be used again (`params = step(params, x)`). No
+            view of them may be another argument.
         wait: block while kernels are compiled; otherwise f itself answers meanwhile.
         callback: called with one line of text whenever a program has been compiled.
 
@@ -314,7 +315,10 @@ class Executable:
         inputs = [(x.shape, x.dtype) for x in plan.graph.inputs]
         self.program = Program(inputs, outputs, steps, patches)
         self.steps = len(steps)
-        self.run = self.program.run if not self.calls and not plan.flags else self._run_in_parts
+        # a program that has failed is run again from the start, which arguments that were taken over forbid
+        replaced = bool(self.donated) and any(step.reserve for step in self.natives)
+        parts = self.calls or plan.flags or replaced
+        self.run = self._run_in_parts if parts else self.program.run
         for flag, source, complaint in plan.graph.checks:
             if not isinstance(flag, Node) and flag:
                 raise self._complaint(source, complaint)
@@ -349,9 +353,11 @@ class Executable:
         self._scalars = [k for k, x in enumerate(outputs) if not x.shape]
         self._single = self.structure == trees.LEAF and len(outputs) == 1
 
-    def buffers(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
-        """Arrays for the results: new ones, or those that were donated, unless they came twice.
+    def buffers(self, arrays: tuple[np.ndarray, ...], fit: bool = False) -> tuple[np.ndarray, ...]:
+        """Arrays for the results: new ones, or those that were donated.
 
+        Of arrays that came twice or must not be written, a copy takes their place; but before the arrays
+        are known to `fit`, something that `run` refuses.
         A large result of the last call that the caller has dropped is taken again: new pages cost more than
         what is computed into them.
         """
@@ -362,33 +368,47 @@ class Executable:
             if last is not None and getrefcount(last) == _ALONE:
                 outs[j] = last
             self._spare[j] = outs[j]
-        if self.donated and len({id(x) for x in arrays}) == len(arrays) == len(self.inputs):
+        if self.donated:
+            alone = len({*map(id, arrays)}) == len(arrays) == len(self.inputs)
             for k, j in self.donated:
-                if isinstance(arrays[k], np.ndarray) and arrays[k].flags.writeable:
+                if alone and (not fit or arrays[k].flags.writeable):
                     outs[j] = arrays[k]
+                elif fit:
+                    outs[j][...] = arrays[k]  # its values are read there
+                else:
+                    outs[j] = None
         return tuple(outs)
 
     def __call__(self, arrays: tuple[np.ndarray, ...]) -> Any:
         """Run on arrays that fit."""
-        outs = self.buffers(arrays)
+        outs = self.buffers(arrays, True)
         status = self.run(arrays, outs)
         if status == FAILED:
             with self.program:  # again, because another thread may have run it since
                 self.program.prepare(arrays, outs)
-                self._advance(0, self.steps)
+                self._advance(0, self.steps, arrays, outs)
+            status = DONE
         assert status == DONE, (status, arrays)
         return self.result(outs)
 
-    def _advance(self, first: int, last: int) -> None:
-        """Run native steps of the program that is held; what a kernel complains about is raised."""
-        if self.program.run_range(first, last) != FAILED:
-            return
-        failure = self.program.status
-        assert failure is not None
-        step = self.natives[failure.step]
-        assert step.complaint is not None
-        kind, text = step.complaint
-        raise self._complaint(step.group.nodes[0].source, text, kind)
+    def _advance(
+        self, first: int, last: int, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]
+    ) -> None:
+        """Run native steps of the program that is held; what a kernel complains about is raised.
+
+        A kernel that found no answer is replaced by NumPy, which finds one or says why there is none.
+        """
+        while self.program.run_range(first, last) == FAILED:
+            failure = self.program.status
+            assert failure is not None
+            step = self.natives[failure.step]
+            if step.reserve is None:
+                assert step.complaint is not None
+                kind, text = step.complaint
+                raise self._complaint(step.group.nodes[0].source, text, kind)
+            self._call_library(step.reserve, args, outs)
+            self.program.forgive()
+            first = failure.step + 1
 
     def _run_in_parts(self, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]) -> int:
         """Native segments, and library calls between them."""
@@ -400,11 +420,11 @@ class Executable:
             at = 0
             for before, step in self.calls:
                 if before > at:
-                    self._advance(at, before)
+                    self._advance(at, before, args, outs)
                     at = before
                 self._call_library(step, args, outs)
             if self.steps > at:
-                self._advance(at, self.steps)
+                self._advance(at, self.steps, args, outs)
             for flag, source, complaint in self.plan.flags:
                 if flag.any():
                     raise self._complaint(source, complaint)

@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from ..ops.elementwise import positive
 from ..text import table
 from .chains import Chain
 from .plan import Library
 from .regions import Call, Product, Region, Scalars
 
-WORDS = 6  # operations named per step
+WORDS = 6  # operations named per step, arguments per program
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,14 @@ class Report:
     def __repr__(self) -> str:
         trace, plan, kernels = self.seconds
         rows = [
-            [str(k), s.kind, "×".join(map(str, s.space)) or "1", str(s.nodes), str(s.chunks), _words(s),
-             s.kernel[:10], ("compiled" if s.compiled else "cached") if s.kernel else "",
-             f"{s.milliseconds:.0f}"]
+            [str(k), s.kind, "×".join(map(str, s.space)) or "1", str(s.nodes), str(s.chunks),
+             _few(s.operations, " "), s.kernel[:10],
+             ("compiled" if s.compiled else "cached") if s.kernel else "", f"{s.milliseconds:.0f}"]
             for k, s in enumerate(self.steps)
         ]  # fmt: skip
         headers = ["step", "kind", "space", "nodes", "chunks", "operations", "kernel", "", "ms"]
         lines = [
-            f"for {', '.join(self.arguments) or 'no arguments'}",
+            f"for {_few(self.arguments) or 'no arguments'}",
             f"{self.recorded} recorded nodes; "
             f"seconds: trace {trace:.3f}, plan {plan:.3f}, kernels {kernels:.3f}",
             f"memory: {self.arena} bytes between steps, {self.outputs} bytes of results",
@@ -100,9 +101,10 @@ class Explanation:
         return "\n\n".join([head, *map(repr, self.programs)])
 
 
-def _words(s: Line) -> str:
-    more = len(s.operations) - WORDS
-    return " ".join(s.operations[:WORDS]) + (f" +{more}" if more > 0 else "")
+def _few(words: tuple[str, ...], between: str = ", ") -> str:
+    """The first of many words, and how many more there are."""
+    more = len(words) - WORDS
+    return between.join(words[:WORDS]) + (f" +{more}" if more > 0 else "")
 
 
 _KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chain", Call: "special"}
@@ -113,7 +115,8 @@ def report_of(executable: Any) -> Report:
     plan, trace, lines, fallbacks, seen = executable.plan, executable.trace, [], [], set()
     for step in plan.steps:
         nodes = step.group.nodes
-        names = Counter(n.op.name for n in nodes if n.op is not None)
+        # `positive` is how a value comes into another array
+        names = Counter("copy" if n.op is positive else n.op.name for n in nodes if n.op is not None)
         operations = tuple(name for name, _ in names.most_common())
         if isinstance(step, Library):
             node = step.node

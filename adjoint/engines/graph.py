@@ -33,8 +33,8 @@ class Node:
     """One value of the compiled program."""
 
     __slots__ = (
-        "args", "constant", "dtype", "group", "kind", "number", "op", "params", "shape", "size", "source",
-        "target", "view", "weak",
+        "args", "constant", "dtype", "group", "kind", "number", "op", "params", "shape", "share", "size",
+        "source", "target", "view", "weak",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +52,7 @@ class Node:
         self.number = self.source = -1
         self.view: Any = None  # set by `views.view_of`
         self.group: Any = None  # set by the planner
+        self.share: Any = None  # an input whose array, donated, this is written into
         self.target: Any = None  # a View of another node's buffer that this one is written into
 
     def __repr__(self) -> str:
@@ -293,11 +294,21 @@ ALGEBRA: dict[Primitive, Callable[..., Any]] = {
 
 
 def _united(g: Graph, a: Node, b: Node, kind: Abstract) -> Any:
-    """The sum of two arrays that are zero but for different slices is one array."""
-    first, second = a.params["templates"], b.params["templates"]
-    if not all(_disjoint(s, t) for s in second for t in first):
-        return None
-    return g.node(assemble, (*a.args, *b.args), {**a.params, "templates": (*first, *second)}, kind)
+    """The sum of two arrays that are zero but for some slices is one array: equal slices add, others go beside.
+
+    So the gradients of an element that every step of a loop reads are added as numbers, not as arrays.
+    """
+    templates, pieces = list(a.params["templates"]), list(a.args)
+    for piece, template in zip(b.args, b.params["templates"], strict=True):
+        if template in templates:
+            k = templates.index(template)
+            pieces[k] = g.call(ew.add, pieces[k], piece)
+        elif all(_disjoint(template, t) for t in templates):
+            templates.append(template)
+            pieces.append(piece)
+        else:
+            return None
+    return g.node(assemble, tuple(pieces), {**a.params, "templates": tuple(templates)}, kind)
 
 
 def _disjoint(s: tuple[Any, ...], t: tuple[Any, ...]) -> bool:
@@ -469,6 +480,22 @@ def _one_per_row(template: tuple[Any, ...], arrays: Sequence[Any], shape: Shape)
     return columns if fits and np.array_equal(rows.constant.ravel(), np.arange(shape[0])) else None
 
 
+def _is_diagonal(template: tuple[Any, ...], arrays: Sequence[Any], shape: Shape) -> bool:
+    """Whether an index is [..., k, k] with k = 0, 1, … n − 1 for matrices n × n."""
+    if template not in ((ix.ARRAY, ix.ARRAY), (Ellipsis, ix.ARRAY, ix.ARRAY)) or shape[-2:-1] != shape[-1:]:
+        return False
+    if len(template) == 2 != len(shape):
+        return False
+    k = [a.constant if isinstance(a, Node) else None for a in arrays]
+    return all(x is not None and np.array_equal(x, np.arange(shape[-1])) for x in k)
+
+
+def _flat_diagonal(shape: Shape) -> tuple[Shape, tuple[Any, ...]]:
+    """The shape with each matrix as one row, and the index of its diagonal there."""
+    n = shape[-1]
+    return (*shape[:-2], n * n), (Ellipsis, slice(0, n * n, n + 1))
+
+
 def _selection(g: Graph, columns: Node, shape: Shape) -> Any:
     """(rows, columns) booleans: the one element that each row picks."""
     n = shape[1]
@@ -488,6 +515,9 @@ def _selection(g: Graph, columns: Node, shape: Shape) -> Any:
 
 def _getitem(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     x, *arrays = args
+    if _is_diagonal(params["template"], arrays, x.shape):
+        flat, template = _flat_diagonal(x.shape)
+        return g.call(ix.getitem, g.call(bc.reshape, x, shape=flat), template=template)
     columns = _one_per_row(params["template"], arrays, x.shape)
     selected = _selection(g, columns, x.shape) if columns is not None else None
     if selected is not None:
@@ -563,6 +593,10 @@ def _scatter_add(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Ab
         if not isinstance(x, Node) or x.shape != shape:
             x = g.call(bc.broadcast_to, x, shape=shape)
         return _assembled(g, [x], [template], kind) if x.size else None
+    if _is_diagonal(params["template"], arrays, kind.shape):
+        flat, template = _flat_diagonal(kind.shape)
+        placed = g.call(ix.scatter_add, x, **{**params, "template": template, "shape": flat})
+        return g.call(bc.reshape, placed, shape=kind.shape)
     columns = _one_per_row(params["template"], arrays, kind.shape)
     selected = _selection(g, columns, kind.shape) if columns is not None else None
     if selected is not None and columns is not None:

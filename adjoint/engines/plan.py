@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import broadcast as bc
 from ..errors import AdjointError
+from ..ops import broadcast as bc
 from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item
@@ -65,6 +65,7 @@ class Native:
     members: list[tuple[int, Native]] = field(default_factory=list)  # of a chain: place in its block, step
     status: int | None = None  # cell of the block through which it reports a failure
     complaint: tuple[type[AdjointError], str] | None = None
+    reserve: Library | None = None  # runs when the kernel fails, in place of a complaint
 
 
 @dataclass
@@ -149,6 +150,7 @@ def _share(graph: Graph, groups: list[Group], source: int, result: int) -> None:
         everything = [a.strides for reads in writer.reads.values() for a in reads if a is not None]
         flat = all(len(merged(writer.shape, s)) <= 1 for s in (*everything, *writer.outs.values()))
         if flat and all(not a.offset and a.strides == contiguous(writer.shape) for a in own):
+            z.share = x
             return
     copy = Node(ew.positive, (z,), NO_PARAMS, z.kind)
     copy.number, copy.source = len(graph.nodes), z.source
@@ -564,6 +566,9 @@ class _Layout:
         parallel = planned.chunks > 1
         step = Native(group, planned.text(), block, planned.chunks, parallel)
         step.status, step.complaint = planned.status, planned.complaint
+        if step.status is not None and step.complaint is None:
+            step.reserve = self._library(group.nodes[0])
+        self.keep += planned.keep
         for cell, value in enumerate(planned.cells):
             block[cell] = self._address(*value, cell, step) if isinstance(value, tuple) else value
         return step

@@ -28,11 +28,13 @@ from .boxes import remainder
 from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, NoText, Term
 from .graph import Graph, Node, Shape, assemble, scalar_key
+from .periods import Stretch, stretches
 from .views import View, contiguous, merged, root_of, sliced, view_of
 
 REGION_NODES = 96  # compile time grows faster than the region: .15 s at 5 nodes, .9 at 100, 2.5 at 200
 SMALL = 4096  # a reduction of no more elements than this is a row of its own region
 SEARCHED = 64  # groups looked at for a path among them: a long program must not take the square of its length
+FEW = 24  # nodes from which a region ends where a loop's repetition ends
 REDUCTIONS = {bc.sum_: "sum", rd.max_: "max", rd.min_: "min"}
 FULL, ROW, OUT = "full", "row", "out"
 
@@ -169,6 +171,7 @@ class Region(Group):
         self.level: dict[Node, str] = {}
         self.reads: dict[Node, list[Access | None]] = {}  # one entry per operand, None for a number
         self.outs: dict[Node, tuple[int, ...]] = {}  # of reductions at level OUT: strides of the result
+        self.stretch: Stretch | None = None  # of a loop's repetitions, that of the first node
 
     def canonical(self, level: str, reader: str) -> tuple[int, ...]:
         """The strides with which `reader` space meets the elements of a value of `level`."""
@@ -222,9 +225,13 @@ def access(x: Any, shape: Shape) -> Access | None:
 
 def target_access(node: Node) -> Access:
     """How a node with a target is written there."""
-    view = node.target
-    strides = [s for n, s in zip(view.shape, view.strides, strict=True) if n != 1]
-    return Access(view.root, view.offset, tuple(strides))
+    view, group = node.target, node.group
+    strides = tuple([s for n, s in zip(view.shape, view.strides, strict=True) if n != 1])
+    if isinstance(group, Region) and group.level[node] == FULL and squeezed(view.shape) != group.shape:
+        strides = contiguous(
+            group.shape
+        )  # a reshape, run over its operand's axes, and its place is one block
+    return Access(view.root, view.offset, strides)
 
 
 # -------------------------------------------------------------------------------- what has a native form
@@ -281,6 +288,8 @@ def is_scalar(node: Node) -> bool:
 class Planner:
     """Places every node of a graph that has to be computed in a group."""
 
+    _stretch: Stretch | None = None  # of the node being placed
+
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.groups: list[Group] = []
@@ -290,13 +299,25 @@ class Planner:
     def place(self) -> list[Group]:
         """Groups in the order of their making (not yet of their running)."""
         needed = self._needed()
+        runs = self._runs(needed)
+        repeated = stretches(runs, REGION_NODES)
         for node in list(self.graph.nodes):
             if node.op is not None and node in needed:
                 if not node.shape and type(node.op) is Elementwise and self._simply(node):
                     continue
                 if root_of(node) is node:
+                    self._stretch = repeated.get(node)
                     self._place(node)
         return self.groups
+
+    def _runs(self, needed: set[Node]) -> dict[Shape, list[Node]]:
+        """The nodes over each space that belong to regions, in order."""
+        runs: dict[Shape, list[Node]] = {}
+        for node in self.graph.nodes:
+            shape = node.args[0].shape if node.op in REDUCTIONS else node.shape
+            if shape and node in needed and (node.op in REDUCTIONS or isinstance(node.op, Elementwise)):
+                runs.setdefault(squeezed(shape), []).append(node)
+        return runs
 
     def _needed(self) -> set[Node]:
         needed = {*self.graph.outputs, *[f for f, _, _ in self.graph.checks if isinstance(f, Node)]}
@@ -438,6 +459,8 @@ class Planner:
     ) -> bool:
         if len(region.nodes) >= REGION_NODES or (level == FULL and space != region.shape):
             return False
+        if len(region.nodes) >= FEW and _are_apart(region.stretch, self._stretch):
+            return False
         for a in reads:
             if a is not None and not region.readable(a, level):
                 return False
@@ -453,6 +476,8 @@ class Planner:
     def _join(
         self, region: Region, node: Node, reads: list[Access | None], roots: Sequence[Node], level: str
     ) -> None:
+        if not region.nodes:
+            region.stretch = self._stretch
         region.level[node] = level
         region.reads[node] = reads
         region.add(node, roots)
@@ -543,6 +568,11 @@ class Planner:
         accesses = [a.strides for reads in region.reads.values() for a in reads if a is not None]
         accesses += [target_access(node).strides for node in region.nodes if node.target is not None]
         return all(region.columns_merge(a, split) for a in (*accesses, *region.outs.values(), read.strides))
+
+
+def _are_apart(a: Stretch | None, b: Stretch | None) -> bool:
+    """Whether both are stretches of one run, and not the same one."""
+    return a is not None and b is not None and a[0] == b[0] and a[1] != b[1]
 
 
 def ordered(groups: Sequence[Group]) -> list[Group]:

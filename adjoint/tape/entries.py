@@ -13,7 +13,6 @@ import numpy as np
 from ..errors import AdjointError, DTypeError, describe, refusal
 from ..ops.primitive import Recorded, innermost
 
-
 LARGEST_BASE = 1 << 26  # bytes of an array that is copied whole because slices of it were met
 
 

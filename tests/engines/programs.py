@@ -13,7 +13,10 @@ import numpy as np
 
 import adjoint as ad
 
-LARGEST = 3000  # elements of a value; what would be larger is summed
+LARGEST, HUGE = (
+    3000,
+    400_000,
+)  # elements of a value, usually and in every eighth program: beyond, it is summed
 Step = tuple[str, int, int, int]
 
 
@@ -157,7 +160,7 @@ def sliced(x: Any, y: Any, k: int) -> Any:
 
 @operation
 def repeated(x: Any, y: Any, k: int) -> Any:
-    if not np.ndim(x) or np.size(x) > 200:
+    if not np.ndim(x) or 200 < np.size(x) <= LARGEST:
         return np.broadcast_to(np.sum(x), (2, 3))
     return [
         lambda: np.broadcast_to(x, (2, *np.shape(x))),
@@ -232,6 +235,12 @@ def product(x: Any, y: Any, k: int) -> Any:
         return x * y
     if k % 4 == 3 and np.size(x) * np.size(y) <= LARGEST:
         return np.outer(x, y)
+    if np.size(x) > LARGEST or np.size(y) > LARGEST:
+        return (
+            np.swapaxes(x, -1, -2) @ x / np.shape(x)[-2]
+            if 0 < np.shape(x)[-1] <= 40 and np.ndim(x) > 1
+            else x
+        )
     if np.ndim(y) > 1 and np.shape(x)[-1] == np.shape(y)[-1] != np.shape(y)[-2]:
         y = np.swapaxes(y, -1, -2)
     try:
@@ -264,7 +273,9 @@ COMMON = ("row", "pair", "pair", "both_rows", "reduction", "reduction", "normali
 def draft(seed: int) -> Draft:
     """The random program of this number."""
     rng = np.random.default_rng(seed)
-    r, c, b = (int(rng.choice(sizes)) for sizes in ([2, 3, 5, 17, 40], [1, 3, 4, 8, 33], [2, 3]))
+    large = seed % 8 == 7  # several chunks, threads, partial sums
+    rows, columns = ([6000, 40_001], [1, 3, 8]) if large else ([2, 3, 5, 17, 40], [1, 3, 4, 8, 33])
+    r, c, b = (int(rng.choice(sizes)) for sizes in (rows, columns, [2, 3]))
     space = [(r, c), (c,), (r, 1), (), (b, r, c), (r, c), (c, r), (c, c), (b, 1, c), (r,)]
     shapes = tuple(space[k] for k in rng.integers(0, len(space), rng.integers(1, 4)))
     names = [*OPERATIONS, *COMMON]
@@ -293,8 +304,10 @@ def values(d: Draft, args: Sequence[Any]) -> list[Any]:
     for name, i, j, k in d.steps:
         x, y = found[-1 - i % min(len(found), 3)], found[j % len(found)]
         z = OPERATIONS[name](x, y, k)
-        if np.size(z) > LARGEST:
+        if np.size(z) > (HUGE if max(map(np.size, args)) > LARGEST else LARGEST):
             z = np.sum(z, axis=_axes(z, k))
+        if not np.size(z):  # (extrema of nothing do not exist)
+            z = np.sum(z)
         if k % 3:  # keeps long products in bounds; now and then operations meet without it
             z = np.tanh(z)
         found.append(z)
@@ -307,7 +320,7 @@ def loss(d: Draft) -> Callable[..., Any]:
     def f(*args: Any) -> Any:
         total = 0.0
         for k, v in enumerate(values(d, args)[-3:]):
-            total = total + np.sum(v * (k + 1.0)) / max(np.size(v), 1)
+            total = total + np.sum(v * (k + 1.0)) / max(np.size(v), 1) ** 0.5
         return total
 
     return f

@@ -11,9 +11,9 @@ import pytest
 import adjoint as ad
 from adjoint import tree as trees
 from adjoint.ops.index import scatter_set, split_index
-from adjoint.ops.linalg import mirror
+from adjoint.ops.linalg import mirror, triangle
 
-from ..helpers import message, normal, points_at, rng
+from ..helpers import fresh, message, normal, points_at, rng
 
 
 def native(f: Callable[..., Any], *args: Any, tolerance: float = 1e-11) -> None:
@@ -93,7 +93,7 @@ def put(x: Any, v: Any, *index: Any) -> Any:
 @pytest.mark.parametrize(
     "f",
     [
-        lambda x: np.tril(x) * 2 + np.triu(x, 1) * np.tril(x, -2),
+        lambda x: np.tril(x) * 2 + np.triu(x, 1) * np.cos(x) - np.tril(x, -2) * np.triu(x, -3) * x,
         lambda x: np.roll(x, 1, axis=0) - 2 * x * np.roll(x, -2, axis=-1) + np.roll(x, 7),
         lambda x: np.flip(x, axis=0) * x + np.fliplr(x) * x[::-1, ::-2].sum(),
     ],
@@ -102,6 +102,17 @@ def put(x: Any, v: Any, *index: Any) -> Any:
 def test_rearranged(f: Callable[..., Any]) -> None:
     native(value_and_gradients(f, 1), normal(4, 5))
     native(value_and_gradients(f, 1), normal(5, 4))
+
+
+def test_triangles_of_solves() -> None:
+    """The primitive behind the rules of triangular solves, which np.tril is not."""
+
+    def f(x: Any) -> Any:
+        low = triangle(x, lower=True, offset=0) * 2 - triangle(x, lower=True, offset=2) * x
+        return low + triangle(x, lower=False, offset=1) * np.cos(x) + triangle(x, lower=False, offset=0)
+
+    native(value_and_gradients(f, 1), normal(2, 4, 5))
+    native(f, normal(5, 4))
 
 
 def test_mirror() -> None:
@@ -238,3 +249,94 @@ def test_positions() -> None:
     native(f, special)
     native(f, rng().integers(-3, 3, (5, 6, 4)))
     native(lambda x: (np.argmax(x, axis=0), np.argmin(x, axis=1, keepdims=True)), normal(300, 700))
+
+
+# ------------------------------------------------------------------------------------- ragged rows
+LENGTHS = {
+    "short": [2, 0, 3, 1, 0],
+    "mixed": [1500, 3, 0, 2000, 7, 900, 200, *[3] * 2000, *[0] * 3000, 40000, 1],
+}
+REDUCTIONS = (ad.segment_sum, ad.segment_max, ad.segment_logsumexp)
+
+
+def offsets_of(lengths: list[int]) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)])
+
+
+def finite(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Nothing has a sum of 0 and a maximum of −inf."""
+    return lambda x, offsets: np.where(np.isfinite(z := f(x, offsets)), z, 0)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=list(LENGTHS))
+@pytest.mark.parametrize("columns", [(), (3,)], ids=["", "columns"])
+def test_segments(lengths: list[int], columns: tuple[int, ...]) -> None:
+    offsets = offsets_of(lengths)
+    x = normal(offsets[-1], *columns)
+    for f in REDUCTIONS:
+        native(value_and_gradients(finite(f), 1), x, offsets)
+    native(lambda x: finite(ad.segment_logsumexp)(x, offsets.astype(np.int32)), x[::-1])
+
+
+def test_second_derivatives_over_segments() -> None:
+    offsets = offsets_of(LENGTHS["mixed"])
+
+    def gradient(x: Any, offsets: Any) -> Any:
+        return ad.grad(lambda x: np.sum(np.sin(finite(ad.segment_logsumexp)(x, offsets))))(x)
+
+    native(ad.grad(lambda x, o: np.sum(np.cos(x) * gradient(x, o))), normal(offsets[-1]), offsets)
+
+
+def test_the_pullback_of_segment_logsumexp_is_one_pass() -> None:
+    weights = normal(5)
+    f = ad.grad(lambda x, o: np.sum(weights * ad.segment_logsumexp(x, o)))
+    compiled = ad.compile(f)
+    compiled(normal(6), offsets_of(LENGTHS["short"]))
+    names = [s.operations for s in compiled.explain().programs[0].steps]
+    assert ("segment_shares",) in names
+    assert ("segment_spread",) not in names
+
+
+def test_infinities_and_nan_in_segments() -> None:
+    x = np.array([1.0, np.inf, -np.inf, -np.inf, np.nan, 2.0])
+    with np.errstate(invalid="ignore"):
+        native(lambda x, o: [f(x, o) for f in REDUCTIONS], x, np.array([0, 2, 4, 5, 6, 6]))
+
+
+@pytest.mark.parametrize("wrong", [[0, 3, 2, 6], [1, 3, 3, 6], [0, 3, 3, 7], [0, -5, 3, 6], [0, 100, 3, 6]])
+def test_wrong_offsets_name_the_line(wrong: list[int]) -> None:
+    for f in REDUCTIONS:
+        compiled = ad.compile(lambda x, o, f=f: f(x, o))
+        compiled(normal(6), np.array([0, 3, 3, 6]))
+        text = message(ad.ShapeError, compiled, normal(6), np.array(wrong))
+        assert "offsets must be integers that rise from 0 to len(x) = 6" in text
+        assert points_at(text, "f(x, o)")
+
+
+# ---------------------------------------------------------------------------- primitives of the user
+def test_a_primitive_of_the_users_runs_between_native_steps() -> None:
+    name = next(fresh)
+    cube = ad.primitive(name, lambda x: x**3, adjoint=lambda args, z, lam: (3 * args[0] ** 2 * lam,))
+    f = ad.value_and_grad(lambda x: np.sum(np.tanh(cube(np.sin(x)))))
+    compiled = ad.compile(f)
+    x = normal(5)
+    value, gradient = compiled(x)
+    np.testing.assert_allclose(value, f(x)[0], rtol=1e-12)
+    np.testing.assert_allclose(gradient, f(x)[1], rtol=1e-12)
+    (program,) = compiled.explain().programs
+    ((operation, place, _),) = program.fallbacks
+    assert operation == name
+    assert "test_library.py" in place
+
+
+def test_an_error_of_the_users_primitive_is_the_users() -> None:
+    def checked(x: Any) -> Any:
+        if not np.all(np.isfinite(x)):
+            raise ValueError("not for infinities")
+        return 2 * x
+
+    double = ad.primitive(next(fresh), checked, adjoint=lambda args, z, lam: (2 * lam,))
+    compiled = ad.compile(lambda x: np.sum(double(x)))
+    assert compiled(np.ones(3)) == 6
+    with pytest.raises(ValueError, match="not for infinities"):
+        compiled(np.full(3, np.inf))

@@ -70,17 +70,17 @@ def transformer_loss(params: dict, tokens: np.ndarray, following: np.ndarray) ->
     return nn.cross_entropy(nn.dense(params["output"], nn.layer_norm(params["norm"], x)), following)
 
 
+def decaying_adam(params: dict) -> optim.Optimizer:
+    """For 150 steps; biases and scales do not decay."""
+    decays = ad.tree_map(lambda p: p.ndim > 1, params)
+    return optim.adamw(optim.warmup_cosine(1e-2, 150, warmup=10), weight_decay=0.01, mask=decays)
+
+
 def test_a_transformer_learns_a_text() -> None:
     generator, length = rng(), 12
     params = transformer(generator, length, 24)
-    opt = optim.adamw(
-        optim.warmup_cosine(1e-2, 150, warmup=10),
-        weight_decay=0.01,
-        mask=ad.tree_map(lambda p: p.ndim > 1, params),
-    )
-    losses, trained = train(
-        transformer_loss, params, opt, (windows(generator, 8, length) for _ in range(150))
-    )
+    batches = (windows(generator, 8, length) for _ in range(150))
+    losses, trained = train(transformer_loss, params, decaying_adam(params), batches)
     assert abs(losses[0] - UNIFORM) < 1.0
     assert np.mean(losses[-10:]) < 0.9  # without attention: 1.48
     same_kind(trained, params)
@@ -96,13 +96,17 @@ def gru_loss(params: dict, tokens: np.ndarray, following: np.ndarray) -> Any:
     return nn.cross_entropy(nn.dense(params["output"], hs), following.T)
 
 
-def test_a_gru_learns_a_text() -> None:
-    generator = rng(1)
-    params = {
+def recurrent(generator: np.random.Generator) -> dict:
+    return {
         "letters": nn.init_embedding(generator, len(LETTERS), 16),
         "gru": nn.init_gru(generator, 16, 48),
         "output": nn.init_dense(generator, 48, len(LETTERS)),
     }
+
+
+def test_a_gru_learns_a_text() -> None:
+    generator = rng(1)
+    params = recurrent(generator)
     losses, trained = train(
         gru_loss, params, optim.adam(2e-2), (windows(generator, 12, 16) for _ in range(100))
     )
@@ -111,30 +115,35 @@ def test_a_gru_learns_a_text() -> None:
     same_kind(trained, params)
 
 
+def strokes(generator: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Horizontal, vertical and diagonal strokes in noise, (count, 8, 8, 1), and which they are."""
+    labels, at = generator.integers(0, 3, count), generator.integers(1, 7, count)
+    x = generator.normal(0, 0.3, (count, 8, 8, 1)).astype(np.float32)
+    for n, (label, k) in enumerate(zip(labels, at, strict=True)):
+        stroke = [(k, slice(None)), (slice(None), k), (np.arange(8), np.arange(8))][label]
+        x[n][stroke] += 1
+    return x, labels
+
+
+def convolutional(generator: np.random.Generator) -> dict:
+    return {"conv": nn.init_conv2d(generator, 1, 8), "output": nn.init_dense(generator, 8, 3)}
+
+
+def directions(params: dict, x: np.ndarray) -> Any:
+    h = nn.max_pool2d(nn.relu(nn.conv2d(params["conv"], x)))
+    return nn.dense(params["output"], np.mean(h, axis=(1, 2)))
+
+
+def directions_loss(params: dict, x: np.ndarray, labels: np.ndarray) -> Any:
+    return nn.cross_entropy(directions(params, x), labels)
+
+
 def test_a_convolutional_network_learns_directions() -> None:
-    """Horizontal, vertical and diagonal strokes in noise, told apart on images it has not seen."""
+    """Told apart on images it has not seen."""
     generator = rng(2)
-    params = {
-        "conv": nn.init_conv2d(generator, 1, 8),
-        "output": nn.init_dense(generator, 8, 3),
-    }
-
-    def images(count: int) -> tuple[np.ndarray, np.ndarray]:
-        labels, at = generator.integers(0, 3, count), generator.integers(1, 7, count)
-        x = generator.normal(0, 0.3, (count, 8, 8, 1)).astype(np.float32)
-        for n, (label, k) in enumerate(zip(labels, at, strict=True)):
-            stroke = [(k, slice(None)), (slice(None), k), (np.arange(8), np.arange(8))][label]
-            x[n][stroke] += 1
-        return x, labels
-
-    def logits(params: dict, x: np.ndarray) -> Any:
-        h = nn.max_pool2d(nn.relu(nn.conv2d(params["conv"], x)))
-        return nn.dense(params["output"], np.mean(h, axis=(1, 2)))
-
-    def loss(params: dict, x: np.ndarray, labels: np.ndarray) -> Any:
-        return nn.cross_entropy(logits(params, x), labels)
-
-    losses, trained = train(loss, params, optim.momentum(0.3), (images(32) for _ in range(80)))
+    params = convolutional(generator)
+    batches = (strokes(generator, 32) for _ in range(80))
+    losses, trained = train(directions_loss, params, optim.momentum(0.3), batches)
     assert losses[0] > 0.9 > 0.3 > np.mean(losses[-10:])
-    x, labels = images(200)
-    assert np.mean(np.argmax(logits(trained, x), -1) == labels) > 0.9
+    x, labels = strokes(generator, 200)
+    assert np.mean(np.argmax(directions(trained, x), -1) == labels) > 0.9

@@ -165,6 +165,10 @@ class Program:
             raise IndexError(f"no steps [{first}, {last}) among {self._table[layout.STEP_COUNT]}")
         return self._segment(address_of(self._table), first, last)
 
+    def forgive(self) -> None:
+        """Forget a failure, so that a program that is held can run on."""
+        self._status[0] = layout.HEALTHY
+
     def _guards(self) -> Cells:
         """Per argument: type, kind of dtype, flags, rank, shape."""
         cells: list[int] = []

@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...ops import broadcast as bc
-from ...ops.elementwise import Elementwise
+from ...ops.abstract import Abstract
+from ...ops.elementwise import Elementwise, add, divide, multiply, positive, subtract
 from ..graph import Node
 from ..regions import FULL, OUT, REDUCTIONS, ROW, Region, target_access
 from ..views import contiguous
@@ -50,6 +51,9 @@ class Reader(NamedTuple):
     dtype: np.dtype[Any]
     row: str
     column: str
+
+
+ARITHMETIC = (add, subtract, multiply, divide)
 
 
 class Item(NamedTuple):
@@ -171,6 +175,16 @@ class _Namer:
             self.strides.append(strides)
         return self.known[key]
 
+    def number(self, x: Any, dtype: np.dtype[Any]) -> int:
+        """The number of a buffer that holds one number, an argument instead of a part of the text."""
+        dtype = x.dtype if isinstance(x, np.generic) else dtype
+        key = ("number", dtype, repr(x))
+        if key not in self.known:
+            node = Node(None, (), {}, Abstract((), dtype))
+            node.constant = np.array(x, dtype)
+            self.known[key] = self.buffer(node, 0, (0,) * (len(self.rows) + 1))
+        return self.known[key]
+
     def _row(self, strides: tuple[int, ...]) -> str:
         if not any(strides):
             return "0"
@@ -188,16 +202,21 @@ class _Namer:
         """The spec of the region."""
         region = self.region
         number = {node: k for k, node in enumerate(region.nodes)}
+        # a result in the memory of an operand is one buffer: of two pointers LLVM may reorder loads and stores
+        shared = {node.share: node for node in region.nodes if node.share is not None}
         args: list[tuple[Any, ...]] = []
         for node in region.nodes:
             words: list[Any] = []
             for a, operand in zip(region.reads[node], node.args, strict=True):
-                if a is None:
+                if a is None and node.op in ARITHMETIC and _is_particular(operand, node.dtype):
+                    words.append(("x", self.number(operand, node.dtype), False))
+                elif a is None:
                     words.append(("c", type(operand).__name__, repr(operand), _Number(operand)))
                 elif a.root.group is region:
                     words.append(("n", number[a.root], operand.weak))
                 else:
-                    words.append(("x", self.buffer(a.root, a.offset, self.pick(a.strides)), operand.weak))
+                    root = shared.get(a.root, a.root)
+                    words.append(("x", self.buffer(root, a.offset, self.pick(a.strides)), operand.weak))
             args.append(tuple(words))
         read = len(self.buffers)
         items = []
@@ -211,7 +230,8 @@ class _Namer:
                     node.target.root, node.target.offset, self.pick(target_access(node).strides), written=True
                 )
             elif node in self.stored:
-                stored = self.buffer(node, 0, self.pick(region.canonical(level, FULL)), written=True)
+                own = self.pick(region.canonical(level, FULL))
+                stored = self.buffer(node, 0, own, written=node.share is None)
             source = ""
             if node.op in REDUCTIONS:
                 a = region.reads[node][0]
@@ -226,6 +246,15 @@ class _Namer:
         return Shaped(
             spec, self.rows, self.columns, self.nodes, self.offsets, self.strides, len(self.buffers) - read
         )
+
+
+def _is_particular(x: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether a number is a size's or a setting's (a mean's count, a rate), not the formula's own."""
+    return (
+        isinstance(x, (float, np.floating))
+        and dtype.kind == "f"
+        and not (abs(x) <= 8 and 4 * x == int(4 * x))
+    )
 
 
 class _Number:
@@ -370,12 +399,6 @@ class _Writer:
     def row_part(self, k: int, i: str) -> str:
         """The row's contribution to an index into buffer k."""
         b = self.spec.buffers[k]
-        if b.row == "d":
-            parts, rest = [], i
-            for d in range(self.spec.axes - 1, 0, -1):
-                parts.append(f"({rest} % n{d}) * r{k}_{d}")
-                rest = f"({rest} // n{d})"
-            return " + ".join([*parts, f"{rest} * r{k}_0"])
         return {"0": "0", "1": i, "C": f"{i} * C", "s": f"{i} * r{k}"}[b.row]
 
     def element(self, k: int, i: str, j: str, flat: str = "") -> str:
@@ -394,7 +417,7 @@ class _Writer:
 
     def expression(self, item: Item, operands: list[Any]) -> str:
         """The row's value in the item's dtype."""
-        if item.op is bc.astype:
+        if item.op is bc.astype or item.op is positive:  # (NumPy has no +x of a boolean number)
             return cast(term(operands[0]), item.dtype)
         assert isinstance(item.op, Elementwise)
         return cast(term(item.op.function(TEXT, *operands)), item.dtype)
@@ -573,9 +596,29 @@ class _Rows:
         self.lines: list[str] = [*self.head, *w.columns_zeroed()]
         self.lines += [f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in self.wholes]
 
-    def offsets(self, i: str) -> list[str]:
-        """Row parts of indices that are worth a variable."""
-        return [f"o{k} = {self.w.row_part(k, i)}" for k, b in enumerate(self.w.spec.buffers) if b.row == "d"]
+    def over_rows(self, count: str, first: str, body: Sequence[str]) -> list[str]:
+        """A loop over rows from row `first`, with the row parts of indices where rows have several axes.
+
+        The row's place on every axis is carried along: to divide for it in every row costs more than a row of
+        eight columns.
+        """
+        w, axes = self.w, range(self.w.spec.axes - 1, 0, -1)
+        if not w.spec.axes:
+            return [f"for i in range({count}):", *("    " + x for x in body)]
+        head = [f"e0 = {first}"]
+        for d in axes:
+            head += [f"e{d} = e0 % n{d}", f"e0 = e0 // n{d}"]
+        offsets = [
+            f"o{k} = " + " + ".join(f"e{d} * r{k}_{d}" for d in range(w.spec.axes))
+            for k, b in enumerate(w.spec.buffers)
+            if b.row == "d"
+        ]
+        step, indent = [], ""
+        for d in axes:
+            step += [f"{indent}e{d} += 1", f"{indent}if e{d} == n{d}:", f"{indent}    e{d} = 0"]
+            indent += "    "
+        step.append(f"{indent}e0 += 1")
+        return [*head, f"for i in range({count}):", *("    " + x for x in (*offsets, *body, *step))]
 
 
 def _wide(w: _Writer) -> list[str]:
@@ -606,13 +649,12 @@ def _wide(w: _Writer) -> list[str]:
 
                 _row_statement(w, k, item, read, out, values)
             continue
-        body, before, after = _columns_loop(w, loop, values, scratch, at_row, rows)
+        body = _columns_loop(w, loop, values, scratch, at_row)
         reducing = [
             (k, spec.items[k])
             for k in loop.items
             if spec.items[k].op in REDUCTIONS and not _is_column(w, spec.items[k])
         ]
-        out += before
         if reducing:
             out += [
                 f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in reducing if item.level == ROW
@@ -623,7 +665,6 @@ def _wide(w: _Writer) -> list[str]:
             out += ["    " + x for x in _add_blocks(w, reducing)]
         else:
             out += ["for j in range(C):", *("    " + x for x in body)]
-        out += after
         for k, item in reducing:
             if item.level == ROW:
                 v = w.name()
@@ -633,9 +674,7 @@ def _wide(w: _Writer) -> list[str]:
                     out.append(_store(item, w.element(item.stored, "i", "0"), v))
     lines = [
         *rows.lines,
-        "for i in range(lo, hi):",
-        "    b = i * C",
-        *("    " + x for x in [*rows.offsets("i"), *out]),
+        *rows.over_rows("lo, hi", "lo", ["b = i * C", *out]),
     ]
     return [*lines, *_finish(w, rows.wholes)]
 
@@ -667,8 +706,8 @@ def _row_statement(
 
 
 def _columns_loop(
-    w: _Writer, loop: Loop, values: dict[int, Term], scratch: dict[int, str], at_row: Any, rows: _Rows
-) -> tuple[list[str], list[str], list[str]]:
+    w: _Writer, loop: Loop, values: dict[int, Term], scratch: dict[int, str], at_row: Any
+) -> list[str]:
     """The body of a loop over the columns of one row."""
     spec = w.spec
     body: list[str] = []
@@ -716,7 +755,7 @@ def _columns_loop(
         elif k in w.used_later:
             scratch[k] = w.stack(np.dtype(np.uint8) if item.dtype == BOOL else item.dtype, SCRATCH, "s")
             body.append(_store(item, f"{scratch[k]}[j]", v))
-    return body, [], []
+    return body
 
 
 SCRATCH = 4096  # columns that a row may keep on the stack between its loops
@@ -794,14 +833,14 @@ class _Narrow:
             for k in loop.items
             if spec.items[k].op in REDUCTIONS and spec.items[k].level == ROW
         ]
-        lines = ["one_by_one()", "o = i * C", *self.rows.offsets("(i0 + i)"), *row]
+        lines = ["one_by_one()", "o = i * C", *row]
         lines += [f"t{k} = {w.neutral(item, item.dtype)}" for k, item in reducing]
         lines += ["for j in range(C):", *("    " + x for x in body)]
         for k, item in reducing:
             lines.append(_store(item, f"{self.place(k)}[i]", f"t{k}"))
             if item.stored >= 0:
                 lines.append(_store(item, w.element(item.stored, "(i0 + i)", "0"), f"t{k}"))
-        self.out += ["for i in range(n):", *("    " + x for x in lines)]
+        self.out += self.rows.over_rows("n", "i0", lines)
 
     def _points(
         self,
@@ -892,5 +931,4 @@ class _Narrow:
                 body.append(_store(item, f"{self.place(k)}[i]", v))
             if item.stored >= 0:
                 body.append(_store(item, w.element(item.stored, "(i0 + i)", "0"), v))
-        offsets = self.rows.offsets("(i0 + i)")
-        self.out += ["for i in range(n):", *("    " + x for x in [*offsets, *body])]
+        self.out += self.rows.over_rows("n", "i0", body)

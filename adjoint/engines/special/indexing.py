@@ -15,11 +15,13 @@ import numpy as np
 from ...errors import IndexingError
 from ...ops import index as ix
 from ...ops.abstract import broadcast_shape
+from ..cpu.emit import NARROW
+from ..cpu.threads import get_num_threads
 from ..graph import Node, Shape
 from ..views import View, view_of
 from .kernel import CHUNK, Kernel, joined, whole
 
-OWNERS = 8  # ranges of rows that a scattering is cut into: each reads all indices
+OWNERS = 8  # ranges of rows that a scattering is cut into, at most: each reads all indices
 WIDE = 16  # elements per index from which that pays
 
 
@@ -156,8 +158,10 @@ class _Loops:
         """Loops over the axes before and behind the grid, where there are any."""
         lines: list[str] = []
         i, o = "at", "c0"
-        for d, (_, inside, outside) in enumerate(self.ends):
-            lines.append("    " * d + f"for j{d} in range(m{d}):")
+        for d, (n, inside, outside) in enumerate(self.ends):
+            # a short row's length is a constant of the text: its loop has no preamble
+            size = n if inside == outside == 1 and n <= NARROW else f"m{d}"
+            lines.append("    " * d + f"for j{d} in range({size}):")
             # said in the text where elements are adjacent: such loops move vectors
             i += f" + j{d}" if inside == 1 else f" + j{d} * u{d}"
             o += f" + j{d}" if outside == 1 else f" + j{d} * w{d}"
@@ -226,7 +230,8 @@ def scatter(node: Node) -> Kernel | None:
     rows, step = seen.arrays[0][1:]
     owns = step * rows == node.size
     shared = owns and loops.each >= WIDE and points * loops.each > 2 * CHUNK
-    kernel.chunks = OWNERS if shared else 1
+    # one per thread: who owns a row changes nothing of what is added to it, and in which order
+    kernel.chunks = min(OWNERS, get_num_threads()) if shared else 1
     kernel.array("z", z, node.dtype)
     kernel.array("base", View(z.root, 0, (), ()) if base is None else base, node.dtype)
     kernel.array("v", view_of(v), node.dtype)
@@ -243,7 +248,7 @@ def scatter(node: Node) -> Kernel | None:
         f"    z[j] = {'0' if adds else 'base[j]'}",
         *loops.body(
             f"z[offset + {{i}}] {'+=' if adds else '='} v[{{o}}]",
-            "k0 < r0 or k0 >= r1" if shared else "",
+            "k0 < r0 or k0 >= r1" if kernel.chunks > 1 else "",
         ),
     ]
     return kernel

@@ -25,11 +25,12 @@ def cumsum(node: Node) -> Kernel | None:
     kernel.array("x", v, node.args[0].dtype)
     _sizes(kernel, lead, along, tail)
     if tail[0] == 1:
+        value = value.format(i=_element(along))
         kernel.body = [
             "for r in range(lo, hi):",
-            "    total = types.{0}(0)".replace("{0}", kind),
+            f"    total = types.{kind}(0)",
             "    for k in range(n):",
-            f"        total += types.{kind}({value.format(i='r * ls + k * ns')})",
+            f"        total += types.{kind}({value})",
             f"        z[r * n + k] = types.{node.dtype.name}(total)",
         ]
         return _by_rows(kernel, lead[0], along[0])
@@ -67,20 +68,7 @@ def position(node: Node) -> Kernel | None:
         combine = f"best if best {better} v else v"
         if x.dtype.kind == "f":
             combine = f"{'max' if node.op is ix.argmax else 'min'}imum_f{8 * x.dtype.itemsize}(best, v)"
-        kernel.body = [
-            "for r in range(lo, hi):",
-            "    best = x[r * ls]",
-            "    for k in range(n):",
-            "        v = x[r * ls + k * ns]",
-            f"        best = {combine}",
-            "    place = 0",
-            "    for k in range(n):",
-            "        v = x[r * ls + k * ns]",
-            "        if v == best or v != v:",
-            "            place = k",
-            "            break",
-            "    z[r] = place",
-        ]
+        kernel.body = _first_best(f"v = x[{_element(along)}]", better, combine)
         return _by_rows(kernel, lead[0], along[0])
     kernel.stacks += [("best", x.dtype.name, BLOCK), ("place", "int64", BLOCK)]
     kernel.body = [
@@ -95,6 +83,35 @@ def position(node: Node) -> Kernel | None:
         "for j in range(hi - lo):", "    z[r * tail + lo + j] = place[j]",
     ]  # fmt: skip
     return _by_columns(kernel, lead[0], tail[0])
+
+
+def _first_best(load: str, better: str, combine: str) -> list[str]:
+    """Per row: the extremum of each block as vectors, then a search in the first block that has the best."""
+    return [
+        "for r in range(lo, hi):",
+        "    top, where = x[r * ls], 0",
+        f"    for k0 in range(0, n, {BLOCK}):",
+        "        k = k0",
+        f"        {load}",
+        "        best = v",
+        f"        for k in range(k0, min(k0 + {BLOCK}, n)):",
+        f"            {load}",
+        f"            best = {combine}",
+        f"        if best {better} top or (best != best and top == top):",
+        "            top, where = best, k0",
+        "    place = where",
+        f"    for k in range(where, min(where + {BLOCK}, n)):",
+        f"        {load}",
+        "        if v == top or v != v:",
+        "            place = k",
+        "            break",
+        "    z[r] = place",
+    ]
+
+
+def _element(along: tuple[int, int]) -> str:
+    """Element k of row r; adjacent ones are said to be so, that they are loaded as vectors."""
+    return "r * ls + k" if along[1] == 1 else "r * ls + k * ns"
 
 
 def _sizes(kernel: Kernel, lead: tuple[int, int], along: tuple[int, int], tail: tuple[int, int]) -> None:
