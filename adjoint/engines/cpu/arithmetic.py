@@ -35,6 +35,8 @@ def constant(x):
         return Value(BOOL, ir.Constant(BOOL.ir, bool(x)), bool(x))
     if isinstance(x, int) and -(1 << 63) <= x < 1 << 64:
         return Value(INT, ir.Constant(INT.ir, x), x)
+    if isinstance(x, np.float32):
+        return Value(F32, ir.Constant(F32.ir, float(x)))
     if isinstance(x, float):
         return Value(F64, ir.Constant(F64.ir, x), float(x))
     raise Unsupported(f"a constant {x!r}")

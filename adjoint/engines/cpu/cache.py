@@ -4,6 +4,7 @@ A kernel is the body of a numba module. Its text becomes a real file in the kern
 named by everything else that shapes machine code: versions, processor, options, and the support modules,
 which are copied beside it. `translate` hands it to LLVM; what that does not know, numba compiles, whose
 import and first use take 0.6 s, and each kernel a quarter of a second to two. The object code is kept.
+"""
 
 from __future__ import annotations
 

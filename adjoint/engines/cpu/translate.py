@@ -147,15 +147,15 @@ class _Function(Expressions):
         self._loop(node, inside, header, after)
 
     def do_For(self, node):
-        """Over a range upwards. The counter is the loop's own, as Python has it."""
+        """Over a range. The counter is the loop's own, as Python has it."""
         call = node.iter
         if not isinstance(call, ast.Call) or self.known(call.func) is not builtins.range:
             raise Unsupported("a loop over something else than a range")
         limits = [self.cast(self.value(a), INT) for a in call.args]
         start, stop = (constant(0), *limits) if len(limits) == 1 else limits[:2]
         step = limits[2] if len(limits) == 3 else constant(1)
-        if step.known is None or step.known <= 0:
-            raise Unsupported("a range whose step is no positive constant")
+        if not step.known:
+            raise Unsupported("a range whose step is no constant")
         counter = self.room(INT)
         self.builder.store(start.ir, counter)
         header, inside = self.block("for"), self.block("body")
@@ -166,7 +166,8 @@ class _Function(Expressions):
         self.builder.branch(header)
         self.builder.position_at_end(header)
         index = self.builder.load(counter)
-        self.builder.cbranch(self.builder.icmp_signed("<", index, stop.ir), inside, after)
+        goes_on = self.builder.icmp_signed("<" if step.known > 0 else ">", index, stop.ir)
+        self.builder.cbranch(goes_on, inside, after)
         self.builder.position_at_end(inside)
         self.assign(node.target, Value(INT, index))
         self._loop(node, inside, onward, after)

@@ -139,6 +139,8 @@ def entry(a, chunk):
             continue
         for j in range(0, k, 3):
             total += j
+        for j in range(k, 2, -2):
+            total += 100 * j
     out[0], out[1] = found(xs, n, 5), found(xs, n, 77)
     low, high = 1, 2
     low, high = high, low
@@ -158,17 +160,17 @@ def entry(a, chunk):
 @pytest.mark.usefixtures("translated")
 def test_flow_of_control() -> None:
     out = np.full(8, -99)
-    for n in (2, 3, 7):
-        run(FLOW, np.array([4, 5, 6]), out, numbers=(min(n, 3) if n < 7 else 7 - 4,))
-        n = min(n, 3)
-        total = sum(j for k in range(1, n + 1) if k % 2 == 0 for j in range(0, k, 3))
-        assert out.tolist() == [1, -1, 21, total, 0, 9, {2: 3, 3: 2}[n], -99]
+    for n in (2, 3, 8):
+        run(FLOW, np.array([4, 5, 6, 0, 1, 2, 3, 4]), out, numbers=(n,))
+        even = range(2, n + 1, 2)
+        total = sum(sum(range(0, k, 3)) + 100 * sum(range(k, 2, -2)) for k in even)
+        assert out.tolist() == [1, -1, 21, total, 0, 9, {2: 3, 3: 2, 8: 1}[n], -99]
 
 
 @pytest.mark.parametrize("text", [
     "z[0] = 1.0 if 0 < x[0] < 2 else 0.0",
     "v = 1\n    v = 0.5 + x[0]\n    z[0] = v + 0.5 - x[0]",
-    "for k in range(3, 0, -1):\n        z[0] = k",
+    "for k in range(3, 0, chunk - 1):\n        z[0] = k",
     "pair = (x[0], 1.0)\n    z[0] = pair[1]",
     "z[0] = x[0] ** 2",
 ])  # fmt: skip
