@@ -23,6 +23,7 @@ BASES: dict[str, tuple[type[Exception], ...]] = {
     "MissingRuleError": (TypeError,),
     "RuleError": (RuntimeError,),
     "TreeError": (ValueError,),
+    "TraceError": (TypeError,),
     "ConvergenceError": (RuntimeError,),
     "UnknownNameError": (KeyError,),
     "AdjointError": (Exception,),

@@ -154,7 +154,7 @@ def run(console: Console, seed: int = 0) -> bool:
         task = progress.add_task("compiling the training step", total=EPOCHS)
 
         def compiled(text: str) -> None:
-            progress.console.print(text, highlight=False)
+            progress.console.print(text, highlight=False, soft_wrap=True)
             progress.update(task, description="training")
 
         def epoch_done(epoch: int, value: float) -> None:
