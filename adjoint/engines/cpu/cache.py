@@ -1,9 +1,9 @@
 """Kernel text in, address of machine code out; compiled once per machine.
 
-A kernel is the body of a numba module. Its text becomes a real file in the kernel directory (numba caches
-no other), in a folder named by everything else that shapes machine code: versions, processor, numba's
-options, and the support modules, which are copied beside it. The object code is kept too, so that a later
-process runs it without numba, whose import and first use take 0.6 s.
+A kernel is the body of a numba module. Its text becomes a real file in the kernel directory, in a folder
+named by everything else that shapes machine code: versions, processor, options, and the support modules,
+which are copied beside it. `translate` hands it to LLVM; what that does not know, numba compiles, whose
+import and first use take 0.6 s, and each kernel a quarter of a second to two. The object code is kept.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ import types
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...errors import AdjointError
 from . import objects, store
 
 # Modules that kernels may import: of adjoint they import nothing but each other.
-SUPPORT = ("layout", "intrinsics", "entries", "memory", "vmath")
+SUPPORT = (
+    "layout", "intrinsics", "entries", "memory", "vmath", "dialect", "arithmetic",
+    "expressions", "translate",
+)  # fmt: skip
 PRELUDE = """\
 import numpy as np
-from numba import carray, njit, types
-from .entries import cfunc
+from .entries import cfunc, njit, types
 from .intrinsics import *
 from .memory import *
 from .vmath import *
@@ -71,7 +73,9 @@ class Statistics(NamedTuple):
     load_seconds: float = 0.0
 
 
-_PACKAGE = "adjoint_kernels_"  # generated modules go by this name and the environment's digest
+# Generated modules go by these names and the environment's digest: those for numba, and the translated ones.
+_PACKAGE = "adjoint_kernels_"
+_QUICK = _PACKAGE + "quick_"
 
 _lock = threading.RLock()
 _known: dict[tuple[str, str], Kernel] = {}
@@ -92,7 +96,7 @@ def load(text: str, entry: str = "entry", *, prelude: str = PRELUDE) -> Kernel:
 
     Raises:
         AdjointError: numba is missing or switched off, or the text defines no such cfunc.
-        numba.core.errors.NumbaError: the text does not compile.
+        numba.core.errors.NumbaError: the text does not compile, not by numba either.
     """
     global _counts
     source = prelude + text
@@ -195,38 +199,59 @@ def _stored(name: str, entry: str) -> int | None:
 def _compiled(name: str, source: str, entry: str) -> int:
     """Run the module through numba and keep the code of all its entries."""
     try:
-        module = _module(name, source)
+        entries = _entries(_module(name, source, _QUICK))
     except Exception as error:
-        if not _caused_by_cache(error):
+        if type(error).__name__ != "Unsupported":
             raise
-        # numba's index or code is damaged, or was removed by another process: make them anew
-        _forget_modules()
-        for path in folder().glob("__pycache__/*.nb?"):
-            path.unlink(missing_ok=True)
-        module = _module(name, source)
-    entries = {k: v for k, v in vars(module).items() if hasattr(v, "address")}
+        entries = _by_numba(name, source)
     if entry not in entries:
         raise AdjointError(f"kernel {name} defines no cfunc named {entry}")
     for other, compiled in entries.items():
         if hasattr(compiled, "code"):  # numba's own cfunc has its own cache
             with suppress(OSError):  # the disk is full: the next process compiles again
                 store.write(folder() / f"{name}.{other}.o", store.seal(compiled.symbol, compiled.code))
-    return int(entries[entry].address)
+    found = entries[entry]
+    if hasattr(found, "address"):
+        return int(found.address)
+    address = objects.link(found.code, found.symbol)
+    if address is None:
+        raise AdjointError(f"kernel {name} calls what is not there: {objects.undefined(found.code)}")
+    return address
 
 
-def _module(name: str, source: str) -> types.ModuleType:
+def _entries(module: types.ModuleType) -> dict[str, Any]:
+    return {k: v for k, v in vars(module).items() if hasattr(v, "address") or hasattr(v, "symbol")}
+
+
+def _by_numba(name: str, source: str) -> dict[str, Any]:
+    """What the translator does not know, numba compiles."""
+    try:
+        return _entries(_module(name, source, _PACKAGE))
+    except Exception as error:
+        if not _caused_by_cache(error):
+            raise
+    # numba's index or code is damaged, or was removed by another process: make them anew
+    _forget_modules()
+    for path in folder().glob("__pycache__/*.nb?"):
+        path.unlink(missing_ok=True)
+    return _entries(_module(name, source, _PACKAGE))
+
+
+def _module(name: str, source: str, family: str) -> types.ModuleType:
     """Execute a module from a file in the folder, the support modules it imports before it."""
     path = folder() / f"{name}.py"
     try:
         store.write(path, source.encode())
     except OSError as error:
         store.give_up(error)
-        return _module(name, source)
-    package = _PACKAGE + _environment()
+        return _module(name, source, family)
+    package = family + _environment()
     sys.modules.setdefault(package, types.ModuleType(package))
     for needed in re.findall(r"^from \.(\w+) import", source, re.MULTILINE):
         if f"{package}.{needed}" not in sys.modules:
-            _module(needed, _support()[needed])
+            text = "translate" if (needed, family) == ("entries", _QUICK) else needed
+            module = _module(text, _support()[text], family)
+            sys.modules[f"{package}.{needed}"] = module
     module = types.ModuleType(f"{package}.{name}")
     module.__file__, module.__package__ = str(path), package
     # before execution: numba pickles functions by the name of their module

@@ -1,8 +1,9 @@
-"""`cfunc` for kernels: numba compiles the body, the entry around it needs nothing of numba's at run time.
+"""`cfunc` by numba, for kernels that `translate` does not know.
 
-numba's own entry can raise an exception: that ties a stored kernel to numba's tables, and costs numba's start
-in every process. This one only says on the error stream that a kernel raised, which kernels must not. Of
-adjoint this file imports nothing: the kernel cache copies it beside the kernels.
+numba compiles the body, the entry around it needs nothing of numba's at run time: numba's own entry can raise
+an exception, which ties a stored kernel to numba's tables, and costs numba's start in every process. This one
+only says on the error stream that a kernel raised, which kernels must not. Of adjoint this file imports
+nothing: the kernel cache copies it beside the kernels.
 """
 # mypy: ignore-errors
 
@@ -11,11 +12,13 @@ from __future__ import annotations
 import sys
 
 from llvmlite import ir
+from numba import njit, types
 from numba.core import cgutils, compiler, sigutils
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
+from numba.extending import intrinsic
 
-__all__ = ["cfunc"]
+__all__ = ["cfunc", "cgutils", "intrinsic", "njit", "types"]
 
 
 class Entry:

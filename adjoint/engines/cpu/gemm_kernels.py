@@ -13,13 +13,12 @@ import itertools
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
 # absolute: the copy stands in another package
 from adjoint.engines.cpu import gemm as cell
 from adjoint.engines.cpu.gemm import B_VECTORS, HAS_MASKS, KC, ROWS, VECTOR, WIDE
+
+from .entries import cgutils, intrinsic, njit, types
 
 # one function in the end: numba optimises and links every level of calls anew
 _inlined = njit(inline="always")

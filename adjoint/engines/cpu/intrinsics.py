@@ -9,8 +9,8 @@ from __future__ import annotations
 import platform
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+
+from .entries import intrinsic, types
 
 __all__ = [
     "call_chunk", "compare_exchange", "f32_at", "f64_at", "fetch_min", "i32_at", "i64_at",

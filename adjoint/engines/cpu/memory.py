@@ -7,9 +7,8 @@ Self-contained: the kernel cache copies this file beside the kernels, and its te
 from __future__ import annotations
 
 from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+
+from .entries import cgutils, intrinsic, types
 
 # contract: multiply-add in one rounding. Not reassoc or nnan: they would undo the exact steps of the vector
 # mathematics. The error model keeps a branch out of every division.

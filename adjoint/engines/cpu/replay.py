@@ -7,9 +7,7 @@ Tables and headers are laid out in `layout`.
 
 from __future__ import annotations
 
-from numba import njit
-
-from .entries import cfunc
+from .entries import cfunc, njit
 from .intrinsics import (
     call_chunk,
     compare_exchange,

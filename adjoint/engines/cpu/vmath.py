@@ -37,8 +37,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import binding, ir  # type: ignore[import-untyped]
-from numba import types
-from numba.extending import intrinsic
+
+from .entries import intrinsic, types
 
 Pair = tuple[float, float]  # a constant for float32, and for float64
 Tables = tuple[tuple[float, ...], tuple[float, ...]]  # coefficients likewise, lowest power first

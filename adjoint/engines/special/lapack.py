@@ -33,7 +33,7 @@ def call{count}(context, function, {names}):
 
     return types.void(*[types.int64] * ({count} + 1)), emit
 """
-HELPERS = "from llvmlite import ir\nfrom numba.extending import intrinsic\n" + "".join(
+HELPERS = "from llvmlite import ir\nfrom .entries import intrinsic\n" + "".join(
     CALL.format(count=n, names=", ".join(f"x{k}" for k in range(n))) for n in (5, 6, 11)
 )
 
