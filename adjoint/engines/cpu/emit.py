@@ -204,7 +204,7 @@ class _Namer:
         """The spec of the region."""
         region = self.region
         number = {node: k for k, node in enumerate(region.nodes)}
-        # a result in the memory of an operand is one buffer: of two pointers LLVM may reorder loads and stores
+        # a result in an operand's memory is one buffer: of two pointers LLVM may reorder loads and stores
         shared = {node.share: node for node in region.nodes if node.share is not None}
         args: list[tuple[Any, ...]] = []
         for node in region.nodes:
@@ -252,11 +252,10 @@ class _Namer:
 
 def _is_particular(x: Any, dtype: np.dtype[Any]) -> bool:
     """Whether a number is a size's or a setting's (a mean's count, a rate), not the formula's own."""
-    return (
-        isinstance(x, (float, np.floating))
-        and dtype.kind == "f"
-        and not (abs(x) <= 8 and 4 * x == int(4 * x))
-    )
+    if not isinstance(x, (float, np.floating)) or dtype.kind != "f":
+        return False
+    value = float(x)
+    return not (abs(value) <= 8 and 4 * value == int(4 * value))
 
 
 class _Number:
