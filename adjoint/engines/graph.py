@@ -294,7 +294,7 @@ ALGEBRA: dict[Primitive, Callable[..., Any]] = {
 
 
 def _united(g: Graph, a: Node, b: Node, kind: Abstract) -> Any:
-    """The sum of two arrays that are zero but for some slices is one array: equal slices add, others go beside.
+    """The sum of two arrays that are zero but for some slices is one array: equal slices add up, others join.
 
     So the gradients of an element that every step of a loop reads are added as numbers, not as arrays.
     """

@@ -17,7 +17,7 @@ from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, item
 from .chains import Chain, chained, is_sum_over_rows
 from .cpu import chain as ch
-from .cpu.emit import SCRATCH, Shaped, block_layout, emit, schedule, shape_region
+from .cpu.emit import AXES, SCRATCH, Shaped, block_layout, emit, schedule, shape_region
 from .cpu.interpreter import Constant, assemble, kind_number
 from .graph import Graph, Node
 from .products import join_products
@@ -465,7 +465,7 @@ class _Layout:
             block[cells[f"p{k}"]] = self._address(node, offset, cells[f"p{k}"], step)
             if b.row == "s":
                 block[cells[f"r{k}"]] = strides[-2]
-            elif b.row == "d":
+            elif b.row in AXES:
                 for d in range(s.spec.axes):
                     block[cells[f"r{k}_{d}"]] = strides[d]
             if b.column == "s":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def policy(rows: int, dtype: str = "float64", width: int = 48) -> tuple[Any, lis
     sizes = (6, width, width, 3)
     params = [
         ((rng.normal(size=(i, o)) / i**0.5).astype(dtype), (rng.normal(size=o) * 0.1).astype(dtype))
-        for i, o in zip(sizes, sizes[1:], strict=False)
+        for i, o in pairwise(sizes)
     ]
 
     def loss(params: Any) -> Any:
@@ -80,7 +81,7 @@ def test_a_chain_gives_the_same_bits_for_any_number_of_threads() -> None:
 
 
 def test_a_chain_whose_values_are_also_results() -> None:
-    loss, params, _ = policy(1500)
+    _, params, _ = policy(1500)
     (w, b), (v, c), _ = params
     x = np.random.default_rng(0).normal(size=(1500, 6))
 
