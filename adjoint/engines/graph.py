@@ -640,7 +640,12 @@ def build(trace: Trace, inputs: Sequence[int], outputs: Sequence[Any]) -> Graph:
             args = [table[p] for p in parents[i]]
         else:
             args = [table[p] if p >= 0 else g.constant(c) for p, c in zip(parents[i], fixed, strict=True)]
-        table[i] = g.make(op, args, trace.params[i], trace.values[i])
+        kind = trace.values[i]
+        if type(op) is Elementwise and op not in REWRITES:  # as `make` does, without the call
+            z = _elementwise(g, op, args, kind)
+            table[i] = g.node(op, args, NO_PARAMS, kind) if z is None else z
+        else:
+            table[i] = g.make(op, args, trace.params[i], kind)
     for x in outputs:
         if isinstance(x, Recorded):
             kind = trace.values[x.index]

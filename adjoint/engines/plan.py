@@ -502,10 +502,10 @@ class _Layout:
                     others[a] = v.root if inside else loads.setdefault((v.root, v.offset), len(loads))
         numbers: dict[Node, int] = {node: k for k, node in enumerate(group.nodes, start=len(loads))}
         numbers.update({a: numbers[k] if isinstance(k, Node) else k for a, k in others.items()})
-        instructions = [
+        instructions = (
             (n.op, kind_number(n.kind), [numbers[a] if type(a) is Node else Constant(a) for a in n.args])
             for n in group.nodes
-        ]
+        )
         written = [
             (node, node.target) for node in group.nodes if node.target is not None or node in self.stored
         ]

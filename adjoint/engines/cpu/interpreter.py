@@ -38,12 +38,14 @@ class Plan(NamedTuple):
         dtypes: to which the operands are converted.
         conversions: codes of these conversions; −1 where the register serves as it is.
         rounded: to float32 afterwards.
+        straight: an operation on registers as they are, and nothing afterwards.
     """
 
     code: int
     dtypes: tuple[Dtype, ...]
     conversions: tuple[int, ...]
     rounded: bool = False
+    straight: bool = False
 
 
 def can_interpret(op: Primitive, kinds: Sequence[Kind], kind: Kind) -> bool:
@@ -82,7 +84,9 @@ def plan_of(op: Primitive, kind: Kind, kinds: tuple[Kind, ...]) -> Plan:
     if key is not None and key not in codes():
         raise NoText
     conversions = tuple([_conversion(k, d) for k, d in zip(kinds, dtypes, strict=False)])
-    return Plan(-1 if key is None else codes()[key], dtypes, conversions, key is not None and dtype == F32)
+    rounded = key is not None and dtype == F32
+    straight = key is not None and not rounded and max(conversions, default=-1) < 0
+    return Plan(-1 if key is None else codes()[key], dtypes, conversions, rounded, straight)
 
 
 def _signature(op: Primitive, dtype: Dtype, kinds: Sequence[Kind]) -> tuple[Key | None, tuple[Dtype, ...]]:
@@ -243,6 +247,9 @@ class _Assembly:
         if plan is None or op is ew.power:
             plan = _plans[key] = self.plan(op, _KINDS[own], operands)
         known.append(own)
+        if plan.straight:
+            places.append(self.straight(plan, operands))
+            return
         code = plan.code
         registers = self.sum_operands(operands, plan) if code == self.sum else self.operands(operands, plan)
         if code == self.product and not plan.rounded:
@@ -258,6 +265,31 @@ class _Assembly:
         else:
             place = self.emit(code, *registers)
         places.append(self.emit(self.round, place) if plan.rounded else place)
+
+    def straight(self, plan: Plan, operands: Sequence[Operand]) -> int | None:
+        """The register of a node that converts nothing; None of a product that waits."""
+        code, places = plan.code, self.places
+        registers: list[int] = []
+        waiting = -1
+        for v in operands:
+            if type(v) is Constant:
+                registers.append(self.constant(v.value, plan.dtypes[len(registers) + (waiting >= 0)]))
+                continue
+            place = places[v]
+            if place is None:
+                if code == self.sum and waiting < 0:
+                    waiting = v
+                    continue
+                place = places[v] = self.emit(self.product, *self.products[v])
+            registers.append(place)
+        if waiting >= 0:
+            return self.emit(self.sum_with_product, *self.products[waiting], *registers)
+        if code == self.product:
+            self.products[len(places)] = registers[0], registers[1]
+            return None
+        if code == self.sin or code == self.cos:
+            return self.angle(code, registers[0])
+        return self.emit(code, *registers)
 
     def plan(self, op: Primitive, kind: Kind, operands: Sequence[Operand]) -> Plan:
         """How a node is computed, from the kinds of its operands."""

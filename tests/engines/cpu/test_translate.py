@@ -193,7 +193,7 @@ def kernel(x, y, z, n):
     tune()
     t = np.float32(0.0)
     for j in range(n):
-        v = tanh_f32(x[j]) * y[j] + exp_f32(-x[j] * x[j])
+        v = tanh_f32(x[j]) + exp_f32(-x[j] * x[j]) + (x[j] * y[j] + x[j])
         t = add_reassoc_f32(t, v)
         z[j] = v if v > np.float32(0.0) else np.float32(0.1) * v
     z[n] = t
@@ -202,6 +202,17 @@ def kernel(x, y, z, n):
 def entry(a, chunk):
     kernel(as_f32(a[0]), as_f32(a[1]), as_f32(a[2]), a[3])
 """
+
+    class Unsupported(Exception):
+        pass
+
+    module = cache._module
+
+    def numba_alone(name: str, source: str, family: str) -> Any:
+        if family == cache._QUICK:
+            raise Unsupported
+        return module(name, source, family)
+
     x, y = rng().standard_normal((2, 1000)).astype(np.float32)
     results = []
     for name in ("quick", "numba"):
@@ -209,7 +220,7 @@ def entry(a, chunk):
         if name == "numba":
             monkeypatch.setattr(cache, "_stored", lambda name, entry: None)
             monkeypatch.setattr(cache, "_known", {})
-            monkeypatch.setattr(cache, "_QUICK", cache._PACKAGE)
+            monkeypatch.setattr(cache, "_module", numba_alone)
         run(text, x, y, z, numbers=(1000,))
         results.append(z)
     np.testing.assert_array_equal(*results)
