@@ -14,8 +14,7 @@ from types import ModuleType
 
 from . import numpy
 from ._version import __version__
-from .engines import compile
-from .engines.cpu.threads import get_num_threads, set_num_threads
+from .engines import compile, get_num_threads, set_num_threads
 from .errors import (
     AdjointError,
     ConvergenceError,

@@ -1,4 +1,4 @@
-"""`compile`: a function traced once per kind of arguments, and replayed as native steps."""
+"""Compiled functions: traced once per kind of arguments, and replayed as native steps."""
 
 from __future__ import annotations
 
@@ -39,49 +39,6 @@ from .randomness import Randomness
 
 Function = Callable[..., Any]
 LARGE = 1 << 20  # bytes of a result whose memory is worth keeping for the next call
-
-
-def compile(
-    f: Function,
-    *,
-    engine: str = "numba",
-    donate: int | Sequence[int] = (),
-    wait: bool = True,
-    callback: Callable[[str], None] | None = None,
-) -> Compiled:
-    """A function that computes what f computes, by native kernels.
-
-    f is traced with the shapes and dtypes of its arguments, once for each kind; any composition of transforms
-    may be inside. Arrays and Python floats may change from call to call; ints, booleans, strings and other
-    objects are part of the program, and another value is another program. Arrays that f takes from its
-    surroundings are constants.
-
-    Args:
-        f: plain NumPy code, the functions of this library, transforms.
-        engine: "numba": kernels for this machine's processor.
-        donate: positions of arguments whose arrays the results may take over: results of the same shape and
-            dtype are written into them, and they must not be used again (`params = step(params, x)`). No
-            view of them may be another argument.
-        wait: block while kernels are compiled; otherwise f itself answers meanwhile.
-        callback: called with one line of text whenever a program has been compiled.
-
-    Returns:
-        The compiled function: same arguments, same containers of results, in arrays of the caller's own.
-
-    Raises:
-        TraceError: f asks for a value while it is traced (a branch, a conversion), or draws random numbers.
-
-    >>> import numpy as np
-    >>> step = compile(lambda x: np.sum(np.sqrt(x) ** 2))
-    >>> step(np.array([0.0, 4.0]))
-    np.float64(4.0)
-    """
-    if engine != "numba":
-        raise ValueError(f"unknown engine {engine!r}: there is 'numba'")
-    if not callable(f):
-        raise TypeError(f"compile needs a function, got {describe(f)}: write ad.compile(f)(x)")
-    positions = (donate,) if isinstance(donate, int) else tuple(donate)
-    return Compiled(f, Options(positions, wait, callback))
 
 
 class Options(NamedTuple):
