@@ -298,6 +298,8 @@ class Executable:
         self._large = [
             j for j, x in enumerate(outputs) if x.size * x.dtype.itemsize >= LARGE and j not in donated
         ]
+        apart = {*self._large, *donated}
+        self._fresh = [None if j in apart else kind for j, kind in enumerate(self._outputs)]
         self._spare: dict[int, np.ndarray] = {}  # large results of the last call, by position
         sorts = [
             STATIC if type(k) is not tuple else ARRAY if k[0] else FLOAT if k[2] else SCALAR for k in kinds
@@ -319,21 +321,19 @@ class Executable:
         what is computed into them.
         """
         empty = np.empty
-        outs: list[Any] = [empty(shape, dtype) for shape, dtype in self._outputs]
-        for j in self._large:  # (an empty array that nobody touches costs nothing)
+        outs: list[Any] = [empty(*kind) if kind is not None else None for kind in self._fresh]
+        for j in self._large:
             last = self._spare.pop(j, None)  # another thread cannot have it too
-            if last is not None and getrefcount(last) == _ALONE:
-                outs[j] = last
-            self._spare[j] = outs[j]
+            if last is None or getrefcount(last) != _ALONE:
+                last = empty(*self._outputs[j])
+            outs[j] = self._spare[j] = last
         if self.donated:
             alone = len({*map(id, arrays)}) == len(arrays) == len(self.inputs)
             for k, j in self.donated:
                 if alone and (not fit or arrays[k].flags.writeable):
                     outs[j] = arrays[k]
                 elif fit:
-                    outs[j][...] = arrays[k]  # its values are read there
-                else:
-                    outs[j] = None
+                    outs[j] = arrays[k].copy()  # its values are read there
         return tuple(outs)
 
     def __call__(self, arrays: tuple[np.ndarray, ...]) -> Any:

@@ -14,10 +14,10 @@ from ..errors import AdjointError
 from ..ops import broadcast as bc
 from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
-from ..ops.primitive import NO_PARAMS, item
+from ..ops.primitive import NO_PARAMS
 from .chains import Chain, chained, is_sum_over_rows
 from .cpu import chain as ch
-from .cpu.emit import AXES, SCRATCH, Shaped, block_layout, emit, schedule, shape_region
+from .cpu.emit import AXES, SCRATCH, Shaped, block_height, block_layout, emit, schedule, shape_region
 from .cpu.interpreter import Constant, assemble, kind_number
 from .graph import Graph, Node
 from .products import join_products
@@ -43,7 +43,7 @@ CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do
 COLUMN_CHUNKS = 32  # at most so many partial results of a column reduction
 NEVER = 1 << 62
 ALIGNMENT = 64
-PARALLEL = 32768  # points from which threads pay; dear functions earlier
+PARALLEL = 32768  # points from which threads pay
 
 
 @dataclass
@@ -131,7 +131,6 @@ def _stored(graph: Graph, groups: Sequence[Group]) -> set[Node]:
                 stored.add(root)
         if not isinstance(group, (Region, Scalars)):
             stored.update(group.nodes)
-
     return stored
 
 
@@ -193,7 +192,8 @@ def _chunked(
             s = shape_region(region, stored)
     shaped[region] = (s, rows, chunks)
     for extra in combine:
-        shaped[extra] = (shape_region(extra, stored), *_cut(extra, shape_region(extra, stored)))
+        whole = shape_region(extra, stored)
+        shaped[extra] = (whole, *_cut(extra, whole))
     return combine
 
 
@@ -228,7 +228,7 @@ def _cut(region: Region, s: Shaped) -> tuple[int, int]:
                     return count, 1
                 rows = max(rows, -(-count // COLUMN_CHUNKS))
     if s.spec.mode == "narrow":
-        height = max(8, 1024 // s.columns)
+        height = block_height(s.columns)
         if rows > height and not any(any(x) and x[0] for x in _out_strides(region, s)):
             rows = -(-rows // height) * height
     return rows, -(-count // rows)
@@ -243,9 +243,7 @@ def _cut_for(chain: Chain, s: Shaped) -> tuple[int, int]:
 def _lanes_added(product: Group, chain: Chain, stored: set[Node]) -> Region:
     """Let every lane of a chain have its own sum of products, and a region add them."""
     (node,) = product.nodes
-    part = Node(node.op, node.args, node.params, Abstract((chain.lanes, *node.shape), node.dtype))
-    part.number, part.source, part.group = node.number, node.source, product
-    part.view = View(part, 0, part.shape, contiguous(part.shape))
+    part = _part(node, chain.lanes, product)
     product.nodes = [part]
     node.op = bc.sum_
     return _added_up(node, part, stored)
@@ -257,26 +255,26 @@ def _out_strides(region: Region, s: Shaped) -> list[tuple[int, ...]]:
 
 def _partial(region: Region, node: Node, chunks: int, stored: set[Node]) -> Region:
     """Let the region reduce into one result per chunk, and another one reduce those."""
-    kind = Abstract((chunks, *node.shape), node.dtype)
-    part = Node(node.op, node.args, node.params, kind)
-    part.number, part.source, part.group = node.number, node.source, region
-    part.view = View(part, 0, kind.shape, contiguous(kind.shape))
+    part = _part(node, chunks, region)
     region.nodes[region.nodes.index(node)] = part
     region.level[part], region.reads[part] = region.level.pop(node), region.reads.pop(node)
     region.outs[part] = region.outs.pop(node)
     return _added_up(node, part, stored)
 
 
+def _part(node: Node, count: int, group: Group) -> Node:
+    """`count` partial results in the place of one."""
+    part = Node(node.op, node.args, node.params, Abstract((count, *node.shape), node.dtype))
+    part.number, part.source, part.group = node.number, node.source, group
+    part.view = View(part, 0, part.shape, contiguous(part.shape))
+    return part
+
+
 def _added_up(node: Node, part: Node, stored: set[Node]) -> Region:
     """The region that reduces partial results along their first axis."""
     node.args, node.params, node.group = (part,), {"axis": (0,), "keepdims": False}, None
-    planner = Planner.__new__(Planner)
-    planner.groups, planner._latest = [], {}
-    planner._reduction(node)
     stored |= {part, node}
-    (extra,) = planner.groups
-    assert isinstance(extra, Region)
-    return extra
+    return Planner.region_of(node)
 
 
 # -------------------------------------------------------------------------------- memory and steps
@@ -621,7 +619,6 @@ class _Layout:
             else:
                 place(inputs, outputs)[...] = z
 
-        assert op is not item or node.params
         return Library(node.group, node, run, operands)
 
 

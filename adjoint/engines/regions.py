@@ -296,6 +296,15 @@ class Planner:
         self._latest: dict[Any, Group] = {}  # the last group of each kind and shape
         self._outputs = set(graph.outputs)
 
+    @classmethod
+    def region_of(cls, node: Node) -> Region:
+        """A region for one reduction alone."""
+        planner = cls(Graph(()))
+        planner._reduction(node)
+        (region,) = planner.groups
+        assert isinstance(region, Region)
+        return region
+
     def place(self) -> list[Group]:
         """Groups in the order of their making (not yet of their running)."""
         needed = self._needed()

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -31,6 +31,7 @@ from .text import BOOL, F32, F64, TEXT, Term, cast, literal, term
 
 NARROW = 64  # rows up to this length are emitted in blocks, with the length as a constant
 BLOCK = 1024  # elements of a block of narrow rows: its scratch stays in the first-level cache
+SCRATCH = 4096  # columns that a row may keep on the stack between its loops
 SUM_BLOCK = 2048  # elements that one running sum takes
 DEAR = frozenset({
     "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "tanh", "sinh", "cosh", "expit", "log_expit",
@@ -40,6 +41,11 @@ DEAR = frozenset({
 })  # fmt: skip
 AXES = ("d", "e")  # rows of several axes: their part of an index is a variable
 MAP, MATRIX, VECTOR = "map", "matrix", "vector"  # loops over elements, over rows and columns, over rows
+
+
+def block_height(columns: int) -> int:
+    """Rows of a block of narrow rows."""
+    return max(8, BLOCK // columns)
 
 
 class Reader(NamedTuple):
@@ -67,7 +73,6 @@ class Item(NamedTuple):
     source: str  # level of what a reduction reads
     args: tuple[Any, ...]  # ("n", item) or ("x", buffer) or ("c", number)
     stored: int  # number of the buffer it is written to, −1: none
-    parameter: Any
 
 
 class Spec(NamedTuple):
@@ -90,8 +95,6 @@ class Shaped:
     nodes: list[Node]  # of the buffers
     offsets: list[int]
     strides: list[tuple[int, ...]]  # of the buffers over (rows…, column)
-    written: int  # so many buffers, the last ones, are written
-    scratch: list[Node] = field(default_factory=list)  # full values that need memory between loops
 
     @property
     def size(self) -> int:
@@ -220,7 +223,6 @@ class _Namer:
                     root = shared.get(a.root, a.root)
                     words.append(("x", self.buffer(root, a.offset, self.pick(a.strides)), operand.weak))
             args.append(tuple(words))
-        read = len(self.buffers)
         items = []
         for node, operands in zip(region.nodes, args, strict=True):
             level = region.level[node]
@@ -239,15 +241,12 @@ class _Namer:
                 a = region.reads[node][0]
                 assert a is not None
                 source = ROW if len(a.strides) < len(region.shape) else FULL
-            parameter = node.dtype if node.op is bc.astype else None
-            items.append(Item(node.op, node.dtype, level, source, operands, stored, parameter))
+            items.append(Item(node.op, node.dtype, level, source, operands, stored))
         axes = len(self.rows) if any(b.row in AXES for b in self.buffers) else 0
         spec = Spec(
             self.mode, self.columns if self.mode == "narrow" else 0, axes, tuple(self.buffers), tuple(items)
         )
-        return Shaped(
-            spec, self.rows, self.columns, self.nodes, self.offsets, self.strides, len(self.buffers) - read
-        )
+        return Shaped(spec, self.rows, self.columns, self.nodes, self.offsets, self.strides)
 
 
 def _is_particular(x: Any, dtype: np.dtype[Any]) -> bool:
@@ -377,10 +376,9 @@ class _Writer:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.loops, self.at = schedule(spec)
-        self.stacks: dict[str, tuple[str, np.dtype[Any], int]] = {}
+        self.stacks: dict[str, tuple[np.dtype[Any], int]] = {}
         self.names = 0
         self.used_later = self._used_later()
-        self.kernel: list[str] = []
 
     def _used_later(self) -> set[int]:
         """Items read in another loop than their own."""
@@ -459,7 +457,7 @@ class _Writer:
 
     def stack(self, dtype: np.dtype[Any], size: int, prefix: str) -> str:
         name = f"{prefix}{len(self.stacks)}"
-        self.stacks[name] = (_POINTER[dtype.str[1:]], dtype, size)
+        self.stacks[name] = (dtype, size)
         return name
 
     # ---------------------------------------------------------------- the kernel
@@ -480,8 +478,7 @@ class _Writer:
             else:
                 values.append(f"a[{cell}]")
         lines = [
-            f"{name}_new = make_stack(types.{_numba(d)}, {size})"
-            for name, (_, d, size) in self.stacks.items()
+            f"{name}_new = make_stack(types.{_numba(d)}, {size})" for name, (d, size) in self.stacks.items()
         ]
         if spec.columns:
             lines.append(f"C = {spec.columns}")
@@ -766,9 +763,6 @@ def _columns_loop(
     return body
 
 
-SCRATCH = 4096  # columns that a row may keep on the stack between its loops
-
-
 def _narrow(w: _Writer) -> list[str]:
     """For every block of rows: loops over elements, over rows and columns, and over rows."""
     return _Narrow(w).run()
@@ -780,7 +774,7 @@ class _Narrow:
     def __init__(self, w: _Writer) -> None:
         self.w, self.spec = w, w.spec
         self.rows = _Rows(w)
-        self.height = max(8, BLOCK // self.spec.columns)
+        self.height = block_height(self.spec.columns)
         self.scratch: dict[int, str] = {}
         self.lanes: dict[int, str] = {}  # whole reductions: one accumulator per column, added up per block
         self.out: list[str] = []
