@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from .. import tree as trees
-from ..errors import TreeError, refusal
+from ..errors import DTypeError, ShapeError, TreeError, describe, refusal
 from ..ops.primitive import dtype_of, shape_of
+from .naming import name_of, named
 from .recording import Argnum, Recording, own
 
 Function = Callable[..., Any]
@@ -47,7 +47,7 @@ def value_and_grad(f: Function, argnum: Argnum = 0) -> Function:
     (9.0, np.float64(6.0))
     """
 
-    @wraps(f)
+    @named(f, "value_and_grad", argnum)
     def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = Recording(f, args, kwargs, argnum)
         x = run.scalar_output("grad")
@@ -65,7 +65,7 @@ def grad(f: Function, argnum: Argnum = 0) -> Function:
     """
     both = value_and_grad(f, argnum)
 
-    @wraps(f)
+    @named(f, "grad", argnum)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         return both(*args, **kwargs)[1]
 
@@ -75,7 +75,7 @@ def grad(f: Function, argnum: Argnum = 0) -> Function:
 def grad_and_aux(f: Function, argnum: Argnum = 0) -> Function:
     """For f that returns `(loss, aux)`: a function that returns `(gradient of the loss, aux)`."""
 
-    @wraps(f)
+    @named(f, "grad_and_aux", argnum)
     def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         aux: list[Any] = []
 
@@ -101,10 +101,10 @@ def grad_and_aux(f: Function, argnum: Argnum = 0) -> Function:
 def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
     """The derivative of each output element with respect to its own input element.
 
-    For f that works element by element; for other f, the gradient of the sum of its outputs.
+    For f that works element by element; for other f, the gradient of the sum of its outputs. Also `egrad`.
     """
 
-    @wraps(f)
+    @named(f, "elementwise_grad", argnum)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnum)
         return trees.unflatten(
@@ -114,9 +114,55 @@ def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
     return derivative
 
 
+egrad = elementwise_grad
+
+
+def deriv(f: Function, argnum: Argnum = 0) -> Function:
+    """The derivative of f by a scalar, whatever f returns: one tangent sweep, no adjoint sweep.
+
+    For an array as argument, the sum of the columns of the Jacobian.
+
+    >>> deriv(lambda x: np.stack([x, x**2]))(3.0)
+    array([1., 6.])
+    """
+
+    @named(f, "deriv", argnum)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        run = Recording(f, args, kwargs, argnum)
+        run.array_outputs("deriv")
+        return trees.unflatten(run.output_structure, run.push([_one(x) for x in run.inputs]))
+
+    return derivative
+
+
+def holomorphic_grad(f: Function, argnum: Argnum = 0) -> Function:
+    """f'(z) of a holomorphic function with one complex result.
+
+    Raises:
+        DTypeError: an argument, or the result, is not complex.
+        ShapeError: f's result has more than one element.
+    """
+
+    @named(f, "holomorphic_grad", argnum)
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        run = Recording(f, args, kwargs, argnum)
+        (z,) = run.results if len(run.results) == 1 else [None]
+        for x, whose in (*((x, "argument") for x in run.inputs), (z, "result")):
+            if dtype_of(x).kind != "c":
+                what = f"holomorphic_grad needs a complex {whose}, {name_of(f)} has {describe(x)}"
+                raise refusal(DTypeError, what, "Pass x + 0j; ad.grad differentiates real functions.")
+        if math.prod(shape_of(z)) != 1:
+            what = f"holomorphic_grad needs a scalar output, got shape {shape_of(z)}"
+            raise refusal(ShapeError, what, "Reduce it (np.sum), or use jacobian or make_vjp.")
+        return trees.unflatten(run.structure, run.pull([_one(z)]))
+
+    return derivative
+
+
 def make_vjp(f: Function, argnum: Argnum = 0) -> Function:
     """`make_vjp(f)(x)` returns `(vjp, f(x))`; `vjp(λ)` is λᵀ ∂f/∂x and can be called again and again."""
 
+    @named(f, "make_vjp", argnum)
     def prepare(*args: Any, **kwargs: Any) -> tuple[Function, Any]:
         run = Recording(f, args, kwargs, argnum)
 
@@ -131,6 +177,7 @@ def make_vjp(f: Function, argnum: Argnum = 0) -> Function:
 def make_jvp(f: Function, argnum: Argnum = 0) -> Function:
     """`make_jvp(f)(x)` returns `jvp`; `jvp(v)` returns `(f(x), (∂f/∂x) v)`. f runs once for all v."""
 
+    @named(f, "make_jvp", argnum)
     def prepare(*args: Any, **kwargs: Any) -> Function:
         run = Recording(f, args, kwargs, argnum)
 
@@ -184,25 +231,6 @@ def _of_some(f: Function, args: Sequence[Any], chosen: Sequence[int]) -> Functio
     return of_some
 
 
-def hessian_vector_product(f: Function, argnum: Argnum = 0) -> Function:
-    """`hessian_vector_product(f)(*args, v)` is (∇²f) v, the tangent of the gradient.
-
-    It costs about four times as much as f.
-    """
-
-    @wraps(f)
-    def product(*args: Any, **kwargs: Any) -> Any:
-        *inner, v = args
-        return make_jvp(grad(f, argnum), argnum)(*inner, **kwargs)(v)[1]
-
-    return product
-
-
-def hvp(f: Function, x: Any, v: Any) -> Any:
-    """(∇²f(x)) v for a scalar function of one argument (which may be a container)."""
-    return hessian_vector_product(f)(x, v)
-
-
 def jacobian(f: Function, argnum: Argnum = 0) -> Function:
     """All partial derivatives: an array of shape `f(x).shape + x.shape`.
 
@@ -213,7 +241,7 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
         DTypeError: f does not return arrays.
     """
 
-    @wraps(f)
+    @named(f, "jacobian", argnum)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnum)
         rows = sum(math.prod(shape_of(z)) for z in run.array_outputs("jacobian"))
@@ -275,4 +303,4 @@ def hessian(f: Function, argnum: Argnum = 0) -> Function:
 
     For a container as argument, a container of containers: `hessian(f)(p)["a"]["b"]` is ∂²f/∂a∂b.
     """
-    return jacobian(jacobian(f, argnum), argnum)
+    return named(f, "hessian", argnum)(jacobian(jacobian(f, argnum), argnum))

@@ -1,0 +1,155 @@
+"""Products with Jacobians and Hessians, and the rest of the transforms, against explicit matrices."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+from adjoint.errors import DTypeError, ShapeError, TreeError
+
+from ..helpers import close, message, normal
+
+A, X, V, LAM = normal(4, 3), normal(3, seed=1), normal(3, seed=2), normal(4, seed=3)
+
+
+def model(x: Any) -> Any:
+    return np.tanh(A @ x)
+
+
+def loss(x: Any) -> Any:
+    return np.sum(model(x) ** 3)
+
+
+H, J = ad.hessian(loss)(X), ad.jacobian(model)(X)
+
+
+def test_hessian_products() -> None:
+    close(ad.hessian_vector_product(loss)(X, V), H @ V)
+    close(ad.hessian_tensor_product(loss)(X, V), H @ V)
+    close(ad.hvp(loss, X, V), H @ V)
+    matrix = normal(2, 3, seed=4)
+    close(
+        ad.hessian_tensor_product(lambda m: np.sum(m**3) + m[0, 0] * m[1, 2])(matrix, np.ones((2, 3))),
+        6 * matrix + [[1.0, 0, 0], [0, 0, 1.0]],
+    )
+    close(ad.hessian_tensor_product(lambda a, x: a * loss(x), 1)(2.0, X, V), 2 * H @ V)
+
+
+def test_make_hvp_records_the_gradient_once() -> None:
+    calls = []
+
+    def counted(x: Any) -> Any:
+        calls.append(1)
+        return loss(x)
+
+    product, gradient = ad.make_hvp(counted)(X)
+    close(gradient, ad.grad(loss)(X))
+    close(np.stack([product(e) for e in np.eye(3)]), H)
+    assert len(calls) == 1
+
+
+def test_tensor_jacobian_product_contracts_the_first_axes() -> None:
+    close(ad.tensor_jacobian_product(model)(X, LAM), LAM @ J)
+    close(ad.vector_jacobian_product(lambda s, x: s * model(x), 1)(2.0, X, LAM), 2 * LAM @ J)
+
+    def outer(x: Any) -> Any:
+        return np.outer(model(x), x)
+
+    whole = ad.jacobian(outer)(X)
+    close(ad.tensor_jacobian_product(outer)(X, LAM), np.tensordot(LAM, whole, 1))
+    close(ad.tensor_jacobian_product(outer)(X, 2.0), 2.0 * whole)
+    close(
+        ad.tensor_jacobian_product(lambda x: {"y": model(x), "s": x[0]})(X, {"y": LAM, "s": 1.0}),
+        LAM @ J + [1.0, 0, 0],
+    )
+    text = message(ShapeError, ad.tensor_jacobian_product(outer), X, np.ones(3))
+    assert "cannot contract (3,) with a result (4, 3)" in text
+
+
+def test_jacobian_vector_product_and_deriv() -> None:
+    close(ad.jacobian_vector_product(model)(X, V), J @ V)
+    close(ad.deriv(lambda t: model(t * X))(0.5), ad.jacobian(lambda t: model(t * X))(0.5))
+    close(ad.deriv(model)(X), J @ np.ones(3))
+    close(ad.deriv(ad.deriv(np.sin))(0.3), -np.sin(0.3))
+    close(ad.deriv(lambda t: {"a": t * t, "b": 1.0})(3.0), {"a": 6.0, "b": 0.0})
+
+
+def test_gauss_newton_products() -> None:
+    close(ad.make_ggnvp(model)(X)(V), J.T @ (J @ V))
+
+    def g(y: Any) -> Any:
+        return np.sum(2 * y**2 + y**4)
+
+    middle = ad.hessian(g)(model(X))
+    close(ad.make_ggnvp(model, g)(X)(V), J.T @ (middle @ (J @ V)))
+    close(ad.make_ggnvp(lambda s, x: s * model(x), f_argnum=1)(2.0, X)(V), 4 * J.T @ (J @ V))
+    matrix = normal(2, 3, seed=5)
+    close(ad.make_ggnvp(lambda m: m * m)(matrix)(matrix), 4 * matrix**3)  # more axes than autograd takes
+    quadratic = ad.grad(lambda x: np.sum(ad.make_ggnvp(model)(x)(V) * V))(X)  # differentiable in turn
+    close(
+        quadratic,
+        ad.grad(lambda x: np.sum((ad.jacobian_vector_product(model)(x, V)) ** 2))(X),
+        tolerance=1e-9,
+    )
+
+
+def test_products_compile() -> None:
+    def program(x: Any, v: Any, lam: Any) -> Any:
+        product, gradient = ad.make_hvp(loss)(x)
+        return (
+            gradient,
+            product(v),
+            ad.tensor_jacobian_product(model)(x, lam),
+            ad.make_ggnvp(model)(x)(v),
+            ad.deriv(model)(x),
+        )
+
+    close(ad.compile(program)(X, V, LAM), program(X, V, LAM))
+
+
+# ------------------------------------------------------------------------------------- arguments by name
+def many(a: Any, b: Any = 2.0, *rest: Any, scale: Any = 1.0, **more: Any) -> Any:
+    return a * b**2 * scale + sum(rest) + sum(k * v for k, v in zip((3.0, 5.0), more.values(), strict=False))
+
+
+def test_gradients_by_name() -> None:
+    close(ad.grad_named(many, "b")(3.0), np.float64(12.0))
+    close(ad.grad_named(many, "b")(3.0, b=1.0), np.float64(6.0))
+    close(ad.grad_named(many, "rest")(3.0, 1.0, 7.0, 8.0), (np.float64(1.0), np.float64(1.0)))
+    assert "many has no argument 'c'; it has: a, b, rest, scale, more" in message(
+        TreeError, ad.grad_named, many, "c"
+    )
+    found = ad.multigrad_dict(many)(3.0, 1.0, 7.0, scale=0.5, u=1.0)
+    assert list(found) == ["a", "b", "rest", "scale", "more"]
+    close(found, {"a": 0.5, "b": 3.0, "rest": (1.0,), "scale": 3.0, "more": {"u": 3.0}})
+
+
+# --------------------------------------------------------------------------------------- what they are called
+def test_names_signatures_and_docstrings() -> None:
+    def energy(x: Any, y: float = 1.0) -> Any:
+        """Energy of x."""
+        return np.sum(x * y)
+
+    for transform in (
+        ad.grad, ad.value_and_grad, ad.grad_and_aux, ad.elementwise_grad, ad.deriv, ad.holomorphic_grad,
+        ad.jacobian, ad.hessian, ad.make_vjp, ad.make_jvp, ad.make_hvp, ad.hessian_vector_product,
+        ad.tensor_jacobian_product, ad.jacobian_vector_product,
+    ):  # fmt: skip
+        derivative = transform(energy, 1)
+        assert derivative.__name__ == f"{transform.__name__}_of_energy_wrt_argnum_1"
+        assert "energy with respect to argument 1" in derivative.__doc__
+        assert "Energy of x." in derivative.__doc__
+        assert str(inspect.signature(derivative)).startswith("(x:")
+    assert ad.grad(partial(energy, y=1.0)).__name__ == "grad_of_function_wrt_argnum_0"
+    assert ad.egrad is ad.elementwise_grad
+
+
+@pytest.mark.parametrize("z", [2.0, np.ones(3)], ids=["float", "array"])
+def test_holomorphic_grad_refuses_real_numbers(z: Any) -> None:
+    text = message(DTypeError, ad.holomorphic_grad(lambda z: np.sum(z * z)), z)
+    assert "holomorphic_grad needs a complex argument" in text and "x + 0j" in text
