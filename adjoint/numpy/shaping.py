@@ -14,6 +14,7 @@ from ..ops.broadcast import astype, broadcast_to, reshape
 from ..ops.elementwise import where as where_op
 from ..ops.index import getitem
 from ..ops.primitive import Recorded, dtype_of, innermost, normalize_axis, shape_of
+from .creation import asarray
 from .dispatch import implements
 
 
@@ -164,7 +165,7 @@ def atleast_3d(*arys: Any) -> Any:
 @implements(np.concatenate)
 def concatenate(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None, *, dtype: Any = None) -> Any:
     """As np.concatenate."""
-    arrays = [a if isinstance(a, Recorded) else np.asarray(a) for a in arrays]
+    arrays = [asarray(a) for a in arrays]
     if axis is None:
         arrays, axis = [ravel(a) for a in arrays], 0
     if not shape_of(arrays[0]):
@@ -178,6 +179,7 @@ def concatenate(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None,
 @implements(np.stack)
 def stack(arrays: Sequence[Any], axis: int = 0, out: Any = None, *, dtype: Any = None) -> Any:
     """As np.stack."""
+    arrays = [asarray(a) for a in arrays]
     shapes = [shape_of(a) for a in arrays]
     if len(set(shapes)) > 1:
         what = f"stack needs equal shapes: {', '.join(map(str, shapes))}"
@@ -188,31 +190,33 @@ def stack(arrays: Sequence[Any], axis: int = 0, out: Any = None, *, dtype: Any =
 @implements(np.vstack)
 def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """As np.vstack."""
-    return concatenate([_at_least(a, 2) for a in tup], 0, dtype=dtype)
+    return concatenate([_at_least(asarray(a), 2) for a in tup], 0, dtype=dtype)
 
 
 @implements(np.hstack)
 def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """As np.hstack."""
-    arrays = [_at_least(a, 1) for a in tup]
+    arrays = [_at_least(asarray(a), 1) for a in tup]
     return concatenate(arrays, 0 if ndim_of(arrays[0]) == 1 else 1, dtype=dtype)
 
 
 @implements(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
     """As np.dstack."""
-    return concatenate([_at_least(a, 3) for a in tup], 2)
+    return concatenate([_at_least(asarray(a), 3) for a in tup], 2)
 
 
 @implements(np.column_stack)
 def column_stack(tup: Sequence[Any]) -> Any:
     """As np.column_stack."""
-    return concatenate([a if ndim_of(a) >= 2 else reshape_(a, (-1, 1)) for a in tup], 1)
+    arrays = [asarray(a) for a in tup]
+    return concatenate([a if ndim_of(a) >= 2 else reshape_(a, (-1, 1)) for a in arrays], 1)
 
 
 @implements(np.append)
 def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     """As np.append."""
+    arr, values = asarray(arr), asarray(values)
     return concatenate([arr, values], axis) if axis is not None else concatenate([ravel(arr), ravel(values)])
 
 
