@@ -99,7 +99,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
 
 
 def __getattr__(name: str) -> ModuleType:
-    """`ad.check`, `ad.scipy`, `ad.nn` and `ad.optim` are imported when first used."""
-    if name in ("check", "scipy", "nn", "optim"):
+    """`ad.check`, `ad.scipy`, `ad.nn`, `ad.optim` and `ad.extend` are imported when first used."""
+    if name in ("check", "scipy", "nn", "optim", "extend"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,7 +25,7 @@ LAYERS = [
     {"tape"},
     {"sweeps", "engines"},
     {"transforms"},
-    {"check", "scipy"},
+    {"check", "scipy", "extend"},
     {"optim", "nn"},
     {"demos"},
     {"__init__", "__main__"},

@@ -10,18 +10,17 @@ Both rules share one order of arguments. Where only one is given the other is de
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 
 from ..errors import RuleError
-from ..ops.broadcast import astype
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import Primitive, dtype_of, register, shape_of, zeros_like
-from .derivatives import vjp
-
-Rule = Callable[..., Any]
+from .foreign import Foreign, Rule, plain_result
+from .naming import name_of
+from .wrapped import wrap
 
 
 def elementwise(
@@ -74,6 +73,7 @@ def _check_arguments(name: str, what: str, function: Rule, count: int) -> None:
         pass
 
 
+@overload
 def primitive(
     name: str,
     value: Rule,
@@ -81,8 +81,22 @@ def primitive(
     tangent: Rule | None = None,
     adjoint: Rule | None = None,
     replace: bool = False,
-) -> Primitive:
+) -> Primitive: ...
+@overload
+def primitive(name: Rule) -> Rule: ...
+
+
+def primitive(
+    name: str | Rule,
+    value: Rule | None = None,
+    *,
+    tangent: Rule | None = None,
+    adjoint: Rule | None = None,
+    replace: bool = False,
+) -> Primitive | Rule:
     """Register a primitive with rules of the user's own.
+
+    As a decorator without arguments it is `adjoint.extend.primitive`, whose rules come later.
 
     Args:
         name: unique name.
@@ -101,23 +115,26 @@ def primitive(
         RuleError: the name is taken, or there is no rule at all. Later, when a rule returns a wrong shape or
             number of results: the message names rule, operand and shapes.
     """
+    if callable(name):
+        if value is None:
+            return wrap(name)
+        raise TypeError(f"ad.primitive takes a name first, then the function {name_of(name)}")
+    if value is None:
+        raise TypeError(f"primitive {name!r} needs a value: a function of plain arrays")
     if tangent is None and adjoint is None:
         raise RuleError(f"primitive {name!r} needs a tangent or an adjoint rule")
     return register(Custom(name, value, tangent, adjoint), replace=replace)
 
 
-class Custom(Primitive):
-    """A primitive made of functions; what they return is checked, since nobody else has."""
-
-    foreign = True
+class Custom(Foreign):
+    """A primitive given by a value and one or two rules, each for all operands together."""
 
     def __init__(self, name: str, value: Rule, tangent: Rule | None, adjoint: Rule | None) -> None:
         self.name, self._value, self._tangent, self._adjoint = name, value, tangent, adjoint
 
     def value(self, *args: Any, **params: Any) -> Any:
         """What the user's function returns, as an array."""
-        z = self._value(*args, **params)
-        return z if isinstance(z, (float, np.generic)) else np.asarray(z)[()]
+        return plain_result(self._value(*args, **params))
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], **params: Any) -> Any:
         """The user's rule, or the transpose of the user's adjoint."""
@@ -131,8 +148,8 @@ class Custom(Primitive):
                 rule = adjoint(args, z, lam, **params)
                 return [np.zeros(shape_of(args[k])) if rule[k] is None else rule[k] for k in given]
 
-            z_dot = self._transposed(pull, zeros_like(z), [dots[k] for k in given], "adjoint")
-        return None if z_dot is None else self._checked("tangent", z_dot, z, "output")
+            z_dot = self.transposed(pull, zeros_like(z), [dots[k] for k in given], "adjoint")
+        return None if z_dot is None else self.checked("tangent", z_dot, z, "output")
 
     def adjoint(
         self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool], **params: Any
@@ -159,29 +176,9 @@ class Custom(Primitive):
 
                 differentiable = wanted[k] and dtype_of(x).kind == "f"
                 contributions.append(
-                    self._transposed(push, zeros_like(x), lam, "tangent") if differentiable else None
+                    self.transposed(push, zeros_like(x), lam, "tangent") if differentiable else None
                 )
         return [
-            None if c is None or not want else self._checked("adjoint", c, x, f"input {k}")
+            None if c is None or not want else self.checked("adjoint", c, x, f"input {k}")
             for k, (c, x, want) in enumerate(zip(contributions, args, wanted, strict=True))
         ]
-
-    def _transposed(self, linear: Rule, at: Any, cotangent: Any, rule: str) -> Any:
-        try:
-            return vjp(linear, at)[1](cotangent)[0]
-        except Exception as error:
-            twin = "tangent" if rule == "adjoint" else "adjoint"
-            raise RuleError(
-                f"{twin} of {self.name}: cannot be derived from the {rule} rule, which is not written with "
-                f"differentiable functions: {error}\n  Give both rules to ad.primitive."
-            ) from error
-
-    def _checked(self, rule: str, result: Any, like: Any, whose: str) -> Any:
-        if shape_of(result) != shape_of(like):
-            raise RuleError(
-                f"{rule} of {self.name}: returned {shape_of(result)}, {whose} is {shape_of(like)}"
-            )
-        if isinstance(result, np.ndarray):
-            # it may be an array of the user's: a view is copied before the user gets it back
-            result = result.view()
-        return result if dtype_of(result) == dtype_of(like) else astype(result, dtype=dtype_of(like))
