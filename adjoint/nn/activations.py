@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from ..ops.broadcast import sum_
-from ..ops.elementwise import erfc, exp, expit, expm1, less_equal, log, logaddexp, rint, where
+from ..ops import reduce
+from ..ops.elementwise import exp, expm1, less_equal, logaddexp, where
 from ..ops.primitive import normalize_axis, shape_of
-from ..ops.reduce import max_
+from ..ops.special import erfc, expit
 from .base import Array
 
 
@@ -96,16 +96,4 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     >>> log_softmax(np.array([0.0, 1000.0]))
     array([-1000.,     0.])
     """
-    shifted, axes = centred(x, axis)
-    return shifted - log(sum_(exp(shifted), axis=axes, keepdims=True))
-
-
-def centred(x: Array, axis: int) -> tuple[Array, tuple[int, ...]]:
-    """x less an integer near its maximum along one axis, and that axis as a tuple.
-
-    log Σ eˣ of what comes out is small, so that a loss near 0 is not a difference of large numbers (in
-    float32, x − log Σ eˣ is off by 2e-6 at logits of 20). Any number near the maximum would do; a rounded one
-    has no derivative, so none is spent on the shift, which cancels.
-    """
-    axes = normalize_axis(axis, len(shape_of(x)))
-    return x - rint(max_(x, axis=axes, keepdims=True)), axes
+    return reduce.log_softmax(x, normalize_axis(axis, len(shape_of(x))))

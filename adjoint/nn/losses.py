@@ -11,7 +11,8 @@ from ..ops.broadcast import astype, reshape_to, sum_
 from ..ops.elementwise import absolute, exp, log, maximum, minimum, square, where
 from ..ops.index import ARRAY, getitem
 from ..ops.primitive import Recorded, dtype_of, shape_of
-from .activations import centred, softplus
+from ..ops.reduce import centred
+from .activations import softplus
 from .base import Array, as_array, misfit
 
 
@@ -50,9 +51,9 @@ def cross_entropy(
         what = f"cross_entropy needs labels from 0 to {classes - 1}, got {np.min(labels)}"
         raise refusal(IndexingError, what, "Examples to be left out are named by mask=.")
     n = math.prod(batch)
-    rows, axes = centred(reshape_to(logits, (n, classes)), 1)
+    rows = centred(reshape_to(logits, (n, classes)), (1,))
     chosen = getitem(rows, np.arange(n), reshape_to(labels, (n,)), template=(ARRAY, ARRAY))
-    loss = log(sum_(exp(rows), axis=axes)) - chosen
+    loss = log(sum_(exp(rows), axis=(1,))) - chosen
     if smoothing:
         loss = loss + smoothing * (chosen - np.mean(rows, axis=1))
     if mask is None:

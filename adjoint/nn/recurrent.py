@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ops.elementwise import expit
 from ..ops.primitive import shape_of
+from ..ops.special import expit
 from .base import Array, Params, misfit
 from .layers import dense
 

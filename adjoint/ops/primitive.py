@@ -223,14 +223,19 @@ item = register(Item())
 
 
 class NumpyReading:
-    """Rows read as NumPy: `m.tanh` is `np.tanh`, `m.erf` is `scipy.special.erf`, imported on first use."""
+    """Rows read as NumPy: `m.tanh` is `np.tanh`, `m.erf` is `scipy.special.erf`, imported on first use.
+
+    What neither of them has is the primitive of that name, which computes on plain values.
+    """
 
     def __getattr__(self, name: str) -> Any:
         function = getattr(np, name, None)
         if function is None:
             from scipy import special
 
-            function = getattr(special, name)
+            function = getattr(special, name, None)
+            if function is None:
+                return getattr(RECORD, name)
         setattr(self, name, function)
         return function
 
@@ -238,13 +243,6 @@ class NumpyReading:
     def where(condition: Any, x: Any, y: Any) -> Any:
         """A Python bool chooses, so that Python scalars stay Python scalars."""
         return (x if condition else y) if type(condition) is bool else np.where(condition, x, y)[()]
-
-    @staticmethod
-    def polygamma(n: Any, x: Any) -> Any:
-        """SciPy computes in float64 only; keep the dtype of x."""
-        from scipy import special
-
-        return np.asarray(special.polygamma(n, x)).astype(dtype_of(x))[()]
 
     @staticmethod
     def indicator(condition: Any, like: Any) -> Any:

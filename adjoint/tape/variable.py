@@ -167,7 +167,7 @@ class Variable(Operators):
             op = dispatch.ufunc_rule(ufunc)
             if op is None:
                 raise self._missing(_named(ufunc))
-            if isinstance(op, ew.Elementwise):  # a row of that ufunc's name: the ufunc itself computes it
+            if type(op) is ew.Elementwise:  # a row of that ufunc's name: the ufunc itself computes it
                 if len(inputs) == 1:
                     return record_unary(op, ufunc, self)
                 if len(inputs) == 2:

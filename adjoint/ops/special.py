@@ -1,0 +1,352 @@
+"""Special functions: more rows of the table in `elementwise.py`, under scipy.special's names.
+
+Rules stay finite where the function is: by ratios that neither overflow nor cancel (`normal_hazard`), by
+recurrences over the order (Bessel functions), with the limits at the edges of a domain written out. A shape
+parameter or an order whose derivative is no closed form is refused by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+from .elementwise import COUNT, POSITIVE, UNIT, Elementwise, elementwise
+from .primitive import RECORD, dtype_of, register
+
+ROOT_2, ROOT_PI, ROOT_2PI = math.sqrt(2), math.sqrt(math.pi), math.sqrt(2 * math.pi)
+FRACTION, LARGE = (0.05, 0.95), (0.5, 12.0)
+
+
+def fixed(function: str, position: int, argument: str) -> Callable[..., Any]:
+    """The partial derivative that is refused: of a float. Integers carry no derivative in any case.
+
+    Args:
+        function: name of the row.
+        position: which operand.
+        argument: what it is called.
+
+    Raises:
+        DTypeError: from the partial derivative, naming function and argument.
+    """
+
+    def refuse(m: Any, *args: Any) -> Any:
+        if dtype_of(args[position]).kind in "iub":
+            return 0
+        what = f"{function} cannot be differentiated with respect to its {argument}"
+        raise DTypeError(f"{what}; pass {argument.split()[-1]} as plain numbers")
+
+    return refuse
+
+
+class InOwnDtype(Elementwise):
+    """A row that keeps the dtype of its last operand, where SciPy has no loop for integers beside float32.
+
+    The row itself answers the ufunc of its name.
+    """
+
+    def value(self, *args: Any) -> Any:
+        """SciPy's value, in the dtype of the last operand."""
+        z, kind = np.asarray(super().value(*args)), dtype_of(args[-1])
+        return (z.astype(kind) if kind.kind == "f" else z)[()]
+
+
+def in_own_dtype(name: str, value: Callable[..., Any], *partials: Any, domain: Any) -> InOwnDtype:
+    """Enter such a row."""
+    return register(InOwnDtype(name, value, partials, domain))
+
+
+# -------------------------------------------------------------------------------- logistic
+# σ(x) σ(−x) keeps its digits where 1 − σ(x) has none left
+expit = elementwise("expit", lambda m, x: m.expit(x), lambda m, x, z: z * m.expit(-x))
+log_expit = elementwise("log_expit", lambda m, x: m.log_expit(x), lambda m, x, z: m.expit(-x))
+logit = elementwise("logit", lambda m, x: m.logit(x), lambda m, x, z: 1 / (x * (1 - x)), domain=(FRACTION,))
+
+# -------------------------------------------------------------------------------- error function, normal
+erf = elementwise("erf", lambda m, x: m.erf(x), lambda m, x, z: (2 / ROOT_PI) * m.exp(-x * x))
+erfc = elementwise("erfc", lambda m, x: m.erfc(x), lambda m, x, z: (-2 / ROOT_PI) * m.exp(-x * x))
+erfinv = elementwise(
+    "erfinv", lambda m, x: m.erfinv(x), lambda m, x, z: (ROOT_PI / 2) * m.exp(z * z), domain=(UNIT,)
+)
+erfcinv = elementwise(
+    "erfcinv",
+    lambda m, x: m.erfcinv(x),
+    lambda m, x, z: (-ROOT_PI / 2) * m.exp(z * z),
+    domain=((0.05, 1.95),),
+)
+ndtr = elementwise("ndtr", lambda m, x: m.ndtr(x), lambda m, x, z: m.exp(-0.5 * x * x) / ROOT_2PI)
+ndtri = elementwise(
+    "ndtri", lambda m, x: m.ndtri(x), lambda m, x, z: ROOT_2PI * m.exp(0.5 * z * z), domain=(FRACTION,)
+)
+# φ(x)/Φ(x): as a quotient it would be 0/0 from x = −39 on
+log_ndtr = elementwise("log_ndtr", lambda m, x: m.log_ndtr(x), lambda m, x, z: m.normal_hazard(-x))
+# h(x) = φ(x)/Φ(−x), through e^(x²) erfc x, which varies slowly
+normal_hazard = elementwise(
+    "normal_hazard",
+    lambda m, x: (ROOT_2 / ROOT_PI) / m.erfcx(x / ROOT_2),
+    lambda m, x, z: z * m.normal_excess(x),
+)
+
+
+def _excess(m: Any, x: Any) -> Any:
+    """h(x) − x; from 4 on by its continued fraction 1/(x + 2/(x + 3/(x + …))): the difference loses x² ε."""
+    tail, large = m.where(x > 4, x, 4), x > 4
+    fraction = tail
+    for k in range(36, 1, -1):  # at 4, 36 terms leave less than ε
+        fraction = tail + k / fraction
+    return m.where(large, 1 / fraction, (ROOT_2 / ROOT_PI) / m.erfcx(m.where(large, 4, x) / ROOT_2) - x)
+
+
+normal_excess = elementwise("normal_excess", _excess, lambda m, x, z: z * (z + x) - 1)
+
+
+# -------------------------------------------------------------------------------- x log y and entropies
+def _both_vanish(m: Any, x: Any, y: Any) -> Any:
+    return m.logical_and(x == 0, y == 0)
+
+
+ORIGIN = "x = y = 0: derivative 0 in y, as at every other y"
+xlogy = elementwise(
+    "xlogy",
+    lambda m, x, y: m.xlogy(x, y),
+    lambda m, x, y, z: m.log(y),
+    lambda m, x, y, z: x / m.where(_both_vanish(m, x, y), math.inf, y),
+    domain=(UNIT, POSITIVE), kink=ORIGIN,
+)  # fmt: skip
+xlog1py = elementwise(
+    "xlog1py",
+    lambda m, x, y: m.xlog1py(x, y),
+    lambda m, x, y, z: m.log1p(y),
+    lambda m, x, y, z: x / m.where(_both_vanish(m, x, 1 + y), math.inf, 1 + y),
+    domain=(UNIT, (-0.7, 3.0)), kink="x = 0, y = −1: derivative 0 in y, as at every other y",
+)  # fmt: skip
+entr = elementwise(
+    "entr",
+    lambda m, x: m.entr(x),
+    lambda m, x, z: m.where(x < 0, 0, -1 - m.log(m.where(x < 0, 1, x))),
+    domain=(POSITIVE,),
+)
+
+
+def _log_ratio(m: Any, x: Any, y: Any, plus: float) -> Any:
+    """log(x/y) + plus where it is finite or −∞, 0 beyond."""
+    inside = m.logical_and(x >= 0, y > 0)
+    return m.where(inside, m.log(m.where(inside, x, 1) / m.where(inside, y, 1)) + plus, 0)
+
+
+def _less_ratio(m: Any, x: Any, y: Any, plus: float) -> Any:
+    """plus − x/y for x ≥ 0, y > 0; at the origin plus alone, beyond 0."""
+    inside, finite = m.logical_and(x >= 0, y > 0), m.logical_and(x >= 0, m.logical_or(y > 0, x == y))
+    return m.where(finite, plus - m.where(inside, x, 0) / m.where(inside, y, 1), 0)
+
+
+BEYOND = "where the value is infinite, and in x at x = y = 0: derivative 0"
+rel_entr = elementwise(
+    "rel_entr",
+    lambda m, x, y: m.rel_entr(x, y),
+    lambda m, x, y, z: _log_ratio(m, x, y, 1.0),
+    lambda m, x, y, z: _less_ratio(m, x, y, 0.0),
+    domain=(POSITIVE, POSITIVE), kink=BEYOND,
+)  # fmt: skip
+kl_div = elementwise(
+    "kl_div",
+    lambda m, x, y: m.kl_div(x, y),
+    lambda m, x, y, z: _log_ratio(m, x, y, 0.0),
+    lambda m, x, y, z: _less_ratio(m, x, y, 1.0),
+    domain=(POSITIVE, POSITIVE), kink=BEYOND,
+)  # fmt: skip
+
+# -------------------------------------------------------------------------------- gamma and beta functions
+gamma = elementwise("gamma", lambda m, x: m.gamma(x), lambda m, x, z: z * m.digamma(x), domain=(POSITIVE,))
+gammaln = elementwise("gammaln", lambda m, x: m.gammaln(x), lambda m, x, z: m.digamma(x), domain=(POSITIVE,))
+gammasgn = elementwise(
+    "gammasgn", lambda m, x: m.gammasgn(x), None, domain=(POSITIVE,), kink="at the poles: derivative 0"
+)
+digamma = elementwise(
+    "digamma", lambda m, x: m.digamma(x), lambda m, x, z: m.polygamma(1, x), domain=(POSITIVE,)
+)
+polygamma = in_own_dtype(
+    "polygamma",
+    lambda m, n, x: m.polygamma(n, x),
+    fixed("polygamma", 0, "order n"),
+    lambda m, n, x, z: m.polygamma(n + 1, x),
+    domain=(COUNT, POSITIVE),
+)
+
+
+def _rgamma_slope(m: Any, x: Any, z: Any) -> Any:
+    """(1/Γ)′ = −ψ/Γ; left of ½ from the reflection 1/Γ(x) = Γ(1−x) sin(πx)/π, finite at the poles of ψ."""
+    left = x < 0.5
+    u, v = m.where(left, 1 - x, 1), m.where(left, 1, x)
+    turned = m.gamma(u) * (m.cos(math.pi * (1 - u)) - m.digamma(u) * m.sin(math.pi * (1 - u)) / math.pi)
+    return m.where(left, turned, -m.rgamma(v) * m.digamma(v))
+
+
+rgamma = elementwise("rgamma", lambda m, x: m.rgamma(x), _rgamma_slope, domain=((-2.5, 3.0),))
+beta = elementwise(
+    "beta",
+    lambda m, a, b: m.beta(a, b),
+    lambda m, a, b, z: z * (m.digamma(a) - m.digamma(a + b)),
+    lambda m, a, b, z: z * (m.digamma(b) - m.digamma(a + b)),
+    domain=(POSITIVE, POSITIVE),
+)
+betaln = elementwise(
+    "betaln",
+    lambda m, a, b: m.betaln(a, b),
+    lambda m, a, b, z: m.digamma(a) - m.digamma(a + b),
+    lambda m, a, b, z: m.digamma(b) - m.digamma(a + b),
+    domain=(POSITIVE, POSITIVE),
+)
+
+
+def gamma_density(m: Any, a: Any, x: Any) -> Any:
+    """x^(a−1) e^(−x) / Γ(a) for x ≥ 0, by its logarithm inside, where factors may overflow; at 0 by a power.
+
+    The power has its derivatives at 0 to every order, the logarithm has none there.
+    """
+    edge = x == 0
+    inner, border = m.where(edge, 1, x), m.where(edge, x, 1)
+    inside = m.exp((a - 1) * m.log(inner) - inner - m.gammaln(a))
+    return m.where(edge, border ** (a - 1) * m.exp(-border) * m.rgamma(a), inside)
+
+
+def beta_density(m: Any, a: Any, b: Any, x: Any) -> Any:
+    """x^(a−1) (1−x)^(b−1) / B(a, b) on [0, 1], as `gamma_density`."""
+    edge = m.logical_or(x == 0, x == 1)
+    inner, border = m.where(edge, 0.5, x), m.where(edge, x, 0.5)
+    log_beta = m.betaln(a, b)
+    inside = m.exp((a - 1) * m.log(inner) + (b - 1) * m.log1p(-inner) - log_beta)
+    # beyond e⁸⁰ the power is 0 to every order that counts; 0 · ∞ would be NaN
+    factor = m.exp(m.minimum(m.where(edge, -log_beta, 0), 80))
+    return m.where(edge, border ** (a - 1) * (1 - border) ** (b - 1) * factor, inside)
+
+
+gammainc = in_own_dtype(
+    "gammainc",
+    lambda m, a, x: m.gammainc(a, x),
+    fixed("gammainc", 0, "shape parameter a"),
+    lambda m, a, x, z: gamma_density(m, a, x),
+    domain=(COUNT, POSITIVE),
+)
+gammaincc = in_own_dtype(
+    "gammaincc",
+    lambda m, a, x: m.gammaincc(a, x),
+    fixed("gammaincc", 0, "shape parameter a"),
+    lambda m, a, x, z: -gamma_density(m, a, x),
+    domain=(COUNT, POSITIVE),
+)
+betainc = elementwise(
+    "betainc",
+    lambda m, a, b, x: m.betainc(a, b, x),
+    fixed("betainc", 0, "shape parameter a"),
+    fixed("betainc", 1, "shape parameter b"),
+    lambda m, a, b, x, z: beta_density(m, a, b, x),
+    domain=(COUNT, COUNT, FRACTION),
+)
+
+
+def t_density(m: Any, df: Any, t: Any) -> Any:
+    """Student's density with df degrees of freedom, for finite df."""
+    return m.exp(t_log_density(m, df, t))
+
+
+def t_log_density(m: Any, df: Any, t: Any) -> Any:
+    """Its logarithm: Γ(½(ν+1)) / (Γ(½ν) √π) is 1/B(½ν, ½)."""
+    return -m.betaln(0.5 * df, 0.5) - 0.5 * m.log(df) - 0.5 * (df + 1) * m.log1p(t * t / df)
+
+
+stdtr = elementwise(
+    "stdtr",
+    lambda m, df, t: m.stdtr(df, t),
+    fixed("stdtr", 0, "degrees of freedom df"),
+    lambda m, df, t, z: t_density(m, df, t),
+    domain=(COUNT, (-3.0, 3.0)),
+)
+
+# -------------------------------------------------------------------------------- Bessel functions
+j0 = elementwise("j0", lambda m, x: m.j0(x), lambda m, x, z: -m.j1(x), domain=(LARGE,))
+j1 = elementwise("j1", lambda m, x: m.j1(x), lambda m, x, z: 0.5 * (m.j0(x) - m.jv(2, x)), domain=(LARGE,))
+y0 = elementwise("y0", lambda m, x: m.y0(x), lambda m, x, z: -m.y1(x), domain=(LARGE,))
+y1 = elementwise("y1", lambda m, x: m.y1(x), lambda m, x, z: 0.5 * (m.y0(x) - m.yv(2, x)), domain=(LARGE,))
+i0 = elementwise("i0", lambda m, x: m.i0(x), lambda m, x, z: m.i1(x))
+i1 = elementwise("i1", lambda m, x: m.i1(x), lambda m, x, z: 0.5 * (m.i0(x) + m.iv(2, x)))
+AT_0 = "x = 0: the derivative of e^−|x| is taken as 0"
+i0e = elementwise("i0e", lambda m, x: m.i0e(x), lambda m, x, z: m.i1e(x) - m.sign(x) * z, kink=AT_0)
+i1e = elementwise(
+    "i1e", lambda m, x: m.i1e(x), lambda m, x, z: 0.5 * (m.i0e(x) + m.ive(2, x)) - m.sign(x) * z, kink=AT_0
+)
+
+
+def _cylinder(name: str, sign: int, scaled: bool = False) -> tuple[Callable[..., Any], ...]:
+    """Value and partials of a function with C′ₙ = ½ (Cₙ₋₁ ± Cₙ₊₁), times e^−|x| if it is scaled."""
+
+    def value(m: Any, n: Any, x: Any) -> Any:
+        return getattr(m, name)(n, x)
+
+    def slope(m: Any, n: Any, x: Any, z: Any) -> Any:
+        total = 0.5 * (value(m, n - 1, x) + sign * value(m, n + 1, x))
+        return total - m.sign(x) * z if scaled else total
+
+    return value, fixed(name, 0, "order n"), slope
+
+
+jv = elementwise("jv", *_cylinder("jv", -1), domain=(COUNT, LARGE))
+yv = elementwise("yv", *_cylinder("yv", -1), domain=(COUNT, LARGE))
+iv = elementwise("iv", *_cylinder("iv", 1), domain=(COUNT, POSITIVE))
+ive = elementwise("ive", *_cylinder("ive", 1, scaled=True), domain=(COUNT, POSITIVE), kink=AT_0)
+yn = in_own_dtype("yn", *_cylinder("yn", -1), domain=(COUNT, LARGE))
+
+
+# -------------------------------------------------------------------------------- how they are compiled
+def _lower_log_ndtr(x: Any) -> Any:
+    m = RECORD
+    tail, body = m.where(x < -10, x, -10.0), m.where(x < -10, -10.0, x)
+    upper = m.where(body > -1, body, -1.0)
+    near = m.where(
+        body > -1,
+        m.log1p(-0.5 * m.erfc(upper / ROOT_2)),
+        m.log(0.5 * m.erfc(m.minimum(body, -1.0) / -ROOT_2)),
+    )
+    far = -0.5 * tail * tail + m.log(_mills(tail) / (-ROOT_2PI * tail))
+    return m.where(x < -10, far, near)
+
+
+def _mills(x: Any) -> Any:
+    """|x| Φ(−|x|)/φ(x) = 1 − 1/x² + 3/x⁴ − 15/x⁶ + …: from 10 on, 12 terms leave 3e-13."""
+    inverse, total = 1 / (x * x), 1.0
+    for k in range(12, 0, -1):
+        total = 1.0 - (2 * k - 1) * inverse * total
+    return total
+
+
+def _lower_normal_hazard(x: Any) -> Any:
+    m = RECORD
+    tail, body = m.where(x > 10, x, 10.0), m.where(x > 10, 10.0, x)
+    return m.where(
+        x > 10, tail / _mills(tail), (ROOT_2 / ROOT_PI) * m.exp(-0.5 * body * body) / m.erfc(body / ROOT_2)
+    )
+
+
+def _lower_xlogy(x: Any, y: Any) -> Any:
+    m = RECORD  # a NaN of y stays
+    return x * m.log(m.where(m.logical_and(x == 0, y == y), 1.0, y))
+
+
+def _lower_xlog1py(x: Any, y: Any) -> Any:
+    m = RECORD
+    return x * m.log1p(m.where(m.logical_and(x == 0, y == y), 0.0, y))
+
+
+def _lower_logit(x: Any) -> Any:
+    m = RECORD
+    s = 2 * x - 1  # near ½ the quotient x/(1−x) has lost the digits of its logarithm
+    near = m.where(m.absolute(s) < 0.3, s, 0.0)
+    return m.where(m.absolute(s) < 0.3, m.log1p(near) - m.log1p(-near), m.log(x / (1 - x)))
+
+
+ndtr.lower = lambda x: 0.5 * RECORD.erfc(x / -ROOT_2)
+log_ndtr.lower, normal_hazard.lower, logit.lower = _lower_log_ndtr, _lower_normal_hazard, _lower_logit
+xlogy.lower, xlog1py.lower = _lower_xlogy, _lower_xlog1py
