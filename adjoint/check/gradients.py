@@ -16,8 +16,9 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import describe
-from ..ops.primitive import dtype_of, shape_of
-from ..transforms import jacobian, make_jvp, make_vjp
+from ..ops.primitive import dtype_of
+from ..sweeps.pairing import direction_like, in_double, length, pairing
+from ..transforms import make_jvp, make_vjp
 from ..transforms.recording import Argnum, pick, replace
 from .report import Finding, Report
 
@@ -36,7 +37,7 @@ class Probe:
         results = trees.flatten(
             self.f(*replace(self.args, self.argnum, trees.unflatten(self.structure, list(x))))
         )[0]
-        return [z for z in results if dtype_of(z).kind == "f"]
+        return [z for z in results if dtype_of(z).kind in "fc"]
 
     def at(self, v: Sequence[Any], h: float) -> list[Any]:
         """The results at x + h v."""
@@ -44,7 +45,7 @@ class Probe:
 
     def directions(self, like: Sequence[Any]) -> list[Any]:
         """Random arrays in the shapes and dtypes of `like`."""
-        return [np.asarray(self.rng.standard_normal(shape_of(a)), dtype_of(a))[()] for a in like]
+        return [direction_like(a, self.rng) for a in like]
 
     def push(self, v: Sequence[Any]) -> tuple[list[Any], list[Any]]:
         """f(x) and J v."""
@@ -71,13 +72,13 @@ def as_arguments(args: Any) -> Sequence[Any]:
 
 
 def inner(a: Sequence[Any], b: Sequence[Any]) -> float:
-    """⟨a, b⟩ over lists of arrays, in float64."""
-    return sum(float(np.sum(np.multiply(x, y, dtype=np.float64))) for x, y in zip(a, b, strict=True))
+    """⟨a, b⟩ = Re Σ a b over lists of arrays, in double precision."""
+    return pairing(tuple(a), tuple(b))
 
 
 def size(a: Sequence[Any], b: Sequence[Any]) -> float:
     """‖a‖‖b‖ over lists of arrays: the scale of their inner product."""
-    return float(np.sqrt(inner(a, a) * inner(b, b)))
+    return length(tuple(a)) * length(tuple(b))
 
 
 def dot_product(probe: Probe, what: str = "dot product ⟨λ, Jv⟩ = ⟨Jᵀλ, v⟩") -> Finding:
@@ -108,15 +109,9 @@ def differences(probe: Probe, what: str = "tangent against differences") -> Find
     error = np.inf
     for exponent in (0.28, 1 / 3, 0.4):
         h = probe.eps**exponent * max(scale, 1.0) / reach
-        rough = [
-            (np.asarray(a, float) - b) / (2 * h) for a, b in zip(probe.at(v, h), probe.at(v, -h), strict=True)
-        ]
-        gap = [a - np.asarray(b, float) for a, b in zip(rough, pushed, strict=True)]
-        error = min(
-            error,
-            np.sqrt(inner(gap, gap))
-            / max(np.sqrt(inner(pushed, pushed)), np.sqrt(inner(rough, rough)), 1e-8),
-        )
+        rough = [(in_double(a) - b) / (2 * h) for a, b in zip(probe.at(v, h), probe.at(v, -h), strict=True)]
+        gap = tuple(a - in_double(b) for a, b in zip(rough, pushed, strict=True))
+        error = min(error, length(gap) / max(length(tuple(pushed)), length(tuple(rough)), 1e-8))
     limit = 50 * probe.eps**0.55
     passed = bool(error <= limit)
     return Finding(what, float(error), limit, passed, "" if passed else _worst_entry(probe))
@@ -126,23 +121,22 @@ def _worst_entry(probe: Probe) -> str:
     """The entry of the Jacobian that differs most from central differences, in words."""
     worst, words = -1.0, "directional derivative only: every single entry agrees"
     for k, x in enumerate(probe.x):
-        results = [np.asarray(z) for z in probe(*probe.x)]
-        for j in range(len(results)):
-            received = np.asarray(jacobian(lambda *x, j=j: probe(*x)[j], k)(*probe.x))
-            for index in np.ndindex(np.shape(x)):
-                unit = [np.zeros(np.shape(a)) for a in probe.x]
-                unit[k][index] = 1.0
-                h = probe.eps ** (1 / 3) * max(1.0, abs(float(np.asarray(x)[index])))
-                expected = (np.asarray(probe.at(unit, h)[j], float) - probe.at(unit, -h)[j]) / (2 * h)
-                gap = np.abs(received[(..., *index)] - expected)
+        for index in np.ndindex(np.shape(x)):
+            unit = [np.zeros(np.shape(a), dtype_of(a)) for a in probe.x]
+            unit[k][index] = 1.0
+            h = probe.eps ** (1 / 3) * max(1.0, float(np.abs(np.asarray(x)[index])))
+            _, pushed = probe.push([u[()] for u in unit])
+            for a, b, received in zip(probe.at(unit, h), probe.at(unit, -h), pushed, strict=True):
+                expected = (in_double(a) - b) / (2 * h)
+                gap = np.abs(received - expected)  # of a wrong shape, perhaps: it broadcasts
+                received, expected = (np.broadcast_to(a, gap.shape) for a in (received, expected))
                 if gap.size and np.max(gap) > worst:
                     out = np.unravel_index(int(np.argmax(gap)), gap.shape)
                     worst = float(gap[out])
                     label = probe.paths[k] or str(k)
                     words = (
                         f"argument {label}, index {_index(index)}, output {_index(out)}: "
-                        f"received {float(np.asarray(received[(*out, *index)])):.10g}, "
-                        f"expected {float(expected[out]):.10g}"
+                        f"received {received[out]:.10g}, expected {expected[out]:.10g}"
                     )
     return words
 
@@ -171,7 +165,7 @@ def _taylor_along(probe: Probe, second_order: bool) -> list[Finding]:
     weights = probe.directions(probe(*probe.x))
 
     def phi(*x: Any) -> Any:
-        return sum(np.sum(w * z) for w, z in zip(weights, probe(*x), strict=True))
+        return sum(np.sum(np.real(w * z)) for w, z in zip(weights, probe(*x), strict=True))
 
     everything = tuple(range(len(probe.x)))
 

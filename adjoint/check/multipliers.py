@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import dtype_of
 from ..sweeps.adjoint import adjoint_sweep
+from ..sweeps.pairing import direction_like, length, pairing
 from ..tape import Tape
 from ..transforms.recording import Argnum, Recording
 from .gradients import as_arguments
@@ -49,7 +50,7 @@ def multipliers(
     findings = []
     for i in range(loss.index, -1, -1):
         z = run.tape.values[i]
-        if isinstance(z, tuple) or dtype_of(z).kind != "f":
+        if isinstance(z, tuple) or dtype_of(z).kind not in "fc":
             continue  # the results of a tuple are nodes of their own; integers carry no multiplier
         findings.append(_inject(run.tape, loss.index, lam, i, rng))
     failed = [x for x in findings if not x.passed]
@@ -60,12 +61,9 @@ def multipliers(
 
 def _inject(tape: Tape, loss: int, lam: list[Any], i: int, rng: np.random.Generator) -> Finding:
     z = tape.values[i]
-    r = rng.standard_normal(shape_of(z))
+    r = direction_like(z, rng)
     eps = float(np.finfo(dtype_of(z)).eps)
-    received = 0.0 if lam[i] is None else float(np.sum(np.multiply(lam[i], r, dtype=np.float64)))
-    scale = (
-        float(np.linalg.norm(np.ravel(lam[i])) * np.linalg.norm(np.ravel(r))) if lam[i] is not None else 0.0
-    )
+    received, scale = pairing(lam[i], r), length(lam[i]) * length(r)
     error, expected = np.inf, 0.0
     for exponent in (0.25, 1 / 3, 0.4):  # truncation falls, rounding grows: take the best of three
         h = eps**exponent * max(1.0, float(np.max(np.abs(z), initial=0)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import MissingRuleError
 from ..ops.primitive import PRIMITIVES, Primitive, dtype_of, parts, shape_of
+from ..sweeps.pairing import direction_like, in_double
 from ..transforms import make_jvp, make_vjp
 from .gradients import Probe, differences, dot_product, second_order, taylor_rates
 from .report import Finding, Report
@@ -52,7 +53,7 @@ def all_rules(rng: np.random.Generator | None = None) -> dict[str, Report]:
 def _check_sample(
     op: Primitive, operands: Sequence[Any], params: dict[str, Any], rng: np.random.Generator
 ) -> list[Finding]:
-    positions = tuple(k for k, a in enumerate(operands) if dtype_of(a).kind == "f")
+    positions = tuple(k for k, a in enumerate(operands) if dtype_of(a).kind in "fc")
     if not positions:
         return [_no_derivative(op, operands, params)]
 
@@ -68,7 +69,7 @@ def _check_sample(
     if not probe(*x):
         return [_no_derivative(op, operands, params)]
     findings = [_shapes(f, x, "shapes and dtypes")]
-    single = [np.asarray(a, np.float32)[()] for a in x]
+    single: list[Any] = [np.asarray(a, _half_precision(a))[()] for a in x]
     # a function from outside may compute in float64 only, a dtype may be asked for:
     # derivatives must then fit that
     free = op.foreign or "dtype" in params
@@ -102,21 +103,25 @@ def _shapes(f: Any, x: Sequence[Any], what: str) -> Finding:
     ]
     if what == "float32 is kept":
         wrong += [
-            f"value is {dtype_of(z)}" for z in values if dtype_of(z) not in (np.float32, np.bool_, np.int64)
+            f"value is {dtype_of(z)}"
+            for z in values
+            if dtype_of(z) not in (np.float32, np.complex64, np.bool_, np.int64)
         ]
     return Finding(what, float(len(wrong)), 0.0, not wrong, "; ".join(wrong))
+
+
+def _half_precision(x: Any) -> type:
+    return np.complex64 if dtype_of(x).kind == "c" else np.float32
 
 
 def _agreement(f: Any, x: Sequence[Any], single: Sequence[Any], rng: np.random.Generator) -> Finding:
     """float32 derivatives against float64 ones at the same (rounded) point."""
     everything = tuple(range(len(x)))
-    double = [np.asarray(a, np.float64)[()] for a in single]
+    double = [in_double(a)[()] for a in single]
     pull64, value = make_vjp(f, everything)(*double)
     pull32, _ = make_vjp(f, everything)(*single)
-    values = parts(value)
-    lam = [np.asarray(rng.standard_normal(shape_of(z))) for z in values]
-    as64 = tuple(np.asarray(a, np.float64)[()] for a in lam)
-    as32 = tuple(np.asarray(a, np.float32)[()] for a in lam)
+    as64 = tuple(direction_like(z, rng) for z in parts(value))
+    as32: tuple[Any, ...] = tuple(np.asarray(a, _half_precision(a))[()] for a in as64)
     exact = pull64(as64 if isinstance(value, tuple) else as64[0])
     rough = pull32(as32 if isinstance(value, tuple) else as32[0])
     error = max(

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as _np
 
+from . import complexes as _complexes  # noqa: F401  (these enter their rules)
 from . import linalg, random
 from . import lists as _lists
-from . import matrices as _matrices  # noqa: F401  (these enter their rules)
+from . import matrices as _matrices  # noqa: F401
 from . import products as _products  # noqa: F401
 from . import reductions as _reductions  # noqa: F401
 from . import selecting as _selecting  # noqa: F401

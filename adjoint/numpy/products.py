@@ -13,6 +13,7 @@ from ..ops.index import ARRAY, getitem
 from ..ops.primitive import Recorded, normalize_axis, shape_of
 from ..ops.products import einsum as einsum_op
 from ..ops.products import matmul as matmul_op
+from .complexes import conjugate
 from .dispatch import UFUNCS, implements
 
 UFUNCS[np.matmul] = matmul_op
@@ -43,7 +44,7 @@ def dot(a: Any, b: Any, out: Any = None) -> Any:
 @implements(np.vdot)
 def vdot(a: Any, b: Any, /) -> Any:
     """As np.vdot."""
-    return matmul_op(np.ravel(a), np.ravel(b))
+    return matmul_op(conjugate(np.ravel(a)), np.ravel(b))
 
 
 @implements(np.inner)
@@ -71,7 +72,7 @@ def vector_outer(x1: Any, x2: Any, /) -> Any:
 @implements(np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """As np.vecdot."""
-    return np.sum(multiply(np.moveaxis(x1, axis, -1), np.moveaxis(x2, axis, -1)), axis=-1)
+    return np.sum(multiply(conjugate(np.moveaxis(x1, axis, -1)), np.moveaxis(x2, axis, -1)), axis=-1)
 
 
 def matvec(x1: Any, x2: Any, /) -> Any:
@@ -82,7 +83,7 @@ def matvec(x1: Any, x2: Any, /) -> Any:
 
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """As np.vecmat: (…, n) and (…, n, m) → (…, m)."""
-    x1 = as_operand(x1)
+    x1 = conjugate(as_operand(x1))
     return np.squeeze(matmul_op(reshape(x1, shape=(*shape_of(x1)[:-1], 1, *shape_of(x1)[-1:])), x2), -2)
 
 

@@ -18,6 +18,7 @@ from ..ops.index import argmin as argmin_op
 from ..ops.index import argsort as argsort_op
 from ..ops.index import take_along_axis
 from ..ops.primitive import dtype_of, innermost, normalize_axis, shape_of
+from .complexes import reduce_parts
 from .dispatch import METHODS, implements
 
 
@@ -52,6 +53,10 @@ def _centred(a: Any, axis: Any, dtype: Any, ddof: float) -> tuple[Any, tuple[int
     return a - rd.mean(a, axis=axes, keepdims=True), axes, max(count - ddof, 0)
 
 
+def _sum_of_squares(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return sum_(square(x), axis=axis, keepdims=keepdims)
+
+
 @implements(np.var)
 def var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
@@ -59,7 +64,7 @@ def var(
 ) -> Any:  # fmt: skip
     """As np.var."""
     centred, axes, divisor = _centred(a, axis, dtype, ddof if correction is None else correction)
-    return sum_(square(centred), axis=axes, keepdims=bool(keepdims)) / divisor
+    return reduce_parts(_sum_of_squares, centred, axes, bool(keepdims)) / divisor
 
 
 @implements(np.std)
@@ -69,7 +74,7 @@ def std(
 ) -> Any:  # fmt: skip
     """As np.std: the norm of the centred values over √n; its derivative at zero spread is 0, not NaN."""
     centred, axes, divisor = _centred(a, axis, dtype, ddof if correction is None else correction)
-    return rd.norm(centred, axis=axes, keepdims=bool(keepdims)) / math.sqrt(divisor)
+    return reduce_parts(rd.norm, centred, axes, bool(keepdims)) / math.sqrt(divisor)
 
 
 @implements(np.max, np.amax)

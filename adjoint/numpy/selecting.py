@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, MutationError, ShapeError, TraceError, refusal
+from ..errors import MutationError, ShapeError, TraceError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, broadcast_to
 from ..ops.elementwise import floor, floor_divide, maximum, minimum, remainder, rint, trunc
@@ -180,16 +180,6 @@ def fix(x: Any, out: Any = None) -> Any:
     return trunc(x)
 
 
-@implements(np.real)
-def real(val: Any) -> Any:
-    """The value itself: Variables are real."""
-    if dtype_of(val).kind == "c":
-        raise refusal(
-            DTypeError, "complex values have no rules yet", "Compute real and imaginary parts as real arrays."
-        )
-    return val
-
-
 @implements(np.copy)
 def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
     """The value itself: a recorded value never changes."""
@@ -276,7 +266,6 @@ def linspace(
 
 UFUNCS[np.divmod] = lambda x, y: (floor_divide(x, y), remainder(x, y))
 UFUNCS[np.modf] = lambda x: (x - trunc(x), trunc(x))
-UFUNCS[np.conjugate] = real
 UFUNCS[np.float_power] = lambda x, y: power_op(astype(x, dtype=FLOAT64), astype(y, dtype=FLOAT64))
 
 

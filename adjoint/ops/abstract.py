@@ -27,7 +27,7 @@ REMEMBERED = 1 << 16  # kinds of values, at most, that a table keeps
 
 
 class Abstract:
-    """An array, or a Python float (`weak`), of which only shape and dtype are known.
+    """An array, or a Python float or complex (`weak`), of which only shape and dtype are known.
 
     Attributes:
         number: the same for the same shape, dtype and weakness: NumPy takes 0.2 µs to hash a dtype.
@@ -61,7 +61,7 @@ class Abstract:
         return Abstract(shape, self.dtype)
 
     def __repr__(self) -> str:
-        return f"{self.dtype}[{','.join(map(str, self.shape))}]{' (Python float)' if self.weak else ''}"
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]{' (Python number)' if self.weak else ''}"
 
     def refuse(self, what: str) -> TraceError:
         """The error for something that needs the numbers."""
@@ -110,8 +110,8 @@ def abstract_of(x: Any) -> Abstract:
     """Shape and dtype of a plain operand; an Abstract as it is."""
     if type(x) is Abstract:
         return x
-    if type(x) is float:
-        return Abstract((), np.dtype(np.float64), weak=True)
+    if type(x) is float or type(x) is complex:
+        return Abstract((), np.dtype(type(x)), weak=True)
     array = np.asarray(x)
     return Abstract(array.shape, array.dtype)
 
@@ -119,8 +119,8 @@ def abstract_of(x: Any) -> Abstract:
 def stand_in(x: Any) -> Any:
     """One element of x's kind: what promotes as x does."""
     if type(x) is Abstract:
-        return 1.0 if x.weak else _one(x.dtype)
-    if isinstance(x, (bool, int, float)):
+        return _one(x.dtype).item() if x.weak else _one(x.dtype)
+    if isinstance(x, (bool, int, float, complex)):
         return type(x)(1)
     return _one(np.asarray(x).dtype)
 

@@ -42,8 +42,8 @@ def reduced_shape(shape: Shape, axis: Shape, keepdims: bool) -> Shape:
 
 
 def reduced_dtype(op: Primitive, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of a reduction of an array of this dtype: floats stay, others are tried on one element."""
-    return dtype if dtype.kind == "f" else _tried_dtype(op, dtype)
+    """The dtype of a reduction of an array of this dtype: floats stay, integers are tried on one element."""
+    return dtype if dtype.kind in "fc" else _tried_dtype(op, dtype)
 
 
 @lru_cache(maxsize=1024)
@@ -141,7 +141,7 @@ def reshape_to(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 class AsType(Linear):
-    """z = x in another dtype. Integers and booleans have no derivative."""
+    """z = x in another dtype. Of complex numbers the real part stays; integers have no derivative."""
 
     name = "astype"
 
@@ -149,7 +149,8 @@ class AsType(Linear):
         return [((rng.standard_normal((2, 3)),), {"dtype": np.dtype(np.float64)})]
 
     def value(self, x: Any, dtype: np.dtype[Any]) -> Any:
-        return np.asarray(x).astype(dtype)[()]
+        x = np.asarray(x)
+        return (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype)[()]
 
     def abstract(self, x: Any, dtype: np.dtype[Any]) -> Abstract:
         return Abstract(shape_of(x), dtype)
@@ -176,6 +177,8 @@ def expand(z: Any, shape: tuple[int, ...], axis: tuple[int, ...], keepdims: bool
 
 def fit(contribution: Any, x: Any) -> Any:
     """A contribution to λ of x, broadcasting summed away and promotion undone: exactly x's shape and dtype.
+
+    Of a complex contribution to a real x the real part counts: ⟨λ, ẋ⟩ = Re Σ λ ẋ.
 
     Integers and booleans carry no multiplier: None.
     """

@@ -8,6 +8,9 @@ row computes, with Variables it records, with symbols it prints LaTeX (and, in t
 
 A partial is a function, a number (1 and −1 cost nothing), or None for "zero everywhere". Names are those of
 NumPy and scipy.special, which is how ufuncs find their rows.
+
+On complex operands a partial is the complex derivative ∂f/∂x; where z is real (as |x| is) it is the number p
+of dz = Re(p dx), and the same two lines hold. Where the real partials do not say so, `complex` gives others.
 """
 
 from __future__ import annotations
@@ -19,11 +22,22 @@ from typing import Any
 
 import numpy as np
 
-from .abstract import REMEMBERED, Abstract, broadcast_shape, stand_in
+from .abstract import REMEMBERED, Abstract, abstract_of, broadcast_shape, stand_in
 from .broadcast import broadcast_tangent, fit
-from .primitive import NUMPY, RECORD, Primitive, Recorded, Samples, add_all, register, shape_of
+from .primitive import (
+    NUMPY,
+    RECORD,
+    Linear,
+    Primitive,
+    Recorded,
+    Samples,
+    add_all,
+    dtype_of,
+    register,
+    shape_of,
+)
 
-Partial = Callable[..., Any] | float | None
+Partial = Callable[..., Any] | float | complex | None
 Interval = tuple[float, float]
 
 
@@ -37,8 +51,10 @@ class Elementwise(Primitive):
         partials: Sequence[Partial],
         domain: Sequence[Interval] = (),
         kink: str = "",
+        complex: Sequence[Partial] = (),
     ) -> None:
         self.name, self.function, self.partials, self.kink = name, function, tuple(partials), kink
+        self.complex_partials = tuple(complex)  # empty: the same
         intervals = tuple(domain) or (REAL,)
         self.domain = intervals if len(intervals) >= len(partials) else intervals * len(partials)
         self.kinds: dict[Any, Abstract] = {}
@@ -60,14 +76,14 @@ class Elementwise(Primitive):
                 z = self.value(*map(stand_in, args))
             if len(self.kinds) >= REMEMBERED:
                 self.kinds.clear()
-            kind = self.kinds[key] = Abstract(shape, np.asarray(z).dtype, type(z) is float)
+            kind = self.kinds[key] = Abstract(shape, np.asarray(z).dtype, type(z) in (float, complex))
         return kind
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         """ż = Σ partial · ẋ."""
         terms = [
             self._times(derivative, args, z, dot)
-            for derivative, dot in zip(self.partials, dots, strict=True)
+            for derivative, dot in zip(self._partials_at(args), dots, strict=True)
             if derivative is not None and dot is not None
         ]
         return broadcast_tangent(add_all(terms), z)
@@ -76,8 +92,13 @@ class Elementwise(Primitive):
         """partial · λ for every operand, fitted to it."""
         return [
             fit(self._times(derivative, args, z, lam), x) if want and derivative is not None else None
-            for derivative, x, want in zip(self.partials, args, wanted, strict=True)
+            for derivative, x, want in zip(self._partials_at(args), args, wanted, strict=True)
         ]
+
+    def _partials_at(self, args: Sequence[Any]) -> tuple[Partial, ...]:
+        if self.complex_partials and any(dtype_of(x).kind == "c" for x in args):
+            return self.complex_partials
+        return self.partials
 
     def pull(
         self,
@@ -91,14 +112,16 @@ class Elementwise(Primitive):
         """`adjoint`, `_times` and `fit` in one loop: most nodes of most sweeps pass here."""
         if isinstance(z, Recorded):
             return self._pull_recorded(table, parents, args, z, lam)
-        for derivative, x, p in zip(self.partials, args, parents):  # noqa: B905 (strict= would cost 0.1 µs)
+        partials = self._partials_at(args) if self.complex_partials else self.partials
+        for derivative, x, p in zip(partials, args, parents):  # noqa: B905 (strict= would cost 0.1 µs)
             if p < 0 or derivative is None:
                 continue
             if not callable(derivative):
-                c = lam if derivative == 1 else derivative * lam
+                c = lam if derivative == 1 else lam * derivative
             else:
                 try:
-                    c = derivative(NUMPY, *args, z) * lam
+                    # λ first: Python's complex times np.float64 would be Python's
+                    c = lam * derivative(NUMPY, *args, z)
                 except (ZeroDivisionError, OverflowError):
                     c = self._times(derivative, args, z, lam)
             kind = type(c)
@@ -115,7 +138,7 @@ class Elementwise(Primitive):
     ) -> None:
         """The loop of `pull` where the values are recorded on an older tape."""
         kind = type(z)
-        for derivative, x, p in zip(self.partials, args, parents):  # noqa: B905
+        for derivative, x, p in zip(self._partials_at(args), args, parents):  # noqa: B905
             if p < 0 or derivative is None:
                 continue
             c = self._times(derivative, args, z, lam)
@@ -130,13 +153,15 @@ class Elementwise(Primitive):
 
     def _times(self, derivative: Any, args: Sequence[Any], z: Any, factor: Any) -> Any:
         if not callable(derivative):
-            return factor if derivative == 1 else -factor if derivative == -1 else derivative * factor
+            return factor if derivative == 1 else -factor if derivative == -1 else factor * derivative
         try:
-            return derivative(RECORD if isinstance(z, Recorded) else NUMPY, *args, z) * factor
+            if isinstance(z, Recorded):
+                return derivative(RECORD, *args, z) * factor
+            return factor * derivative(NUMPY, *args, z)
         except (ZeroDivisionError, OverflowError):
             # Python scalars raise where NumPy says inf or nan; a derivative says what NumPy says.
-            args = [np.float64(x) if type(x) is float else x for x in args]
-            return derivative(NUMPY, *args, np.float64(z)) * factor
+            args = [np.asarray(x)[()] if type(x) in (float, complex) else x for x in args]
+            return derivative(NUMPY, *args, np.asarray(z)[()]) * factor
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         """Say which shapes do not broadcast."""
@@ -150,7 +175,7 @@ class Elementwise(Primitive):
         return super().diagnose(args, params, error)
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        """Every operand from its domain: equal shapes, broadcast, strided, 0-d and empty."""
+        """Every operand from its domain: equal shapes, broadcast, strided, 0-d, empty; and complex ones."""
         arity = len(self.partials)
         shapes: list[list[tuple[int, ...]]] = [[(2, 3)] * arity, [()] * arity, [(0, 3)] * arity]
         if arity > 1:
@@ -160,7 +185,26 @@ class Elementwise(Primitive):
             ]
         samples: Samples = [(tuple(map(partial(_draw, rng), self.domain, s)), {}) for s in shapes]
         strided = tuple(_draw(rng, d, (6, 4))[::2, ::-1].T for d in self.domain)
-        return [*samples, (strided, {})]
+        return [*samples, (strided, {}), *self._complex_samples(rng)]
+
+    def _complex_samples(self, rng: np.random.Generator) -> Samples:
+        """If a row of ours computes with complex numbers: all operands complex, and each one alone."""
+        if self.foreign:
+            return []
+        real = [_draw(rng, d, (2, 3)) for d in self.domain]
+        partials = self.complex_partials or self.partials
+        numbers = [k for k, x in enumerate(real) if x.dtype.kind == "f" and partials[k] is not None]
+        samples: Samples = []
+        for chosen in [numbers, *([k] for k in numbers)] if len(numbers) > 1 else [numbers]:
+            args = [x + 1j * rng.uniform(0.1, 1.0, (2, 3)) if k in chosen else x for k, x in enumerate(real)]
+            try:
+                z = self.value(*args)
+                for derivative in filter(callable, partials):
+                    derivative(NUMPY, *args, z)
+            except TypeError:  # SciPy has ψ of complex numbers, and not its derivative
+                continue
+            samples.append((tuple(args), {}))
+        return samples if numbers else []
 
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         """The row read as LaTeX."""
@@ -189,10 +233,11 @@ COUNT = (1, 3)  # an integer, a short one: beside float32 it promotes to float32
 
 
 def elementwise(
-    name: str, value: Callable[..., Any], *partials: Partial, domain: Sequence[Interval] = (), kink: str = ""
-) -> Elementwise:
+    name: str, value: Callable[..., Any], *partials: Partial, domain: Sequence[Interval] = (), kink: str = "",
+    complex: Sequence[Partial] = (),
+) -> Elementwise:  # fmt: skip
     """Enter one row of the table; a ufunc of the same name finds it."""
-    return register(Elementwise(name, value, partials, domain, kink))
+    return register(Elementwise(name, value, partials, domain, kink, complex))
 
 
 # -------------------------------------------------------------------------------- arithmetic
@@ -220,6 +265,10 @@ power = elementwise(
     # x = 0: the derivative of 0ʸ is 0, and log 0 is not finite
     lambda m, x, y, z: z * m.log(m.where(x == 0, 1, x)),
     domain=(POSITIVE, REAL),
+    complex=(
+        lambda m, x, y, z: y * x ** m.where(y == 0, 1, y - 1),
+        lambda m, x, y, z: z * m.log(m.where(x == 0, 1, x) + 0j),  # x may be real and negative
+    ),
 )
 floor_divide = elementwise(
     "floor_divide", lambda m, x, y: x // y, None, None, domain=((2.2, 2.8), (1.0, 1.05))
@@ -240,6 +289,7 @@ absolute = elementwise(
     lambda m, x, z: m.sign(x),
     domain=(NONZERO,),
     kink="x = 0: derivative 0",
+    complex=(lambda m, x, z: m.conjugate(x) / m.where(z == 0, 1, z),),
 )
 sign = elementwise("sign", lambda m, x: m.sign(x), None, domain=(NONZERO,), kink="x = 0: derivative 0")
 copysign = elementwise(
@@ -305,6 +355,37 @@ hypot = elementwise(
     kink="x = y = 0: derivative 0",
 )
 
+# -------------------------------------------------------------------------------- parts of complex numbers
+real = elementwise("real", lambda m, x: m.real(x), 1)
+imag = elementwise("imag", lambda m, x: m.imag(x), None, complex=(-1j,))
+angle = elementwise(
+    "angle", lambda m, x: m.angle(x), None, domain=(NONZERO,), complex=(lambda m, x, z: -1j / x,)
+)
+
+
+class Conjugate(Linear):
+    """z = x̄, linear over the reals: λ_x = λ̄."""
+
+    name = "conjugate"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return [((rng.standard_normal((2, 3)) + 1j * rng.standard_normal((2, 3)),), {})]
+
+    def value(self, x: Any) -> Any:
+        return np.conjugate(x)
+
+    def abstract(self, x: Any) -> Abstract:
+        return abstract_of(x)
+
+    def transpose(self, lam: Any, x: Any) -> Any:
+        return conjugate(lam)
+
+    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
+        return rf"\overline{{{symbols[0]}}}"
+
+
+conjugate = register(Conjugate())
+
 # -------------------------------------------------------------------------------- powers, exp, log
 LOG2, LOG10 = math.log(2), math.log(10)
 sqrt = elementwise("sqrt", lambda m, x: m.sqrt(x), lambda m, x, z: 0.5 / z, domain=(POSITIVE,))
@@ -352,7 +433,12 @@ arctan2 = elementwise(
 sinh = elementwise("sinh", lambda m, x: m.sinh(x), lambda m, x, z: m.cosh(x))
 cosh = elementwise("cosh", lambda m, x: m.cosh(x), lambda m, x, z: m.sinh(x))
 tanh = elementwise("tanh", lambda m, x: m.tanh(x), lambda m, x, z: 1 - z * z)
-arcsinh = elementwise("arcsinh", lambda m, x: m.arcsinh(x), lambda m, x, z: 1 / m.hypot(x, 1))
+arcsinh = elementwise(
+    "arcsinh",
+    lambda m, x: m.arcsinh(x),
+    lambda m, x, z: 1 / m.hypot(x, 1),
+    complex=(lambda m, x, z: 1 / (m.sqrt(1 + 1j * x) * m.sqrt(1 - 1j * x)),),
+)
 arccosh = elementwise(
     "arccosh",
     lambda m, x: m.arccosh(x),

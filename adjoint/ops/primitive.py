@@ -16,6 +16,9 @@ is one small class like those in `shape.py`, with adjacent
 Rules are written with primitives and Python operators only, so they can be recorded in turn. λ has exactly
 the shape and dtype of z, and (∂f/∂x_k)ᵀ λ those of x_k. A primitive with several results returns a tuple,
 and its λ is a tuple too.
+
+Complex numbers: λ and ż are paired by ⟨λ, ż⟩ = Re Σ λ ż, without conjugation. So the adjoint of ż = c ẋ is
+cλ, every transpose is the plain one, and the gradient of a real ℓ of x + iy is ∂ℓ/∂x − i ∂ℓ/∂y.
 """
 
 from __future__ import annotations
@@ -290,9 +293,9 @@ def parts(x: Any) -> tuple[Any, ...]:
 
 
 def zeros_like(x: Any) -> Any:
-    """Plain zeros of x's shape and dtype (float64 for what has no float dtype)."""
+    """Plain zeros of x's shape and dtype (float64 for what is neither float nor complex)."""
     kind = dtype_of(x)
-    return np.zeros(shape_of(x), kind if kind.kind == "f" else np.float64)[()]
+    return np.zeros(shape_of(x), kind if kind.kind in "fc" else np.float64)[()]
 
 
 def innermost(x: Any) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..ops.primitive import dtype_of, innermost, parts, shape_of
 from ..tape import Tape
+from .pairing import direction_like, length, pairing_and_size
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,9 @@ def certify(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> 
     primal, worst_primal = _primal(tape)
     stationarity, worst_stationarity = _stationarity(tape, loss, lam, rng)
     chosen = "parameter" if "parameter" in tape.roles.values() else "input"
-    squares = [
-        float(np.sum(np.square(lam[i]))) for i, r in tape.roles.items() if r == chosen and lam[i] is not None
-    ]
+    squares = [length(lam[i]) ** 2 for i, r in tape.roles.items() if r == chosen and lam[i] is not None]
     coarsest = min(
-        (dtype_of(p).itemsize for z in tape.values for p in parts(z) if dtype_of(p).kind == "f"), default=8
+        (dtype_of(p).itemsize for z in tape.values for p in parts(z) if dtype_of(p).kind in "fc"), default=8
     )
     return Certificate(
         primal, stationarity, float(np.sqrt(sum(squares))), worst_primal, worst_stationarity,
@@ -96,36 +95,18 @@ def _primal(tape: Tape) -> tuple[float, str]:
             again = op(*tape.operands(i), **tape.params[i])
             for f, z in zip(parts(again), parts(tape.values[i]), strict=True):
                 f, z = np.asarray(innermost(f)), np.asarray(innermost(z))
-                if not f.size or np.array_equal(f, z, equal_nan=f.dtype.kind == "f"):
+                if not f.size or np.array_equal(f, z, equal_nan=f.dtype.kind in "fc"):
                     continue
-                size = float(np.max(np.abs(f - z.astype(float)) / (1 + np.max(np.abs(z.astype(float))))))
+                z = z.astype(np.result_type(z, np.float64), copy=False)
+                size = float(np.max(np.abs(f - z) / (1 + np.max(np.abs(z)))))
                 if not size <= worst:
                     worst, label = size, _where(tape, i)
     return worst, label
 
 
-def _direction(z: Any, rng: np.random.Generator) -> Any:
-    """A random direction in z's shape and dtype; None for integers and booleans."""
-    if isinstance(z, tuple):
-        return tuple(_direction(part, rng) for part in z)
-    if dtype_of(z).kind != "f":
-        return None
-    return np.asarray(rng.standard_normal(shape_of(z)), dtype_of(z))[()]
-
-
-def _inner(a: Any, b: Any) -> tuple[float, float]:
-    """⟨a, b⟩ in float64, and the size of its terms Σ|a_k b_k|; None is zero."""
-    products = [
-        np.multiply(x, y, dtype=np.float64)
-        for x, y in zip(parts(a), parts(b), strict=False)
-        if x is not None and y is not None
-    ]
-    return sum(float(np.sum(p)) for p in products), sum(float(np.sum(np.abs(p))) for p in products)
-
-
 def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generator) -> tuple[float, str]:
     # also where λ is None: a zero is a claim like any other
-    directions = [_direction(z, rng) for z in tape.values]
+    directions = [direction_like(z, rng) for z in tape.values]
     total, size = np.zeros(len(tape)), np.zeros(len(tape))
 
     def add(j: int, sign: int, product: tuple[float, float]) -> None:
@@ -134,9 +115,9 @@ def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generato
 
     for j, v in enumerate(directions):
         if v is not None and lam[j] is not None:
-            add(j, -1, _inner(lam[j], v))
+            add(j, -1, pairing_and_size(lam[j], v))
             if j == loss:
-                add(j, 1, _inner(np.ones_like(v), v))
+                add(j, 1, pairing_and_size(np.ones_like(v), v))
     for i, op in enumerate(tape.operations):
         if op is None or lam[i] is None:
             continue
@@ -145,7 +126,7 @@ def _stationarity(tape: Tape, loss: int, lam: list[Any], rng: np.random.Generato
             dots = [directions[j] if p == j else None for p in parents]
             with np.errstate(all="ignore"):
                 pushed = op.tangent(tape.operands(i), tape.values[i], dots, **tape.params[i])
-            add(j, 1, _inner(lam[i], pushed))
+            add(j, 1, pairing_and_size(lam[i], pushed))
     checked = [j for j, v in enumerate(directions) if v is not None]
     if not checked:
         return 0.0, ""
@@ -220,7 +201,7 @@ def _report(tape: Tape, i: int, what: str, count: int) -> NonFinite:
     for k, (p, a) in enumerate(zip(tape.parents[i], tape.operands(i), strict=True)):
         text = tape.describe(p, f"x{k}") if p >= 0 else f"x{k}: constant {shape_of(a)}"
         a = np.asarray(innermost(parts(a)[0]))
-        finite = a[np.isfinite(a)] if a.dtype.kind == "f" else a
+        finite = a[np.isfinite(a)] if a.dtype.kind in "fc" else a
         spread = f", from {finite.min():.4g} to {finite.max():.4g}" if finite.size else ""
         odd = a.size - finite.size
         described.append(f"{text}{spread}{f', {odd} not finite' if odd else ''}")

@@ -157,7 +157,7 @@ class Lagrangian:
                 raise refusal(
                     TreeError, f"{entries[0].label} is given two residuals, by different keys; add them up"
                 )
-            if dtype_of(self.tape.values[i]).kind != "f":
+            if dtype_of(self.tape.values[i]).kind not in "fc":
                 raise refusal(DTypeError, f"{entries[0].label} is no float: its constraint cannot be relaxed")
             if np.shape(r) != shape_of(self.tape.values[i]):
                 raise refusal(

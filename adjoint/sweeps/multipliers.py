@@ -13,6 +13,7 @@ from ..errors import TreeError, UnknownNameError
 from ..ops.primitive import Recorded, innermost, parts, shape_of, zeros_like
 from ..tape import Tape
 from ..text import number, table
+from .pairing import length
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ class Multiplier:
     @property
     def norm(self) -> float:
         """The Euclidean norm ‖λ‖."""
-        squares = (np.sum(np.square(np.asarray(innermost(p), float))) for p in parts(self.value))
-        return float(np.sqrt(sum(squares)))
+        return length(self.value)
 
 
 class Multipliers:

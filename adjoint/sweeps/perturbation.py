@@ -15,6 +15,7 @@ import numpy as np
 from ..tape import Tape
 from ..text import number, table
 from .adjoint import adjoint_sweep
+from .pairing import length, pairing
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,8 @@ def perturb(tape: Tape, loss: int, lam: list[Any], changes: dict[int, Any]) -> P
     lam_after = adjoint_sweep(after, {loss: one})
     shares = []
     for i, r in changes.items():
-        before, later = (_product(x[i] if i < len(x) else None, r) for x in (lam, lam_after))
-        size = float(np.sqrt(np.sum(np.square(r, dtype=np.float64))))
-        shares.append(Share(tape.label(i), size, before, 0.5 * (before + later)))
+        before, later = (pairing(x[i] if i < len(x) else None, r) for x in (lam, lam_after))
+        shares.append(Share(tape.label(i), length(r), before, 0.5 * (before + later)))
     first, middle = (float(sum(getattr(s, k) for s in shares)) for k in ("first_order", "trapezoidal"))
     start, end = (float(np.reshape(t.values[loss], ())) for t in (tape, after))
     return Perturbation(first, middle, end - start, start, tuple(shares))
-
-
-def _product(lam: Any, r: Any) -> float:
-    return 0.0 if lam is None else float(np.sum(np.multiply(lam, r, dtype=np.float64)))

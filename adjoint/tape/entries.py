@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AdjointError, DTypeError, describe, refusal
-from ..ops.primitive import Recorded, innermost
+from ..ops.primitive import Recorded, dtype_of, innermost
 
 LARGEST_BASE = 1 << 26  # bytes of an array that is copied whole because slices of it were met
 
@@ -32,9 +32,9 @@ class Snapshots:
         """A copy of the array, or the array itself if it is large and nobody can write to it.
 
         Raises:
-            DTypeError: its elements are neither real numbers nor booleans.
+            DTypeError: its elements are neither numbers nor booleans.
         """
-        if array.dtype.kind not in "fiub":
+        if array.dtype.kind not in "fiubc":
             raise _refused_constant(array.dtype)
         if self.of_trace and isinstance(array.base, np.ndarray) and 4096 < array.base.nbytes <= LARGEST_BASE:
             return array if _is_frozen(array) else self._slice(array, array.base)
@@ -56,7 +56,7 @@ class Snapshots:
         """A slice of the copy of its base, if that still holds the same numbers."""
         known, copy = self._large.get(id(base), (None, base))
         if known is None or known() is not base:
-            if base.dtype.kind not in "fiub" or not base.flags.c_contiguous or base.dtype != array.dtype:
+            if base.dtype.kind not in "fiubc" or not base.flags.c_contiguous or base.dtype != array.dtype:
                 return array.copy()
             copy = base if _is_frozen(base) else base.copy()
             copy.setflags(write=False)
@@ -76,7 +76,7 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
     """Equality that takes NaN for itself in one pass; NumPy's `equal_nan` costs five copies."""
     if a.flat[0] != b.flat[0] and a.flat[0] == a.flat[0]:
         return False
-    if a.dtype.itemsize > 8:  # extended precision has no integer of its size
+    if a.dtype.itemsize > 8:  # extended precision and complex128 have no integer of their size
         return np.array_equal(a, b, equal_nan=True)
     bits = np.dtype(f"u{a.dtype.itemsize}")
     return np.array_equal(a.view(bits), b.view(bits))
@@ -84,27 +84,13 @@ def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _refused_constant(dtype: np.dtype[Any]) -> DTypeError:
     what, remedy = (
-        f"an array of {dtype} cannot be recorded: its elements are neither real numbers nor booleans",
+        f"an array of {dtype} cannot be recorded: its elements are neither numbers nor booleans",
         "",
     )
     if dtype.hasobject:
         what = "an object array cannot be recorded: it hides numbers (or Variables) from differentiation"
         remedy = "Stack the elements with np.stack, or convert with .astype(float)."
-    elif dtype.kind == "c":
-        what = f"{dtype} cannot be recorded: complex numbers have no rules yet"
-        remedy = "Compute with real and imaginary parts as two real arrays."
     return refusal(DTypeError, what, remedy)
-
-
-def check_constant(x: Any) -> Any:
-    """A constant that is no array, unless it is complex.
-
-    Raises:
-        DTypeError: it is complex.
-    """
-    if isinstance(x, (complex, np.complexfloating)):
-        raise _refused_constant(np.asarray(x).dtype)
-    return x
 
 
 def base_array(array: np.ndarray) -> np.ndarray:
@@ -122,15 +108,15 @@ def base_array(array: np.ndarray) -> np.ndarray:
 
 
 def entry_value(leaf: Any, name: str = "") -> Any:
-    """What a tape stores for an input: a read-only copy of a float array; a Variable or float as it is.
+    """What a tape stores for an input: a read-only copy of a float or complex array; others as they are.
 
     Raises:
-        DTypeError: the leaf is not a real floating-point number or array.
+        DTypeError: the leaf is not a floating-point number or array, real or complex.
     """
     if isinstance(leaf, Recorded):
-        if innermost(leaf).dtype.kind == "f" if hasattr(innermost(leaf), "dtype") else True:
+        if dtype_of(innermost(leaf)).kind in "fc":
             return leaf
-    elif type(leaf) is float:
+    elif type(leaf) is float or type(leaf) is complex:
         return leaf
     elif isinstance(leaf, np.ndarray):
         leaf = base_array(leaf)
@@ -141,7 +127,7 @@ def entry_value(leaf: Any, name: str = "") -> Any:
             DTypeError, f"an input must be a float, a float array, or a container of these: {error}"
         ) from None
     kind = array.dtype.kind
-    if kind != "f":
+    if kind not in "fc":
         label = f' "{name}"' if name else ""
         what = (
             f"cannot differentiate with respect to {describe(leaf)} input{label}: its dtype is {array.dtype}"
@@ -155,8 +141,6 @@ def _dtype_remedy(kind: str, leaf: Any) -> str:
     if kind in "iub":
         suggestion = f"{float(leaf)}" if isinstance(leaf, (int, np.integer)) else "x.astype(float)"
         return f"Pass {suggestion}, or leave the argument out of argnum."
-    if kind == "c":
-        return "Complex inputs have no rule yet; pass real and imaginary parts as two real arrays."
     return (
         "Pass floats; leave strings, objects and options out of argnum, or bind them with functools.partial."
     )

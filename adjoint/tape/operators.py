@@ -18,7 +18,7 @@ from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded
 from ..ops.products import matmul
 
 Attribution = tuple[CodeType | None, int]  # the user's instruction
-_PLAIN = frozenset({float, int, np.float64, np.float32, np.ndarray})
+_PLAIN = frozenset({float, int, complex, np.float64, np.float32, np.complex128, np.complex64, np.ndarray})
 
 
 class Operators(Recorded):

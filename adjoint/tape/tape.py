@@ -37,7 +37,7 @@ from ..errors import (
     user_instruction,
 )
 from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
-from .entries import Snapshots, base_array, check_constant, entry_value
+from .entries import Snapshots, base_array, entry_value
 from .operators import Attribution
 from .variable import Variable
 
@@ -115,7 +115,7 @@ class Tape:
         """Record data as inputs of the program.
 
         Args:
-            value: a float array or scalar, a Variable of an older tape, or a nested container of these.
+            value: a float or complex array or number, a Variable of an older tape, or a nest of these.
                 Arrays are copied: changing the original later does not change the record.
             name: name of the node; leaves of a container are called `name/path`.
 
@@ -176,8 +176,6 @@ class Tape:
                 a = self.snapshot(np.array(a))
             elif isinstance(a, np.ndarray):
                 a = self.snapshot(base_array(a))
-            else:
-                check_constant(a)
             parents.append(-1)
             inner.append(a)
             constant = True

@@ -83,8 +83,13 @@ class Variable(Operators):
 
     @property
     def real(self) -> Variable:
-        """As np.real: itself."""
+        """As np.real: itself if it is real."""
         return numpy.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """As np.imag: plain zeros if it is real."""
+        return numpy.imag(self)
 
     def __len__(self) -> int:
         if not self.shape:
@@ -330,6 +335,14 @@ class Variable(Operators):
     def clip(self, min: Any = None, max: Any = None) -> Variable:
         """As np.clip."""
         return numpy.clip(self, min, max)
+
+    def conj(self) -> Variable:
+        """As np.conjugate."""
+        return numpy.conjugate(self)
+
+    def conjugate(self) -> Variable:
+        """As np.conjugate."""
+        return numpy.conjugate(self)
 
     def round(self, decimals: int = 0) -> Variable:
         """As np.round."""

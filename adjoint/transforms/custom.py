@@ -174,7 +174,7 @@ class Custom(Foreign):
                 def push(x_dot: Any, k: int = k) -> Any:
                     return rule(args, z, [x_dot if j == k else None for j in range(len(args))], **params)
 
-                differentiable = wanted[k] and dtype_of(x).kind == "f"
+                differentiable = wanted[k] and dtype_of(x).kind in "fc"
                 contributions.append(
                     self.transposed(push, zeros_like(x), lam, "tangent") if differentiable else None
                 )

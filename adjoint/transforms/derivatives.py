@@ -209,11 +209,11 @@ def push_some(f: Function, args: Sequence[Any], dots: Sequence[Any]) -> Any:
 
 
 def pull_some(f: Function, args: Sequence[Any], lam: Function, wanted: Sequence[bool]) -> list[Any]:
-    """λᵀ ∂f/∂x of the wanted floating-point operands, None for the others.
+    """λᵀ ∂f/∂x of the wanted floating-point or complex operands, None for the others.
 
     `lam` gives λ from the value of f.
     """
-    chosen = [k for k, want in enumerate(wanted) if want and dtype_of(args[k]).kind == "f"]
+    chosen = [k for k, want in enumerate(wanted) if want and dtype_of(args[k]).kind in "fc"]
     value, pullback = vjp(_of_some(f, args, chosen), *(args[k] for k in chosen))
     contributions: list[Any] = [None] * len(args)
     for k, contribution in zip(chosen, pullback(lam(value)), strict=True):
@@ -237,8 +237,11 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
     f runs once; then come as many adjoint sweeps as f has outputs, or tangent sweeps as x has elements,
     whichever are fewer. Containers nest: for every leaf of f's result, the container of the argument.
 
+    Complex numbers: ∂f/∂x of a complex f of real x; ∂f/∂x − i ∂f/∂y, as `grad` has it, of a real f of x + iy;
+    the complex derivative of a holomorphic f.
+
     Raises:
-        DTypeError: f does not return arrays.
+        DTypeError: f does not return arrays; or real and complex ones, of complex numbers.
     """
 
     @named(f, "jacobian", argnum)
@@ -246,7 +249,8 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
         run = Recording(f, args, kwargs, argnum)
         rows = sum(math.prod(shape_of(z)) for z in run.array_outputs("jacobian"))
         columns = sum(x.size for x in run.inputs)
-        blocks = _by_rows(run) if rows <= columns else _by_columns(run)
+        by_rows = _prefer_rows(run, rows <= columns)
+        blocks = _by_rows(run) if by_rows else _by_columns(run)
         owned = iter(own([_scalar_or_array(block) for row in blocks for block in row]))
         trees_of_rows = [trees.unflatten(run.structure, [next(owned) for _ in row]) for row in blocks]
         return trees.unflatten(run.output_structure, trees_of_rows)
@@ -254,9 +258,21 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
     return derivative
 
 
+def _prefer_rows(run: Recording, fewer: bool) -> bool:
+    """Whether to sweep back from the results; of complex results of real inputs, λ would lose a part."""
+    into = {dtype_of(z).kind == "c" for z in run.results}
+    out_of = {dtype_of(x).kind == "c" for x in run.inputs}
+    if into == out_of or not (into | out_of) - {False}:
+        return fewer
+    if into != {False} and out_of != {False}:
+        what = "a Jacobian between real and complex numbers mixed is not one array of numbers"
+        raise refusal(DTypeError, what, "Differentiate the real and the complex parts one by one.")
+    return into == {False}
+
+
 def _basis(x: Any) -> list[Any]:
     shape, n = shape_of(x), math.prod(shape_of(x))
-    kind = dtype_of(x) if dtype_of(x).kind == "f" else np.dtype(np.float64)
+    kind = dtype_of(x) if dtype_of(x).kind in "fc" else np.dtype(np.float64)
     return [row.reshape(shape)[()] for row in np.eye(n, dtype=kind)]
 
 
@@ -295,7 +311,7 @@ def _scalar_or_array(x: Any) -> Any:
 
 
 def _empty_block(z: Any, x: Any) -> Any:
-    return np.zeros(shape_of(z) + shape_of(x), dtype_of(x))
+    return np.zeros(shape_of(z) + shape_of(x), np.result_type(dtype_of(x), dtype_of(z)))
 
 
 def hessian(f: Function, argnum: Argnum = 0) -> Function:

@@ -69,6 +69,6 @@ def nan_origin(f: Callable[..., Any], *args: Any, argnum: Argnum = 0, **kwargs: 
     """
     run = Recording(f, args, kwargs, argnum)
     seeds = {
-        x.index: np.ones(x.shape, x.dtype)[()] for x in run.results if run.is_ours(x) and x.dtype.kind == "f"
+        x.index: np.ones(x.shape, x.dtype)[()] for x in run.results if run.is_ours(x) and x.dtype.kind in "fc"
     }
     return first_non_finite(run.tape, adjoint_sweep(run.tape, seeds))

@@ -106,8 +106,13 @@ class Recording:
             raise ShapeError(
                 self._complaint(x, f"{transform} needs a scalar output, got shape {shape_of(x)}", remedy),
             )
-        if dtype_of(x).kind != "f":
-            remedy = "Integers, booleans and rounded values have no derivative; return a float."
+        kind = dtype_of(x).kind
+        if kind != "f":
+            remedy = (
+                "Return its np.real, np.imag or np.abs; holomorphic_grad gives the complex derivative."
+                if kind == "c"
+                else "Integers, booleans and rounded values have no derivative; return a float."
+            )
             raise DTypeError(
                 self._complaint(x, f"{transform} needs a float output, got {dtype_of(x)}", remedy)
             )
@@ -119,7 +124,7 @@ class Recording:
         Raises:
             DTypeError: there is none, or one is something else.
         """
-        odd = [x for x in self.results if dtype_of(x).kind not in "fiub"]
+        odd = [x for x in self.results if dtype_of(x).kind not in "fiubc"]
         if odd or not self.results:
             found = describe(odd[0] if odd else self.output)
             what = f"{transform} needs a function that returns arrays, not {found}"
@@ -181,6 +186,7 @@ def check_leaves(
     Raises:
         TreeError: the containers differ.
         ShapeError: a leaf has another shape.
+        DTypeError: a leaf is complex and its reference is real.
     """
     leaves, found = trees.flatten(given)
     if found != structure and trees.paths(found) != trees.paths(structure):  # a list may stand for a tuple
@@ -195,7 +201,9 @@ def check_leaves(
                 f"the {what} must have the shape of the {whose}: {shape_of(reference)}, got {shape_of(leaf)}",
             )
         kind = dtype_of(reference)
-        if not isinstance(leaf, Recorded) and kind.kind == "f":
+        if dtype_of(leaf).kind == "c" and kind.kind == "f":
+            raise refusal(DTypeError, f"the {what} must be real, as the {whose} is; got {dtype_of(leaf)}")
+        if not isinstance(leaf, Recorded) and kind.kind in "fc":
             leaf = np.asarray(leaf, kind)[()]
         checked.append(leaf)
     return checked

@@ -181,6 +181,8 @@ SHAPING: list[Case] = [
     case("linspace one", lambda x: np.linspace(0, x, 1) + x, (3,)),
     case("divmod", lambda x, y: np.divmod(x, y), positive(4), positive(4)),
     case("modf", lambda x: np.modf(3 * x), positive(4)),
+    case("parts", lambda x: np.real(x * (1 + 2j)) * np.imag(x * (1 + 2j)) + np.imag(x), (4,)),
+    case("angle", lambda x: np.angle(x + 2j) + np.angle(x * 1j + 3, deg=True) + np.angle(x), (4,)),
     case("conjugate", lambda x: np.conjugate(x) * np.conj(x), (4,)),
     case("add.outer", lambda x, y: np.add.outer(x, y), (2, 3), (4,)),
     case("multiply.outer", lambda x, y: np.multiply.outer(x, y), (3,), (2, 2)),

@@ -228,7 +228,6 @@ REFUSED = {
         "identity",
     ),
     "svd of NaN": (lambda v: np.linalg.svdvals(v * np.nan), DomainError, "NaN or infinite"),
-    "complex": (lambda v: np.real(v * 1j), DTypeError, "complex"),
 }
 
 NUMPYS_OWN = {  # NumPy's exception and NumPy's text are good enough

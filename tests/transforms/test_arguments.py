@@ -141,8 +141,6 @@ INPUTS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "integer array": (np.arange(3), ("(3,) int64", "x.astype(float)")),
     "integer leaf": ({"w": X, "n": np.arange(2)}, ('input "n"', "x.astype(float)")),
     "boolean array": (X > 1, ("(3,) bool", "x.astype(float)")),
-    "complex": (1j, ("complex", "two real arrays")),
-    "complex array": (X * 1j, ("complex128", "real and imaginary parts")),
     "string": ("abc", ("str", "functools.partial")),
     "object array": (np.array([1.0, None]), ("object", "Pass floats")),
     "function": (np.sin, ("object", "leave strings, objects and options out of argnum")),
@@ -302,13 +300,3 @@ def test_results_that_are_no_arrays_are_refused(transform, result) -> None:
         ad.DTypeError, match=f"{transform.__name__} needs a function that returns arrays, not"
     ):
         transform(lambda x: result)(np.ones(2))
-
-
-@pytest.mark.parametrize(
-    "constant", [1j, np.ones(2) * 1j, np.complex64(1j)], ids=["scalar", "array", "complex64"]
-)
-def test_complex_constants_are_refused(constant) -> None:
-    with pytest.raises(ad.DTypeError, match="complex numbers have no rules yet"):
-        ad.grad(lambda x: np.sum(x * constant))(np.ones(2))
-    with pytest.raises(ad.DTypeError, match="complex numbers have no rules yet"):
-        ad.grad(lambda x: np.sum(constant * x))(np.ones(2))

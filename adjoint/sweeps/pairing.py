@@ -1,0 +1,51 @@
+"""The pairing of multipliers with perturbations, ⟨λ, ż⟩ = Re Σ λ ż, and norms and directions to go with it.
+
+λ and ż may be complex (no conjugation: then every adjoint rule is a plain transpose), float32, or tuples (a
+node with several results) in which None is zero. Sums are taken in double precision.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ops.primitive import dtype_of, innermost, parts, shape_of
+
+
+def pairing(lam: Any, z_dot: Any) -> float:
+    """⟨λ, ż⟩ = Re Σ λ ż."""
+    return pairing_and_size(lam, z_dot)[0]
+
+
+def pairing_and_size(lam: Any, z_dot: Any) -> tuple[float, float]:
+    """⟨λ, ż⟩, and the size of its terms Σ |λ_k ż_k|: what rounding is to be measured against."""
+    products = [
+        np.multiply(in_double(a), in_double(b))
+        for a, b in zip(parts(lam), parts(z_dot), strict=False)
+        if a is not None and b is not None
+    ]
+    return sum(float(np.sum(p.real)) for p in products), sum(float(np.sum(np.abs(p))) for p in products)
+
+
+def length(x: Any) -> float:
+    """The Euclidean norm ‖x‖ of a value, recorded or not."""
+    squares = (np.sum(np.square(np.abs(in_double(innermost(p))))) for p in parts(x) if p is not None)
+    return float(np.sqrt(sum(squares)))
+
+
+def direction_like(z: Any, rng: np.random.Generator) -> Any:
+    """A random direction in z's shape and dtype; None for integers and booleans."""
+    if isinstance(z, tuple):
+        return tuple(direction_like(part, rng) for part in z)
+    kind = dtype_of(z)
+    if kind.kind not in "fc":
+        return None
+    v = rng.standard_normal(shape_of(z))
+    return np.asarray(v + 1j * rng.standard_normal(shape_of(z)) if kind.kind == "c" else v, kind)[()]
+
+
+def in_double(x: Any) -> np.ndarray:
+    """x as an array of float64 or complex128."""
+    x = np.asarray(x)
+    return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64, copy=False)
