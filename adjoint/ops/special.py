@@ -14,11 +14,17 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
-from .elementwise import COUNT, POSITIVE, UNIT, Elementwise, elementwise
+from .elementwise import COUNT, POSITIVE, UNIT, Elementwise
+from .elementwise import elementwise as row
 from .primitive import RECORD, dtype_of, register
 
 ROOT_2, ROOT_PI, ROOT_2PI = math.sqrt(2), math.sqrt(math.pi), math.sqrt(2 * math.pi)
 FRACTION, LARGE = (0.05, 0.95), (0.5, 12.0)
+
+
+def elementwise(name: str, value: Callable[..., Any], *partials: Any, **options: Any) -> Elementwise:
+    """Enter a row for real operands: of complex ones the derivatives are refused."""
+    return row(name, value, *partials, complex=None, **options)
 
 
 def fixed(function: str, position: int, argument: str) -> Callable[..., Any]:
@@ -56,7 +62,7 @@ class InOwnDtype(Elementwise):
 
 def in_own_dtype(name: str, value: Callable[..., Any], *partials: Any, domain: Any) -> InOwnDtype:
     """Enter such a row."""
-    return register(InOwnDtype(name, value, partials, domain))
+    return register(InOwnDtype(name, value, partials, domain, complex=None))
 
 
 # -------------------------------------------------------------------------------- logistic

@@ -63,8 +63,8 @@ def test_structures_read_as_containers() -> None:
 def test_scipy_functions_without_a_rule_go_by_their_name() -> None:
     import scipy.special
 
-    with pytest.raises(ad.MissingRuleError, match=r"scipy\.special\.gamma has no rule"):
-        ad.grad(scipy.special.gamma)(1.5)
+    with pytest.raises(ad.MissingRuleError, match=r"scipy\.special\.ellipk has no rule"):
+        ad.grad(scipy.special.ellipk)(0.5)
     with pytest.raises(ad.ConversionError, match=r"other functions are in adjoint\.scipy") as caught:
         ad.grad(lambda x: scipy.special.logsumexp(x))(np.ones(2))
     assert "test_guarantees.py:" in str(caught.value)
