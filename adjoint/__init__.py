@@ -14,6 +14,11 @@ from types import ModuleType
 
 from . import numpy
 from ._version import __version__
+from .builtins import dict as dict
+from .builtins import isinstance as isinstance
+from .builtins import list as list
+from .builtins import tuple as tuple
+from .builtins import type as type
 from .engines import compile, get_num_threads, set_num_threads
 from .errors import (
     AdjointError,
@@ -98,8 +103,11 @@ __all__ = [  # noqa: RUF022  (grouped by use)
 # fmt: on
 
 
+LATER = ("check", "extend", "misc", "nn", "optim", "scipy", "test_util")
+
+
 def __getattr__(name: str) -> ModuleType:
-    """`ad.check`, `ad.scipy`, `ad.nn`, `ad.optim` and `ad.extend` are imported when first used."""
-    if name in ("check", "scipy", "nn", "optim", "extend"):
+    """Modules that not everybody needs are imported when first used."""
+    if name in LATER:
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

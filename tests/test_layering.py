@@ -25,9 +25,9 @@ LAYERS = [
     {"tape"},
     {"sweeps", "engines"},
     {"transforms"},
-    {"check", "scipy", "extend"},
+    {"check", "scipy", "extend", "builtins"},
     {"optim", "nn"},
-    {"demos"},
+    {"demos", "misc", "test_util"},
     {"__init__", "__main__"},
 ]
 FILES = sorted(ROOT.rglob("*.py"))

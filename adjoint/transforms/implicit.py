@@ -178,10 +178,16 @@ class FixedPoint(Implicit):
     kind = "fixed_point"
 
     def __init__(
-        self, function: Function, structure: trees.Structure, tolerance: float, max_steps: int
+        self,
+        function: Function,
+        structure: trees.Structure,
+        tolerance: float,
+        max_steps: int,
+        settled: Function | None = None,
     ) -> None:
         super().__init__(function, structure)
         self.tolerance, self.max_steps = tolerance, max_steps
+        self.settled = settled  # of z and the z before; in place of the tolerance
 
     def abstract(self, start: Any, *leaves: Any) -> Abstract:
         return Abstract(shape_of(start), self._dtype(start, leaves))
@@ -194,13 +200,17 @@ class FixedPoint(Implicit):
         z, change = start, np.inf
         for step in range(1, self.max_steps + 1):
             following = self.plain_call(z, leaves)
-            change, z = np.max(np.abs(following - z), initial=0.0), following
+            change, previous, z = np.max(np.abs(following - z), initial=0.0), z, following
             if not np.isfinite(change):
                 raise ConvergenceError(
                     f"{self.name} diverged: z is not finite after {step} steps\n"
                     "  Is f a contraction? Damp it (z ← ½ (z + f(z))), or use ad.root."
                 )
-            if change <= self.tolerance * (1 + np.max(np.abs(z), initial=0.0)):
+            if self.settled is not None:
+                done = self.settled(z, previous)
+            else:
+                done = change <= self.tolerance * (1 + np.max(np.abs(z), initial=0.0))
+            if done:
                 return np.asarray(z, self._dtype(start, leaves))[()]
         raise ConvergenceError(
             f"{self.name} did not settle in {self.max_steps} steps: the last changed z by {change:.3g}\n"
@@ -209,9 +219,9 @@ class FixedPoint(Implicit):
 
     def _linear(self, push: Function, right: Any, z: Any, args: Sequence[Any]) -> Any:
         """w = right + push(w), where push depends on z and the arguments too."""
-        return fixed_point(
-            push, zeros_like(z), right, z, list(args[1:]), tolerance=self.tolerance, max_steps=self.max_steps
-        )
+        leaves, structure = trees.flatten((right, z, list(args[1:])))
+        op = FixedPoint(push, structure, self.tolerance, self.max_steps, self.settled)
+        return op(zeros_like(z), *leaves)
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:
         if not any(dot is not None for dot in dots[1:]):
