@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as _np
 
-from . import complexes as _complexes  # noqa: F401  (these enter their rules)
+from . import choosing as _choosing  # noqa: F401  (these enter their rules)
+from . import complexes as _complexes  # noqa: F401
 from . import linalg, random
 from . import lists as _lists
 from . import matrices as _matrices  # noqa: F401
@@ -19,6 +20,8 @@ from . import products as _products  # noqa: F401
 from . import reductions as _reductions  # noqa: F401
 from . import selecting as _selecting  # noqa: F401
 from . import shaping as _shaping  # noqa: F401
+from . import signals as _signals  # noqa: F401
+from . import statistics as _statistics  # noqa: F401
 from .creation import array, asarray, c_, full, full_like, make_diagonal, r_, row_stack
 
 __all__ = [

@@ -17,6 +17,8 @@ _OF_LISTS = {
     np.concatenate: 1, np.stack: 1, np.vstack: 1, np.hstack: 1, np.dstack: 1, np.column_stack: 1,
     np.linalg.multi_dot: 1, np.select: 2,
 }  # fmt: skip
+# Functions of functions: what those capture may be recorded though no argument is.
+_OF_FUNCTIONS = (np.apply_along_axis, np.piecewise)
 _ITERABLE = (list, tuple, Recorded)
 
 
@@ -29,12 +31,16 @@ def taking_lists(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        if not any([isinstance(a, _ITERABLE) for a in (*args, *options.values())]):
+        if function not in _OF_FUNCTIONS and not any(
+            [isinstance(a, _ITERABLE) for a in (*args, *options.values())]
+        ):
             return function(*args, **options)
         operands = [_operand(a, k < lists) for k, a in enumerate(args)]
         named = {name: _operand(a, lists > 0) for name, a in options.items()}
         everything = (*operands, *named.values())
         witness = next((a for a in everything if isinstance(a, Recorded)), None)
+        if witness is None and function in _OF_FUNCTIONS:
+            return FUNCTIONS[function](*args, **options)
         if witness is None:  # NumPy looks into lists of arrays itself
             return function(*operands, **named)
         kind: Any = type(witness)

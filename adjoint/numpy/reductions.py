@@ -95,16 +95,22 @@ def _factors(a: Any, dtype: Any) -> Any:
     return _cast(a, np.prod(np.ones(1, dtype_of(a))).dtype if wide else dtype)
 
 
+def reduced_first(a: Any, axes: tuple[int, ...]) -> Any:
+    """The axes to be reduced flattened into one, which stands first; the others follow."""
+    shape = shape_of(a)
+    kept = tuple(k for k in range(len(shape)) if k not in axes)
+    return reshape(
+        np.transpose(a, (*axes, *kept)), shape=(math.prod(shape[k] for k in axes), *(shape[k] for k in kept))
+    )
+
+
 @implements(np.prod)
 def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """As np.prod, as a balanced tree of products: exact derivatives also where factors are zero."""
     a = _factors(a, dtype)
     shape = shape_of(a)
     axes = normalize_axis(axis, len(shape))
-    kept = tuple(k for k in range(len(shape)) if k not in axes)
-    a = reshape(
-        np.transpose(a, (*axes, *kept)), shape=(math.prod(shape[k] for k in axes), *(shape[k] for k in kept))
-    )
+    a = reduced_first(a, axes)
     if shape_of(a)[0] == 0:
         return np.prod(np.empty(shape, dtype_of(a)), axis=axes, keepdims=keepdims)
     while (n := shape_of(a)[0]) > 1:
@@ -115,7 +121,8 @@ def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     )
 
 
-def _scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
+def scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
+    """The array and the axis to go along: a flat array and its only axis when none is named."""
     return (
         (reshape(a, shape=(math.prod(shape_of(a)),)), 0)
         if axis is None
@@ -126,14 +133,14 @@ def _scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
 @implements(np.cumsum)
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.cumsum."""
-    a, k = _scan_axis(_cast(a, dtype), axis)
+    a, k = scan_axis(_cast(a, dtype), axis)
     return rd.cumsum(a, axis=k)
 
 
 @implements(np.cumprod)
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.cumprod, by products over doubling distances: exact derivatives also where factors are zero."""
-    a, k = _scan_axis(_factors(a, dtype), axis)
+    a, k = scan_axis(_factors(a, dtype), axis)
     before, n, distance = (slice(None),) * k, shape_of(a)[k], 1
     while distance < n:
         head, tail = a[(*before, slice(distance))], a[(*before, slice(distance, None))]
@@ -157,7 +164,7 @@ def average(
         result = mean(a, axis, keepdims=keepdims)
         total = np.full(shape_of(result), math.prod(shape_of(a)) / max(1, math.prod(shape_of(result))))
     else:
-        weights = _spread_weights(weights, shape_of(a), axis)
+        weights = spread_weights(weights, shape_of(a), axis)
         total = sum(weights, axis, keepdims=keepdims)
         plain = innermost(total)
         if type(plain) is not Abstract and np.any(plain == 0):
@@ -166,7 +173,7 @@ def average(
     return (result, total) if returned else result
 
 
-def _spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
+def spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     """Weights, given for the averaged axes in the order of `axis`, in the shape of the whole array."""
     given = shape_of(weights)
     if given != shape:
@@ -188,7 +195,7 @@ def _spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
 @implements(np.sort)
 def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
     """As np.sort; each sorted element belongs to the element it came from (ties in the order of argsort)."""
-    a, k = _scan_axis(a, axis)
+    a, k = scan_axis(a, axis)
     return take_along_axis(a, argsort_op(a, axis=k, kind=kind, stable=stable), k)
 
 

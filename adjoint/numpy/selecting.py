@@ -19,8 +19,8 @@ from .shaping import broadcast_to_, concatenate, moveaxis, ndim_of, ravel, singl
 
 enter_plain(
     "shape", "ndim", "size", "zeros_like", "ones_like", "empty_like", "allclose", "isclose",
-    "array_equal", "array_equiv", "nonzero", "flatnonzero", "argwhere", "searchsorted",
-    "digitize", "iscomplexobj", "isrealobj", "iscomplex", "isreal", "result_type",
+    "array_equal", "array_equiv", "nonzero", "flatnonzero", "argwhere",
+    "iscomplexobj", "isrealobj", "iscomplex", "isreal", "result_type",
     "can_cast", "min_scalar_type", "array_repr", "array_str", "array2string", "nanargmax", "nanargmin",
     "lexsort", "isin", "shares_memory", "may_share_memory",
 )  # fmt: skip

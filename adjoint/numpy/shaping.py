@@ -77,7 +77,7 @@ def swapaxes(a: Any, axis1: int, axis2: int) -> Any:
 @implements(np.moveaxis)
 def moveaxis(a: Any, source: Any, destination: Any) -> Any:
     """As np.moveaxis."""
-    sources, targets = (s if isinstance(s, (tuple, list)) else (s,) for s in (source, destination))
+    sources, targets = (tuple(s) if np.iterable(s) else (s,) for s in (source, destination))
     moves = {single_axis(to, a): single_axis(k, a) for k, to in zip(sources, targets, strict=False)}
     if not len(sources) == len(targets) == len(moves) == len(set(moves.values())):
         what = (

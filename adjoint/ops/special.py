@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
-from .elementwise import COUNT, POSITIVE, UNIT, Elementwise
+from .elementwise import COUNT, POSITIVE, REAL, UNIT, Elementwise
 from .elementwise import elementwise as row
 from .primitive import RECORD, dtype_of, register
 
@@ -304,6 +304,22 @@ yv = elementwise("yv", *_cylinder("yv", -1), domain=(COUNT, LARGE))
 iv = elementwise("iv", *_cylinder("iv", 1), domain=(COUNT, POSITIVE))
 ive = elementwise("ive", *_cylinder("ive", 1, scaled=True), domain=(COUNT, POSITIVE), kink=AT_0)
 yn = in_own_dtype("yn", *_cylinder("yn", -1), domain=(COUNT, LARGE))
+spherical_jn = register(
+    InOwnDtype(
+        "spherical_jn",
+        lambda m, n, x: m.spherical_jn(n, x),
+        (
+            fixed("spherical_jn", 0, "order n"),
+            # (2n + 1) jₙ' = n jₙ₋₁ − (n + 1) jₙ₊₁: nothing is divided by x
+            lambda m, n, x, z: (
+                (n * m.spherical_jn(abs(n - 1), x) - (n + 1) * m.spherical_jn(n + 1, x)) / (2 * n + 1)
+            ),
+        ),
+        (COUNT, REAL),
+    )
+)
+# np.sinc is j₀(πx), and j₀' = −j₁: so its derivatives are right at 0, where those of sin(πx)/(πx) are 0/0
+sinc = row("sinc", lambda m, x: m.sinc(x), lambda m, x, z: -math.pi * m.spherical_jn(1, math.pi * x))
 
 
 # -------------------------------------------------------------------------------- how they are compiled

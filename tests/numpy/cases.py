@@ -9,6 +9,9 @@ from adjoint.ops import linalg as la
 from adjoint.ops import reduce as rd
 from adjoint.ops import segment as sg
 
+from .cases_choosing import CHOOSING
+from .cases_signals import SIGNALS
+from .cases_statistics import STATISTICS
 from .harness import Case, case, definite, invertible, positive
 
 OFFSETS = np.array([0, 2, 2, 5, 6])
@@ -579,5 +582,5 @@ LINALG: list[Case] = [
     case("mirror", lambda x: la.mirror(x, lower=False), (2, 3, 3)),
 ]
 
-CASES = SHAPING + INDEXING + REDUCTIONS + PRODUCTS + LINALG
+CASES = SHAPING + INDEXING + REDUCTIONS + PRODUCTS + LINALG + STATISTICS + SIGNALS + CHOOSING
 assert len({c.name for c in CASES}) == len(CASES)

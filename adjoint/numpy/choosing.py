@@ -1,0 +1,185 @@
+"""Choice by conditions, by order and by position, with NumPy's signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..ops.abstract import Abstract
+from ..ops.broadcast import astype, broadcast_to
+from ..ops.elementwise import isnan
+from ..ops.elementwise import where as where_op
+from ..ops.index import ARRAY, scatter_set, take_along_axis
+from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
+from ..ops.search import argpartition as argpartition_op
+from ..ops.search import searchsorted as searchsorted_op
+from .creation import asarray
+from .dispatch import FUNCTIONS, implements, plain
+from .reductions import scan_axis
+from .selecting import take
+from .shaping import ndim_of, ravel
+
+
+# ------------------------------------------------------------------------------------------------- conditions
+@implements(np.select)
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """As np.select: of several conditions that hold, the first decides."""
+    if len(condlist) != len(choicelist):
+        raise ValueError("list of cases must be same length as list of conditions")
+    if not len(condlist):
+        raise ValueError("select with an empty condition list is not possible")
+    z = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        condition = asarray(condition)
+        if dtype_of(condition).kind != "b":
+            raise TypeError(f"select needs boolean conditions, not {dtype_of(condition)}")
+        z = where_op(condition, choice if isinstance(choice, (int, float)) else asarray(choice), z)
+    return z
+
+
+@implements(np.piecewise)
+def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Any:
+    """As np.piecewise: of several conditions that hold, the last decides.
+
+    Each function sees the elements where its condition holds. In a compiled program, where their number is
+    not known, it sees an array of x's shape made of such elements.
+    """
+    x, conditions = asarray(x), _conditions(x, condlist)
+    n = len(conditions)
+    if len(funclist) == n + 1:
+        covered = conditions[0] if n else np.zeros(shape_of(x), bool)
+        for condition in conditions[1:]:
+            covered = np.logical_or(covered, condition)
+        conditions.append(np.logical_not(covered))
+    elif len(funclist) != n:
+        raise ValueError(f"with {n} condition(s), either {n} or {n + 1} functions are expected")
+    z = np.zeros(shape_of(x), dtype_of(x))
+    known = not any(type(innermost(c)) is Abstract for c in conditions)
+    for condition, f in zip(conditions, funclist, strict=True):
+        if known:
+            mask = np.asarray(innermost(condition))
+            piece = f if not callable(f) else f(x[mask], *args, **kw) if mask.any() else 0
+            z = scatter_set(z, piece, mask, template=(ARRAY,))
+        else:
+            piece = f(_only(x, condition), *args, **kw) if callable(f) else f
+            z = astype(where_op(condition, piece, z), dtype=dtype_of(x))
+    return z if shape_of(x) or isinstance(z, Recorded) else np.asarray(z)
+
+
+def _conditions(x: Any, condlist: Any) -> list[Any]:
+    """The conditions as booleans of x's shape; a single one may come without its list."""
+    first = condlist[0] if ndim_of(asarray(condlist)) else condlist
+    if first is condlist or (ndim_of(x) and not ndim_of(asarray(first))):
+        condlist = [condlist]
+    return [c if dtype_of(c).kind == "b" else c != 0 for c in map(asarray, condlist)]
+
+
+def _only(x: Any, condition: Any) -> Any:
+    """x, with an element for which the condition holds in the place of those for which it does not.
+
+    So a function meets no point outside its domain, where its derivative might be infinite: 0 · ∞ is NaN.
+    """
+    return where_op(condition, x, take(x, np.argmax(ravel(condition)))) if 0 not in shape_of(x) else x
+
+
+@implements(np.nan_to_num)
+def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """As np.nan_to_num; what is replaced has no derivative."""
+    x = asarray(x)
+    if dtype_of(x).kind not in "fc":
+        return x
+    limits = np.finfo(dtype_of(x))
+    z = where_op(isnan(x), astype(nan, dtype=dtype_of(x)), x)
+    for infinity, value, limit in ((np.inf, posinf, limits.max), (-np.inf, neginf, limits.min)):
+        z = where_op(x == infinity, astype(limit if value is None else value, dtype=dtype_of(x)), z)
+    return z
+
+
+# -------------------------------------------------------------------------------------------------- positions
+@implements(np.partition)
+def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """As np.partition; each element keeps its derivative."""
+    a, k = scan_axis(a, axis)
+    return take_along_axis(a, argpartition(a, kth, k, kind), k)
+
+
+@implements(np.argpartition)
+def argpartition(
+    a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
+) -> Any:
+    """As np.argpartition."""
+    a, k = scan_axis(a, axis)
+    kth = innermost(kth)
+    return argpartition_op(a, kth=tuple(kth) if np.ndim(kth) else int(kth), axis=k, kind=kind)
+
+
+def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """As np.searchsorted, recorded."""
+    return searchsorted_op(a if sorter is None else take(a, sorter), asarray(v), side=side)
+
+
+def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """As np.digitize, recorded: bins that fall are searched backwards."""
+    rising = searchsorted_op(bins, asarray(x), side="left" if right else "right")
+    falling = shape_of(bins)[0] - searchsorted_op(bins[::-1], asarray(x), side="right" if right else "left")
+    return where_op(bins[0] <= bins[-1], rising, falling)
+
+
+for _function, _traced in ((np.searchsorted, _searchsorted), (np.digitize, _digitize)):
+    FUNCTIONS[_function] = plain(_function, _traced)
+
+
+# ------------------------------------------------------------------------------------------ grids and slices
+@implements(np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Any, ...]:
+    """As np.meshgrid."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError("Valid values for `indexing` are 'xy' and 'ij'.")
+    n = len(xi)
+    places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    vectors = [ravel(asarray(x)) for x in xi]
+    grids = [
+        x.reshape((1,) * place + (-1,) + (1,) * (n - place - 1))
+        for x, place in zip(vectors, places, strict=True)
+    ]
+    if sparse:
+        return tuple(grids)
+    shape = np.broadcast_shapes(*map(shape_of, grids))
+    return tuple(broadcast_to(x, shape=shape) for x in grids)
+
+
+@implements(np.ix_)
+def ix_(*args: Any) -> tuple[Any, ...]:
+    """As np.ix_."""
+    vectors = [asarray(x) for x in args]
+    if any(ndim_of(x) != 1 for x in vectors):
+        raise ValueError("Cross index must be 1 dimensional")
+    vectors = [np.flatnonzero(x) if dtype_of(x).kind == "b" else x for x in vectors]
+    return meshgrid(*vectors, sparse=True, indexing="ij")
+
+
+@implements(np.resize)
+def resize(a: Any, new_shape: Any) -> Any:
+    """As np.resize: the elements over and over again."""
+    shape = tuple(new_shape) if isinstance(new_shape, (tuple, list)) else (int(new_shape),)
+    a = ravel(asarray(a))
+    if any(n < 0 for n in shape):
+        raise ValueError("all elements of `new_shape` must be non-negative")
+    if not shape_of(a)[0]:
+        return np.zeros(shape, dtype_of(a))
+    return take(a, np.arange(np.prod(shape, dtype=int)) % shape_of(a)[0]).reshape(shape)
+
+
+@implements(np.apply_along_axis)
+def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    """As np.apply_along_axis; the function may return numbers or arrays, recorded or not."""
+    rows = np.moveaxis(asarray(arr), axis, -1)
+    *lead, n = shape_of(rows)
+    if 0 in lead:
+        raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
+    results = [asarray(func1d(row, *args, **kwargs)) for row in rows.reshape((-1, n))]
+    z = np.stack(results).reshape((*lead, *shape_of(results[0])))
+    axis, extra = axis % (len(lead) + 1), ndim_of(results[0])
+    return np.moveaxis(z, range(len(lead), len(lead) + extra), range(axis, axis + extra))

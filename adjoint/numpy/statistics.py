@@ -1,0 +1,308 @@
+"""Medians and quantiles, covariances, and reductions that leave NaN out, with NumPy's signatures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import ShapeError, refusal
+from ..ops import reduce as rd
+from ..ops.abstract import Abstract
+from ..ops.broadcast import astype, reshape, sum_
+from ..ops.elementwise import isnan, square
+from ..ops.elementwise import where as where_op
+from ..ops.index import ARRAY, getitem
+from ..ops.primitive import FLOAT64, Recorded, dtype_of, innermost, normalize_axis, shape_of
+from .creation import asarray
+from .dispatch import implements
+from .reductions import argsort, cumprod, cumsum, max_, min_, prod, reduced_first, sort, spread_weights
+from .reductions import sum as sum_of
+from .selecting import take_along_axis_
+
+
+# --------------------------------------------------------------------------------------- median and quantiles
+@implements(np.median)
+def median(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
+    """As np.median: the middle value in the order of np.sort, or the mean of two."""
+    rows, shape = _rows(a, axis, keepdims)
+    n = shape_of(rows)[0]
+    if n == 0:
+        return np.median(np.empty(shape_of(a), dtype_of(rows)), axis=axis, keepdims=keepdims)
+    rows = sort(rows, 0)
+    middle = rows[n // 2] if n % 2 else (rows[n // 2 - 1] + rows[n // 2]) / 2
+    return reshape(_nan_if_last(rows, middle), shape=shape)
+
+
+def _rows(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
+    """(n, …) with the reduced axes in the first one, as floats, and the shape of the result."""
+    axes = normalize_axis(axis, len(shape_of(a)))
+    kept = tuple(1 if k in axes else n for k, n in enumerate(shape_of(a)) if keepdims or k not in axes)
+    return reduced_first(a if dtype_of(a).kind in "fc" else astype(a, dtype=FLOAT64), axes), kept
+
+
+def _nan_if_last(rows: Any, z: Any) -> Any:
+    """NaN sorts to the end, and makes the result NaN."""
+    return where_op(isnan(rows[-1]), rows[-1], z)
+
+
+# method → where q points among the sorted values (from 0), and what part the value above that place has,
+# given the remainder g and whether the value below is an odd one. The first nine are those of Hyndman and
+# Fan, The American Statistician 50 (1996), the last four NumPy's own.
+Place = Callable[[int, Any], Any]
+Part = Callable[[Any, Any], Any]
+
+
+def _weibull_like(alpha: float, beta: float) -> Place:
+    return lambda n, q: n * q + (alpha + q * (1 - alpha - beta)) - 1
+
+
+METHODS: dict[str, tuple[Place, Part]] = {
+    "inverted_cdf": (lambda n, q: n * q - 1, lambda g, odd: 1.0 * (g > 0)),
+    "averaged_inverted_cdf": (lambda n, q: n * q - 1, lambda g, odd: np.where(g > 0, 1.0, 0.5)),
+    "closest_observation": (lambda n, q: n * q - 1.5, lambda g, odd: np.where((g == 0) & odd, 0.0, 1.0)),
+    "interpolated_inverted_cdf": (_weibull_like(0, 1), lambda g, odd: g),
+    "hazen": (_weibull_like(0.5, 0.5), lambda g, odd: g),
+    "weibull": (_weibull_like(0, 0), lambda g, odd: g),
+    "linear": (lambda n, q: (n - 1) * q, lambda g, odd: g),
+    "median_unbiased": (_weibull_like(1 / 3, 1 / 3), lambda g, odd: g),
+    "normal_unbiased": (_weibull_like(3 / 8, 3 / 8), lambda g, odd: g),
+    "lower": (lambda n, q: (n - 1) * q, lambda g, odd: 0.0 * g),
+    "higher": (lambda n, q: (n - 1) * q, lambda g, odd: 1.0 * (g > 0)),
+    "midpoint": (lambda n, q: (n - 1) * q, lambda g, odd: 0.5 * (g > 0)),
+    "nearest": (lambda n, q: (n - 1) * q, lambda g, odd: 1.0 * ((g > 0.5) | ((g == 0.5) & odd))),
+}
+
+
+@implements(np.quantile)
+def quantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, *, weights: Any = None,
+) -> Any:  # fmt: skip
+    """As np.quantile, by all of its methods; differentiable in q as well where the method is continuous."""
+    q = asarray(q)
+    plain = innermost(q)
+    if type(plain) is not Abstract and not np.all((plain >= 0) & (plain <= 1)):
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    if method not in METHODS:
+        raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(METHODS)}")
+    rows, kept = _rows(a, axis, keepdims)
+    if not isinstance(q, Recorded):
+        q = q.astype(dtype_of(rows))  # float32 stays
+    if shape_of(rows)[0] == 0:
+        return np.quantile(np.empty(shape_of(a), dtype_of(rows)), innermost(q), axis, keepdims=keepdims)
+    if weights is None:
+        z = _between(sort(rows, 0), q, METHODS[method])
+    elif method != "inverted_cdf":
+        raise ValueError("Only method 'inverted_cdf' supports weights.")
+    else:
+        weights = spread_weights(asarray(weights), shape_of(a), axis)
+        z = _weighted(rows, q, reduced_first(weights, normalize_axis(axis, len(shape_of(a)))))
+    return reshape(z, shape=shape_of(q) + kept)
+
+
+@implements(np.percentile)
+def percentile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, *, weights: Any = None,
+) -> Any:  # fmt: skip
+    """As np.percentile."""
+    q, plain = asarray(q), innermost(q)
+    if type(plain) is not Abstract and not np.all((np.asarray(plain) >= 0) & (np.asarray(plain) <= 100)):
+        raise ValueError("Percentiles must be in the range [0, 100]")
+    hundred = dtype_of(a).type(100) if dtype_of(a).kind == "f" else 100
+    return quantile(a, q / hundred, axis, None, overwrite_input, method, keepdims, weights=weights)
+
+
+def _between(rows: Any, q: Any, method: tuple[Place, Part]) -> Any:
+    """For sorted rows (n, …) and every q: the value below its place, the value above it, or some of both."""
+    n, place, kind = shape_of(rows)[0], method[0](shape_of(rows)[0], q), dtype_of(rows)
+    floor = np.floor(place)
+    part = astype(method[1](place - floor, floor % 2 == 1), dtype=kind)
+    lower, upper = (getitem(rows, _position(floor + k, n), template=(ARRAY,)) for k in (0, 1))
+    if not isinstance(q, Recorded) and np.all(part == 0):
+        return _nan_if_last(rows, lower)
+    part = reshape(part, shape=shape_of(part) + (1,) * (len(shape_of(rows)) - 1))
+    # apart where one of them counts for nothing: it may be infinite
+    inside = lower + (upper - lower) * part
+    return _nan_if_last(rows, where_op(part == 0, lower, where_op(part == 1, upper, inside)))
+
+
+def _position(place: Any, n: int) -> Any:
+    return astype(np.clip(place, 0, n - 1), dtype=np.dtype(np.intp))
+
+
+def _weighted(rows: Any, q: Any, weights: Any) -> Any:
+    """For rows (n, …) and every q: the first value whose cumulated weight reaches that part of all."""
+    order = argsort(rows, 0)
+    rows, weights = take_along_axis_(rows, order, 0), take_along_axis_(weights, order, 0)
+    cumulated = cumsum(weights, 0)
+    cumulated = cumulated / cumulated[-1]
+    q = reshape(q, shape=(*shape_of(q), 1) + (1,) * (len(shape_of(rows)) - 1))
+    reached = (cumulated >= q) & (cumulated > 0)  # values without weight are never taken
+    count = sum_of(np.logical_not(reached), len(shape_of(q)) - len(shape_of(rows)))
+    position = np.clip(count, 0, shape_of(rows)[0] - 1)
+    lead = (math.prod(shape_of(q)), *shape_of(rows)[1:])
+    z = take_along_axis_(rows, reshape(position, shape=lead), 0)
+    return _nan_if_last(rows, z)
+
+
+# ------------------------------------------------------------------------------------------------ covariances
+@implements(np.cov)
+def cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
+    fweights: Any = None, aweights: Any = None, *, dtype: Any = None,
+) -> Any:  # fmt: skip
+    """As np.cov; the analytic weights may be recorded."""
+    x = _observations(m, rowvar)
+    if y is not None:
+        x = np.concatenate([x, _observations(y, rowvar)])
+    x = astype(x, dtype=np.dtype(dtype or np.result_type(dtype_of(x), FLOAT64)))
+    if ddof is None:
+        ddof = 0 if bias else 1
+    elif ddof != int(ddof):
+        raise ValueError("ddof must be integer")
+    n = shape_of(x)[1]
+    weights, total, degrees = None, n, n - ddof
+    for w in (fweights, aweights):
+        if w is not None:
+            w = asarray(w)
+            if shape_of(w) != (n,):
+                what = f"cov of {n} observations needs as many weights in a vector, not {shape_of(w)}"
+                raise refusal(ShapeError, what)
+            weights = w if weights is None else weights * w
+    if weights is not None:
+        total = sum_of(weights)
+        degrees = total - (ddof if aweights is None else ddof * sum_of(weights * asarray(aweights)) / total)
+        centred = x - sum_of(x * weights, 1, keepdims=True) / total
+        weighted = centred * weights
+    else:
+        weighted = centred = x - sum_of(x, 1, keepdims=True) / n
+    z = np.dot(centred, np.conj(np.transpose(weighted))) / np.maximum(degrees, 0)
+    return reshape(z, shape=()) if shape_of(z) == (1, 1) else z
+
+
+def _observations(m: Any, rowvar: bool) -> Any:
+    """(variables, observations)."""
+    m = asarray(m)
+    if len(shape_of(m)) > 2:
+        raise refusal(ShapeError, f"cov needs at most two dimensions, not {shape_of(m)}")
+    x = np.atleast_2d(m)
+    return np.transpose(x) if not rowvar and shape_of(x)[0] != 1 else x
+
+
+@implements(np.corrcoef)
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    """As np.corrcoef."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if not shape_of(c):
+        return c / c
+    spread = np.sqrt(np.real(np.diagonal(c)))
+    return c / spread[:, None] / spread[None, :]
+
+
+# ------------------------------------------------------------------------------------------------ without NaN
+def _numbers(a: Any, filling: float) -> tuple[Any, Any]:
+    """The array with something else in the place of NaN, and where it has numbers."""
+    a = asarray(a)
+    numbers = np.logical_not(isnan(a))
+    return where_op(numbers, a, filling), numbers
+
+
+def _counted(numbers: Any, axis: Any, kind: np.dtype[Any]) -> Any:
+    return astype(sum_of(numbers, axis, keepdims=True), dtype=kind)
+
+
+def _without_kept(z: Any, a: Any, axis: Any, keepdims: bool) -> Any:
+    """z, whose reduced axes were kept, as asked for."""
+    return z if keepdims else rd.squeeze(z, normalize_axis(axis, len(shape_of(a))))
+
+
+def _cast(a: Any, dtype: Any) -> Any:
+    return a if dtype is None else astype(a, dtype=np.dtype(dtype))
+
+
+@implements(np.nansum)
+def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.nansum."""
+    return sum_of(_cast(_numbers(a, 0.0)[0], dtype), axis, keepdims=keepdims)
+
+
+@implements(np.nanprod)
+def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.nanprod."""
+    return prod(_cast(_numbers(a, 1.0)[0], dtype), axis, keepdims=keepdims)
+
+
+@implements(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """As np.nancumsum."""
+    return cumsum(_cast(_numbers(a, 0.0)[0], dtype), axis)
+
+
+@implements(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """As np.nancumprod."""
+    return cumprod(_cast(_numbers(a, 1.0)[0], dtype), axis)
+
+
+@implements(np.nanmax)
+def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.nanmax; ties share the derivative."""
+    return _nan_extremum(max_, -math.inf, a, axis, keepdims)
+
+
+@implements(np.nanmin)
+def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.nanmin; ties share the derivative."""
+    return _nan_extremum(min_, math.inf, a, axis, keepdims)
+
+
+def _nan_extremum(extremum: Any, filling: float, a: Any, axis: Any, keepdims: bool) -> Any:
+    filled, numbers = _numbers(a, filling)
+    z = extremum(filled, axis, keepdims=keepdims)
+    return where_op(sum_of(numbers, axis, keepdims=keepdims) == 0, math.nan, z)
+
+
+@implements(np.nanmean)
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As np.nanmean."""
+    filled, numbers = _numbers(_cast(a, dtype), 0.0)
+    z = sum_of(filled, axis, keepdims=True) / _counted(numbers, axis, dtype_of(filled))
+    return _without_kept(z, a, axis, keepdims)
+
+
+def _nan_centred(a: Any, axis: Any, dtype: Any, ddof: float) -> tuple[Any, Any]:
+    """a less the mean of its numbers, 0 for NaN, and the divisor (NaN where there are too few)."""
+    filled, numbers = _numbers(_cast(a, dtype), 0.0)
+    count = _counted(numbers, axis, dtype_of(filled))
+    mean = sum_of(filled, axis, keepdims=True) / where_op(count == 0, 1.0, count)
+    degrees = count - ddof
+    return where_op(numbers, filled - mean, 0.0), where_op(degrees > 0, degrees, math.nan)
+
+
+@implements(np.nanvar)
+def nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
+    *, correction: float | None = None,
+) -> Any:  # fmt: skip
+    """As np.nanvar."""
+    centred, degrees = _nan_centred(a, axis, dtype, ddof if correction is None else correction)
+    axes = normalize_axis(axis, len(shape_of(a)))
+    return _without_kept(sum_(square(centred), axis=axes, keepdims=True) / degrees, a, axis, keepdims)
+
+
+@implements(np.nanstd)
+def nanstd(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
+    *, correction: float | None = None,
+) -> Any:  # fmt: skip
+    """As np.nanstd; its derivative at zero spread is 0, as that of np.std."""
+    centred, degrees = _nan_centred(a, axis, dtype, ddof if correction is None else correction)
+    axes = normalize_axis(axis, len(shape_of(a)))
+    z = rd.norm(centred, axis=axes, keepdims=True) / np.sqrt(degrees)
+    return _without_kept(z, a, axis, keepdims)
