@@ -29,11 +29,11 @@ from ..ops.primitive import Recorded
 from ..tape.entries import base_array
 from ..tape.trace import Trace
 from . import contractions, ragged, rearranging  # noqa: F401  they register their rewrites
-from .containers import ARRAY, FLOAT, SCALAR, STATIC, maker, taker
+from .containers import ARRAY, COMPLEX, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
 from .cpu.driver import DONE, FAILED, Patch, Program, Step
 from .explain import Explanation, Report, report_of
-from .graph import Graph, Node, build
+from .graph import Graph, Node, build, is_native
 from .plan import Library, Native, Plan, make_plan
 from .randomness import Randomness
 
@@ -144,17 +144,25 @@ def _kind(x: Any) -> Any:
     """What a plan depends on: shape and dtype of arrays and floats; of anything else, itself.
 
     Raises:
-        DTypeError: an array of complex numbers or objects, or of a subclass that computes otherwise.
+        DTypeError: an array of objects, or of a subclass that computes otherwise.
     """
     if isinstance(x, (np.ndarray, np.generic)):
-        if x.dtype.kind not in "fiub":
-            raise refusal(DTypeError, f"a compiled function cannot take {describe(x)}", "Pass real numbers.")
+        if x.dtype.kind not in "fiubc":
+            raise refusal(DTypeError, f"a compiled function cannot take {describe(x)}", "Pass numbers.")
         if isinstance(x, np.ndarray):
             base_array(x)
         return (x.shape, x.dtype if x.dtype.isnative else x.dtype.newbyteorder("="), False)
-    if type(x) is float:
-        return ((), np.dtype(np.float64), True)
+    if type(x) is float or type(x) is complex:
+        return ((), np.dtype(type(x)), True)
     return Static(x)
+
+
+def _sort(kind: Any) -> str:
+    """What a leaf of this kind is, to `containers.taker`."""
+    if type(kind) is not tuple:
+        return STATIC
+    shape, dtype, weak = kind
+    return ARRAY if shape else SCALAR if not weak else FLOAT if dtype.kind == "f" else COMPLEX
 
 
 def _fitting(x: Any, dtype: np.dtype[Any]) -> np.ndarray:
@@ -241,9 +249,9 @@ class Executable:
             results, self.structure = trees.flatten(f(*args, **kwargs))
         watch.check()
         for x in results:
-            if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "fiub":
+            if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "fiubc":
                 raise refusal(
-                    DTypeError, f"a compiled function cannot return {describe(x)}", "Return real numbers."
+                    DTypeError, f"a compiled function cannot return {describe(x)}", "Return numbers."
                 )
         inputs = [x.index for x in placeholders if isinstance(x, Recorded) and x.tape is trace]
         return inputs, results
@@ -301,9 +309,7 @@ class Executable:
         apart = {*self._large, *donated}
         self._fresh = [None if j in apart else kind for j, kind in enumerate(self._outputs)]
         self._spare: dict[int, np.ndarray] = {}  # large results of the last call, by position
-        sorts = [
-            STATIC if type(k) is not tuple else ARRAY if k[0] else FLOAT if k[2] else SCALAR for k in kinds
-        ]
+        sorts = [_sort(kind) for kind in kinds]
         statics = [x for x, sort in zip(leaves, sorts, strict=True) if sort == STATIC]
         self.plain = structure == trees.flatten((tuple(leaves), {}))[1] and set(sorts) <= {ARRAY}
         self.take = taker(structure, sorts, statics)
@@ -454,6 +460,7 @@ def _donations(
                     fits = (
                         j for j, x in enumerate(graph.outputs)
                         if j not in taken and (x.shape, x.dtype) == kinds[leaf][:2] and x.shape
+                        and is_native(x)
                     )  # fmt: skip
                     j = next(fits, None)
                     if j is not None:
@@ -465,4 +472,6 @@ def _donations(
 
 
 def _is_number(x: Any) -> bool:
-    return isinstance(x, (Recorded, np.ndarray, np.generic, float)) and not isinstance(x, (bool, int))
+    return isinstance(x, (Recorded, np.ndarray, np.generic, float, complex)) and not isinstance(
+        x, (bool, int)
+    )

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..tree import Structure, is_namedtuple, rebuild
 
-# what a leaf is to a compiled function: an array, one number of a dtype, a Python float, part of the program
-ARRAY, SCALAR, FLOAT, STATIC = "array", "scalar", "float", "static"
+# what a leaf is to a compiled function: an array, one number of a dtype, a Python number, part of the program
+ARRAY, SCALAR, FLOAT, COMPLEX, STATIC = "array", "scalar", "float", "complex", "static"
 
 
 def taker(structure: Structure, kinds: Sequence[str], statics: Sequence[Any]) -> Callable[[Any], Any]:
@@ -18,7 +18,7 @@ def taker(structure: Structure, kinds: Sequence[str], statics: Sequence[Any]) ->
 
     Args:
         structure: of the container.
-        kinds: ARRAY, SCALAR, FLOAT or STATIC for every leaf.
+        kinds: ARRAY, SCALAR, FLOAT, COMPLEX or STATIC for every leaf.
         statics: the values of the static leaves, in their order.
     """
     lines: list[str] = []
@@ -39,8 +39,10 @@ def taker(structure: Structure, kinds: Sequence[str], statics: Sequence[Any]) ->
                     f"if {at} is not {known} and (type({at}), {at}) != (type({known}), {known}): return None"
                 )
             else:
-                if kind != ARRAY:
-                    lines.append(f"if type({at}) is {'not ' if kind == FLOAT else ''}float: return None")
+                if kind == SCALAR:
+                    lines.append(f"if type({at}) is float or type({at}) is complex: return None")
+                elif kind != ARRAY:
+                    lines.append(f"if type({at}) is not {kind}: return None")
                 leaves.append(at if kind == ARRAY else f"asarray({at})")
             return
         name = f"x{len(lines)}"

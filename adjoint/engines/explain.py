@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..ops.elementwise import positive
+from ..ops.primitive import dtype_of
 from ..text import table
 from .chains import Chain
+from .graph import NATIVE, Node
 from .plan import Library
 from .regions import Call, Product, Region, Scalars
 
@@ -110,6 +112,12 @@ def _few(words: tuple[str, ...], between: str = ", ") -> str:
 _KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chain", Call: "special"}
 
 
+def _reason(node: Node) -> str:
+    """Why a node runs by NumPy."""
+    foreign = [k for k in map(dtype_of, (node, *node.args)) if k not in NATIVE and not k.hasobject]
+    return f"kernels hold no {foreign[0]}" if foreign else "it has no native step"
+
+
 def report_of(executable: Any) -> Report:
     """The report of one program."""
     plan, trace, lines, fallbacks, seen = executable.plan, executable.trace, [], [], set()
@@ -122,7 +130,7 @@ def report_of(executable: Any) -> Report:
             node = step.node
             lines.append(Line("numpy", node.shape, operations, 1, 1, "", False, 0.0))
             place = trace.where(node.source) if node.source >= 0 else "<unknown>"
-            fallbacks.append((operations[0], place, "it has no native step"))
+            fallbacks.append((operations[0], place, _reason(node)))
             continue
         group = step.group
         region = isinstance(group, Region)
@@ -138,7 +146,7 @@ def report_of(executable: Any) -> Report:
             )
         )  # fmt: skip
     arguments = tuple(
-        f"{dtype}{list(shape)}{' (float)' if weak else ''}" for shape, dtype, weak in executable.inputs
+        f"{dtype}{list(shape)}{' (Python)' if weak else ''}" for shape, dtype, weak in executable.inputs
     )
     outputs = sum(x.size * x.dtype.itemsize for x in plan.graph.outputs)
     return Report(

@@ -19,7 +19,7 @@ from ..ops import reduce as rd
 from ..ops import shape as sh
 from ..ops.abstract import Abstract, broadcast_shape
 from ..ops.elementwise import Elementwise
-from ..ops.primitive import NO_PARAMS, Primitive, Recorded
+from ..ops.primitive import NO_PARAMS, Primitive, Recorded, dtype_of
 from ..ops.products import matmul
 from ..tape.entries import same_bits
 from ..tape.trace import Trace
@@ -58,6 +58,22 @@ class Node:
     def __repr__(self) -> str:
         name = self.op.name if self.op else "constant" if self.constant is not None else "input"
         return f"%{self.number} {name} {self.dtype}{list(self.shape)}"
+
+
+NATIVE = frozenset({np.dtype(c) for c in "?bhilqBHILQfd"})  # what kernels hold; the rest is left to NumPy
+
+
+def is_native(node: Node) -> bool:
+    """Whether kernels hold numbers of the node's dtype and of its operands'."""
+    if node.dtype not in NATIVE:
+        return False
+    for a in node.args:
+        if type(a) is Node:
+            if a.dtype not in NATIVE:
+                return False
+        elif type(a) is not float and dtype_of(a) not in NATIVE:
+            return False
+    return True
 
 
 class Assemble(Primitive):

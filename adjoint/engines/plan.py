@@ -608,7 +608,7 @@ class _Layout:
         def operands(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[Any]:
             args = [a(inputs, outputs) for a in arrays]
             return [
-                float(a) if w else a[()] if type(a) is np.ndarray and not a.ndim else a
+                a.item() if w else a[()] if type(a) is np.ndarray and not a.ndim else a
                 for a, w in zip(args, weak, strict=True)
             ]
 

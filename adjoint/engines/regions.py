@@ -15,8 +15,6 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..ops import broadcast as bc
 from ..ops import elementwise as ew
 from ..ops import reduce as rd
@@ -27,7 +25,7 @@ from ..ops.products import matmul
 from .boxes import remainder
 from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, NoText, Term
-from .graph import Graph, Node, Shape, assemble, scalar_key
+from .graph import Graph, Node, Shape, assemble, is_native, scalar_key
 from .periods import Stretch, stretches
 from .views import View, contiguous, merged, root_of, sliced, view_of
 
@@ -238,20 +236,15 @@ def target_access(node: Node) -> Access:
 _TEXTS: dict[Any, bool] = {}
 
 
-def is_native(dtype: np.dtype[Any]) -> bool:
-    """Whether kernels hold values of this dtype."""
-    return dtype.kind in "biu" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
-
-
 def has_text(node: Node) -> bool:
     """Whether a row has a native form for these operands."""
     op = node.op
     if op is bc.astype:
-        return is_native(node.dtype) and all(is_native(a.dtype) for a in node.args if isinstance(a, Node))
+        return is_native(node)
     key = (op, node.dtype, tuple([a.dtype if isinstance(a, Node) else a for a in node.args]))
     known = _TEXTS.get(key)
     if known is None:
-        known = is_native(node.dtype) and all(is_native(a.dtype) for a in node.args if isinstance(a, Node))
+        known = is_native(node)
         if known:
             try:
                 terms = [Term("x", a.dtype) if isinstance(a, Node) else a for a in node.args]
@@ -355,7 +348,9 @@ class Planner:
         op = node.op
         if node.size == 0:
             return  # nothing to compute
-        if op is assemble:
+        if not is_native(node):  # complex numbers, for one
+            self._alone(node, Call())
+        elif op is assemble:
             self._assembly(node)
         elif op is bc.broadcast_to:  # of a number
             node.op = ew.positive
@@ -365,18 +360,9 @@ class Planner:
             self._pointwise(node, node.args[0].shape)
         elif (isinstance(op, Elementwise) or op is bc.astype) and has_text(node):
             self._pointwise(node, node.shape)
-        elif (
-            op in REDUCTIONS
-            and node.dtype.kind in "fiu"
-            and all(is_native(x.dtype) for x in (node, *node.args))
-        ):
+        elif op in REDUCTIONS and node.dtype.kind in "fiu":
             self._reduction(node)
-        elif (
-            op is matmul
-            and all(a.dtype == node.dtype for a in node.args)
-            and node.dtype.kind == "f"
-            and is_native(node.dtype)
-        ):
+        elif op is matmul and node.dtype.kind == "f" and all(a.dtype == node.dtype for a in node.args):
             self._alone(node, Product())
         else:
             self._alone(node, Call())

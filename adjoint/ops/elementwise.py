@@ -78,7 +78,9 @@ class Elementwise(Primitive):
                 z = self.value(*map(stand_in, args))
             if len(self.kinds) >= REMEMBERED:
                 self.kinds.clear()
-            kind = self.kinds[key] = Abstract(shape, np.asarray(z).dtype, type(z) in (float, complex))
+            kind = self.kinds[key] = Abstract(
+                shape, np.asarray(z).dtype, not shape and type(z) in (float, complex)
+            )
         return kind
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any]) -> Any:

@@ -11,7 +11,12 @@ import adjoint as ad
 from adjoint import tree as trees
 
 Function = Callable[..., Any]
-TOLERANCE = {"float32": 2e-5, "float64": 1e-12}  # times the scale of what is compared
+TOLERANCE = {
+    "float32": 2e-5,
+    "float64": 1e-12,
+    "complex64": 2e-5,
+    "complex128": 1e-12,
+}  # times the scale of what is compared
 
 
 def compare(got: Any, want: Any, factor: float = 1.0) -> None:
@@ -31,7 +36,7 @@ def compare(got: Any, want: Any, factor: float = 1.0) -> None:
         assert (x.shape, x.dtype) == (y.shape, y.dtype), (
             f"{path}: {x.shape} {x.dtype} instead of {y.shape} {y.dtype}"
         )
-        if y.dtype.kind != "f":
+        if y.dtype.kind not in "fc":
             np.testing.assert_array_equal(x, y, err_msg=path)
             continue
         scale = max(1.0, float(np.max(np.abs(y), initial=0.0, where=np.isfinite(y))))

@@ -47,7 +47,7 @@ def test_a_program_in_words() -> None:
     compiled({"W": normal(6, 5), "b": 0.5}, normal(30, 6, seed=2))
     text = repr(compiled.explain())
     assert text.startswith("network: 1 program\n")
-    assert "float64[6, 5], float64[] (float), float64[30, 6]" in text
+    assert "float64[6, 5], float64[] (Python), float64[30, 6]" in text
     for word in ("recorded nodes", "bytes between steps", "kernel", "region", "product", "30×5", "tanh"):
         assert word in text, word
 

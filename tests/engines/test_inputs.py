@@ -146,16 +146,13 @@ def test_other_floats_run_by_numpy(dtype: Any) -> None:
     assert compiled.explain().programs[0].fallbacks
 
 
-def test_what_is_no_real_array_is_refused() -> None:
+def test_what_is_no_array_of_numbers_is_refused() -> None:
     compiled = ad.compile(lambda x: x)
-    assert "compiled function cannot take (2,) complex128" in message(
-        ad.DTypeError, compiled, np.ones(2) * 1j
-    )
     assert "cannot take (1,) object" in message(ad.DTypeError, compiled, np.array([None]))
     text = message(ad.DTypeError, compiled, np.ma.masked_array(np.ones(2), [True, False]))
     assert "cannot record a MaskedArray" in text
-    text = message(ad.DTypeError, ad.compile(lambda x: np.ones(2) * 1j), np.ones(2))
-    assert "compiled function cannot return (2,) complex128" in text
+    text = message(ad.DTypeError, ad.compile(lambda x: np.array(["a"])), np.ones(2))
+    assert "compiled function cannot return" in text
 
 
 def test_captured_arrays_are_constants() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from ...ops import index as ix
 from ...ops import reduce as rd
-from ..graph import Node
+from ...ops.primitive import dtype_of
+from ..graph import NATIVE, Node
 from . import dense, indexing, scans, segments
 from .dense import Dense
 from .kernel import Kernel
@@ -26,4 +27,9 @@ _PLANNERS: dict[Any, Callable[[Node], Kernel | Dense | None]] = {
 def special_kernel(node: Node) -> Kernel | Dense | None:
     """The kernel of a node, None when it has to run by its NumPy reading."""
     planner = _PLANNERS.get(node.op)
-    return planner(node) if planner is not None else None
+    kinds = [dtype_of(x) for x in (node, *node.args)]
+    if planner is None or not all(
+        kind in NATIVE or kind.hasobject for kind in kinds
+    ):  # objects: several results
+        return None
+    return planner(node)
