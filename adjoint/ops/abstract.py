@@ -63,10 +63,10 @@ class Abstract:
     def __repr__(self) -> str:
         return f"{self.dtype}[{','.join(map(str, self.shape))}]{' (Python number)' if self.weak else ''}"
 
-    def refuse(self, what: str) -> TraceError:
-        """The error for something that needs the numbers."""
+    def refuse(self, what: str, first: str = "") -> TraceError:
+        """The error for something that needs the numbers; `first` is the likeliest remedy."""
         text = f"{what} needs the value of an array {self.shape} {self.dtype}, which a compiled program"
-        return refusal(TraceError, f"{text} has only when it runs", REMEDY)
+        return refusal(TraceError, f"{text} has only when it runs", first + REMEDY)
 
     def __bool__(self) -> bool:
         raise self.refuse("a branch (if, while, and, or, bool())")
@@ -78,7 +78,8 @@ class Abstract:
     __hash__ = object.__hash__
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        raise self.refuse("conversion to a plain array or number")
+        index = "Is it an index of a plain array? Pass that array to the function. "
+        raise self.refuse("conversion to a plain array or number", index if self.dtype.kind in "iub" else "")
 
     def __float__(self) -> float:
         raise self.refuse("float()")
