@@ -17,6 +17,7 @@ import numpy as np
 from . import tree as trees
 from .errors import describe
 from .ops.primitive import dtype_of, shape_of
+from .sweeps.pairing import direction_like, in_double, length, pairing
 from .transforms import make_jvp, make_vjp
 from .transforms.naming import name_of, named
 from .transforms.recording import Argnum, pick, replace
@@ -58,17 +59,9 @@ def check_equivalent(x: Any, y: Any) -> None:
         where = f" at {path}" if path else ""
         alike = shape_of(a) == shape_of(b) and dtype_of(a) == dtype_of(b)
         assert alike, f"shapes or dtypes differ{where}: {describe(np.asarray(a))}, {describe(np.asarray(b))}"
-        close = bool(_norm([np.subtract(a, b)]) <= _tolerance([a, b]) * max(1.0, _norm([a]), _norm([b])))
+        gap = np.subtract(in_double(a), in_double(b))
+        close = bool(length(gap) <= _tolerance([a, b]) * max(1.0, length(a), length(b)))
         assert close, f"values differ{where}:\n  {a}\n  {b}"
-
-
-def _inner(a: Sequence[Any], b: Sequence[Any]) -> float:
-    """Re Σ a b over lists of arrays: how a multiplier pairs with a tangent."""
-    return float(sum(np.real(np.sum(np.asarray(x) * np.asarray(y))) for x, y in zip(a, b, strict=True)))
-
-
-def _norm(a: Sequence[Any]) -> float:
-    return float(np.sqrt(sum(np.sum(np.abs(x) ** 2) for x in a)))
 
 
 def _rounding(leaves: Iterable[Any]) -> float:
@@ -110,20 +103,22 @@ def _moving(z: Any) -> np.dtype[Any]:
     return dtype_of(z) if dtype_of(z).kind in "fc" else np.dtype(float)
 
 
-def _directions(x: Any) -> Any:
-    """Random numbers in the containers, shapes and dtypes of x; zeros for what does not move."""
-    rng = np.random.default_rng(0)
+def _directions(x: Any, seed: int) -> Any:
+    """Random numbers in the containers, shapes and dtypes of x; zeros for what does not move.
+
+    λ and v need different seeds: ⟨v, J v⟩ would not see the skew part of J.
+    """
+    rng = np.random.default_rng(seed)
 
     def drawn(a: Any) -> Any:
-        kind, shape = dtype_of(a), shape_of(a)
-        if kind.kind not in "fc":
-            return np.zeros(shape)[()]
-        d = rng.standard_normal(shape)
-        if kind.kind == "c":
-            d = d + 1j * rng.standard_normal(shape)
-        return np.asarray(d, kind)[()]
+        d = direction_like(a, rng)
+        return np.zeros(shape_of(a))[()] if d is None else d
 
     return trees.tree_map(drawn, x)
+
+
+def _leaves(x: Any) -> tuple[Any, ...]:
+    return tuple(trees.flatten(x)[0])
 
 
 def check_vjp(f: Function, x: Any) -> None:
@@ -133,14 +128,12 @@ def check_vjp(f: Function, x: Any) -> None:
         AssertionError: they differ.
     """
     pullback, y = make_vjp(f)(x)
-    lam, v = _directions(y), _directions(x)
-    exact = _inner(trees.flatten(pullback(lam))[0], trees.flatten(v)[0])
-    lam_leaves, leaves = trees.flatten(lam)[0], trees.flatten(x)[0]
-    rough = exact
+    lam, v = _directions(y, 1), _directions(x, 2)
+    exact = rough = pairing(_leaves(pullback(lam)), _leaves(v))
     for exponent in STEPS:
-        pushed = trees.flatten(_differences(f, x, exponent)(v))[0]
-        rough = _inner(lam_leaves, pushed)
-        if abs(exact - rough) <= _tolerance(leaves) * max(1.0, _norm(lam_leaves) * _norm(pushed)):
+        pushed = _leaves(_differences(f, x, exponent)(v))
+        rough = pairing(_leaves(lam), pushed)
+        if abs(exact - rough) <= _tolerance(_leaves(x)) * max(1.0, length(_leaves(lam)) * length(pushed)):
             return
     raise AssertionError(
         f"derivative (VJP) check of {name_of(f)} failed at {x}\n"
@@ -155,14 +148,14 @@ def check_jvp(f: Function, x: Any) -> None:
     Raises:
         AssertionError: they differ.
     """
-    v, leaves = _directions(x), trees.flatten(x)[0]
+    v = _directions(x, 2)
     exact, structure = trees.flatten(make_jvp(f)(x)(v)[1])
     rough = exact
     for exponent in STEPS:
         rough, expected = trees.flatten(_differences(f, x, exponent)(v))
         assert structure == expected, f"derivative (JVP) of {name_of(f)} is {structure}, not {expected}"
-        gap = [np.subtract(a, b) for a, b in zip(exact, rough, strict=True)]
-        if _norm(gap) <= _tolerance(leaves) * max(1.0, _norm(exact)):
+        gap = tuple(np.subtract(a, b) for a, b in zip(exact, rough, strict=True))
+        if length(gap) <= _tolerance(_leaves(x)) * max(1.0, length(tuple(exact))):
             return
     raise AssertionError(
         f"derivative (JVP) check of {name_of(f)} failed at {x}\n"
@@ -217,7 +210,7 @@ def _check_to(f: Function, x: Any, modes: Sequence[str], order: int) -> None:
                 return make_jvp(f)(x)(v)[1]
 
             pushed.__name__ = f"jvp_{name_of(f)}"
-            _check_to(pushed, (x, _directions(x)), modes, order - 1)
+            _check_to(pushed, (x, _directions(x, 3)), modes, order - 1)
     if "rev" in modes:
         check_vjp(f, x)
         if order > 1:
@@ -227,7 +220,7 @@ def _check_to(f: Function, x: Any, modes: Sequence[str], order: int) -> None:
                 return make_vjp(f)(x)[0](lam)
 
             pulled.__name__ = f"vjp_{name_of(f)}"
-            _check_to(pulled, (x, _directions(f(x))), modes, order - 1)
+            _check_to(pulled, (x, _directions(f(x), 4)), modes, order - 1)
 
 
 def combo_check(f: Function, *args: Any, **kwargs: Any) -> Function:

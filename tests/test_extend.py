@@ -239,3 +239,42 @@ def test_notrace_functions_see_plain_values() -> None:
     kinds: list[Any] = []
     ad.grad(lambda x: kinds.append(kind([x])) or kinds.append(kind(x)) or np.sum(x))(X)
     assert kinds == [list, np.ndarray]
+
+
+# ------------------------------------------------------------------------------------------- complex numbers
+Z = normal(3) + 1j * normal(3, seed=2)
+
+
+def rotated(*modes: str) -> Any:
+    """x e^{iy} z̄ for real x, y and complex z."""
+
+    @extend.primitive
+    def f(x: Any, y: Any, z: Any) -> Any:
+        return np.asarray(x) * np.exp(1j * np.asarray(y)) * np.conj(z)
+
+    if "rev" in modes:  # what a real argument gets of a complex λ is its real part
+        extend.defvjp(
+            f,
+            lambda ans, x, y, z: lambda g: g * np.exp(1j * y) * np.conj(z),
+            lambda ans, x, y, z: lambda g: np.real(1j * g * ans),
+            lambda ans, x, y, z: lambda g: np.conj(g * x * np.exp(1j * y)),
+        )
+    if "fwd" in modes:
+        extend.defjvp(f, "same", lambda g, ans, x, y, z: 1j * g * ans, "same")
+    return f
+
+
+@pytest.mark.parametrize("modes", [("rev",), ("fwd",), ("rev", "fwd")], ids="+".join)
+def test_complex_arguments_and_results(modes: tuple[str, ...]) -> None:
+    f = rotated(*modes)
+    check.gradients(f, (X, Y, Z)).raise_on_failure()
+
+    def loss(x: Any, y: Any, z: Any) -> Any:
+        return np.sum(np.real(f(x, y, z)) ** 2)
+
+    def plain(x: Any, y: Any, z: Any) -> Any:
+        return np.sum(np.real(x * np.exp(1j * y) * np.conj(z)) ** 2)
+
+    found = ad.grad(loss, (0, 1, 2))(X, Y, Z)
+    close(found, ad.grad(plain, (0, 1, 2))(X, Y, Z))
+    assert [g.dtype for g in found] == [np.float64, np.float64, np.complex128]

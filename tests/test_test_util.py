@@ -107,3 +107,22 @@ def test_numerical_jvp_and_single_checks() -> None:
     message(AssertionError, tu.check_jvp, wrong("fwd", 2.0), X)
     message(AssertionError, tu.check_vjp, wrong("rev", 2.0), X)
     assert ad.test_util is tu
+
+
+def test_complex_numbers() -> None:
+    z = normal(3) + 1j * normal(3, seed=1)
+    tu.check_grads(lambda z: {"a": np.exp(z), "b": np.abs(z)})(z)
+    tu.check_grads(lambda x: np.exp(1j * x))(X)
+    tu.check_equivalent(z, z + 1e-9j)
+    message(AssertionError, tu.check_equivalent, z, z + 1e-3j)
+
+    @primitive
+    def mirrored(z: Any) -> Any:
+        return np.conj(z) * 1j
+
+    defvjp(mirrored, lambda ans, z: lambda g: np.conj(1j * g))
+    tu.check_grads(mirrored)(z)
+    defvjp(mirrored, lambda ans, z: lambda g: np.conj(g) * 1j)  # the sign of the imaginary part
+    assert "(VJP) check of mirrored failed" in message(
+        AssertionError, tu.check_grads(mirrored, modes=["rev"]), z
+    )

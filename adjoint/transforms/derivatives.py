@@ -107,9 +107,13 @@ def elementwise_grad(f: Function, argnum: Argnum = 0) -> Function:
     @named(f, "elementwise_grad", argnum)
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Recording(f, args, kwargs, argnum)
-        return trees.unflatten(
-            run.structure, run.pull([_one(x) for x in run.array_outputs("elementwise_grad")])
-        )
+        results = run.array_outputs("elementwise_grad")
+        if any(dtype_of(z).kind == "c" for z in results):
+            what = f"elementwise_grad needs a real output, {name_of(f)} returns complex numbers"
+            raise refusal(
+                DTypeError, what, "Return its np.real, np.imag or np.abs, or use deriv or make_vjp."
+            )
+        return trees.unflatten(run.structure, run.pull([_one(z) for z in results]))
 
     return derivative
 
@@ -141,6 +145,9 @@ def holomorphic_grad(f: Function, argnum: Argnum = 0) -> Function:
     Raises:
         DTypeError: an argument, or the result, is not complex.
         ShapeError: f's result has more than one element.
+
+    >>> holomorphic_grad(lambda z: z**3)(1j)
+    np.complex128(-3+0j)
     """
 
     @named(f, "holomorphic_grad", argnum)

@@ -91,9 +91,9 @@ def _start(z0: Any) -> Any:
     """The start as floats: plain, because it has no influence, unless only its shape is known."""
     plain = innermost(z0)
     if type(plain) is Abstract:
-        return z0 if plain.dtype.kind == "f" else astype(z0, dtype=FLOAT64)
+        return z0 if plain.dtype.kind in "fc" else astype(z0, dtype=FLOAT64)
     plain = np.asarray(plain)
-    return plain.astype(plain.dtype if plain.dtype.kind == "f" else np.float64)[()]
+    return plain.astype(plain.dtype if plain.dtype.kind in "fc" else np.float64)[()]
 
 
 class Implicit(Primitive):
@@ -194,7 +194,7 @@ class FixedPoint(Implicit):
 
     @staticmethod
     def _dtype(start: Any, leaves: Sequence[Any]) -> np.dtype[Any]:
-        return result_dtype(start, *(a for a in leaves if dtype_of(a).kind == "f"))
+        return result_dtype(start, *(a for a in leaves if dtype_of(a).kind in "fc"))
 
     def value(self, start: Any, *leaves: Any) -> Any:
         z, change = start, np.inf

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import ShapeError, refusal
-from ..ops.primitive import shape_of
+from ..ops.primitive import dtype_of, shape_of
 from .derivatives import grad, jacobian, make_jvp, make_vjp
 from .naming import named
 from .recording import Argnum, Recording
@@ -107,8 +107,8 @@ def jacobian_vector_product(f: Function, argnum: Argnum = 0) -> Function:
 
 
 def half_square(z: Any) -> Any:
-    """½ Σ z²: the loss of least squares."""
-    return 0.5 * np.sum(z * z)
+    """½ Σ |z|²: the loss of least squares."""
+    return 0.5 * np.sum(np.real(np.conj(z) * z) if dtype_of(z).kind == "c" else z * z)
 
 
 def make_ggnvp(f: Function, g: Function = half_square, f_argnum: Argnum = 0) -> Function:
@@ -119,7 +119,7 @@ def make_ggnvp(f: Function, g: Function = half_square, f_argnum: Argnum = 0) -> 
 
     Args:
         f: the inner function, a model.
-        g: the outer one, a loss: returns a real scalar of f's result; ½ Σ z² by default.
+        g: the outer one, a loss: returns a real scalar of f's result; ½ Σ |z|² by default.
         f_argnum: which argument(s) of f to differentiate.
 
     Source: Schraudolph 2002, "Fast curvature matrix-vector products for second-order gradient descent".

@@ -58,6 +58,7 @@ def test_flatten_is_differentiable_both_ways() -> None:
     close(ad.grad(there_and_back)(p), ad.grad(directly)(p))
     close(ad.compile(ad.grad(there_and_back))(p), ad.grad(directly)(p))
     check_grads(there_and_back)(p)
+    check_grads(lambda p: misc.flatten(p)[1](np.sin(misc.flatten(p)[0])))(TREES["complex and real"])
     close(ad.grad(lambda x, y: np.sum(misc.flatten([x, y])[0] ** 2), (0, 1))(1.0, 2.0), (2.0, 4.0))
 
 
@@ -141,6 +142,13 @@ def test_fixed_points_and_their_derivatives() -> None:
         return abs(x["u"] - y["u"]) + abs(x["v"] - y["v"])
 
     check_grads(lambda a: fixed_point(pair, a, {"u": 0.0, "v": 0.0}, gap, 1e-14))((0.5, {"k": 1.5}))
+
+    def turning(a: Any) -> Any:  # complex, and not holomorphic in z
+        return lambda z: 0.5 * np.exp(1j * a) * np.conj(z) + a
+
+    check_grads(lambda a: fixed_point(turning, a, 0j, lambda x, y: abs(x - y), 1e-14))(0.7)
+    check_grads(lambda a: fixed_point(turning, a, 0j, lambda x, y: abs(x - y), 1e-14))(0.7 + 0.2j)
+
     text = message(ConvergenceError, fixed_point, lambda a: lambda x: a * x, np.nan, 1.0, distance, 1e-9)
     assert "diverged" in text
 

@@ -153,3 +153,60 @@ def test_names_signatures_and_docstrings() -> None:
 def test_holomorphic_grad_refuses_real_numbers(z: Any) -> None:
     text = message(DTypeError, ad.holomorphic_grad(lambda z: np.sum(z * z)), z)
     assert "holomorphic_grad needs a complex argument" in text and "x + 0j" in text
+
+
+# ------------------------------------------------------------------------------------------- complex numbers
+Z, W = normal(3) + 1j * normal(3, seed=6), normal(3, seed=7) + 1j * normal(3, seed=8)
+
+
+def test_holomorphic_grad() -> None:
+    def f(z: Any, k: Any = 1.0) -> Any:
+        return np.sum(np.exp(k * z) * z) * (1 + 0.2j)
+
+    close(ad.holomorphic_grad(f)(Z), (1 + 0.2j) * np.exp(Z) * (1 + Z))
+    close(ad.holomorphic_grad(f, 1)(Z, 2 + 0j), (1 + 0.2j) * np.sum(np.exp(2 * Z) * Z**2))
+    close(ad.holomorphic_grad(ad.holomorphic_grad(np.sin))(0.3 + 1j), -np.sin(0.3 + 1j))
+    close(ad.deriv(lambda t: np.exp(1j * t))(0.5), 1j * np.exp(0.5j))
+    text = message(DTypeError, ad.holomorphic_grad(lambda z: np.real(f(z))), Z)
+    assert "needs a complex result, <lambda> has () float64" in text
+    text = message(ShapeError, ad.holomorphic_grad(np.sin), Z)
+    assert "holomorphic_grad needs a scalar output, got shape (3,)" in text
+    text = message(DTypeError, ad.elementwise_grad(lambda x: x * 1j), X)
+    assert "elementwise_grad needs a real output" in text and "np.real" in text
+
+
+def stacked(f: Any) -> Any:
+    """Real and imaginary parts of f(x + iy), one after the other."""
+
+    def real(p: Any) -> Any:
+        y = f(p[0] + 1j * p[1])
+        return np.concatenate([y.real, y.imag])
+
+    return real
+
+
+def test_products_of_complex_arguments() -> None:
+    """Against the same in real and imaginary parts: z = x + iy, λ = λx − iλy."""
+    mixing = normal(4, 3, seed=9) + 1j * A
+
+    def model_c(z: Any) -> Any:
+        return np.tanh(mixing @ z) + np.conj(z[0])
+
+    def loss_c(z: Any) -> Any:
+        return np.sum(np.abs(model_c(z)) ** 2)
+
+    def in_parts(f: Any) -> Any:
+        return lambda p: f(p[0] + 1j * p[1])
+
+    parts = np.stack([Z.real, Z.imag])
+    h = np.tensordot(ad.hessian(in_parts(loss_c))(parts), np.stack([W.real, W.imag]), 2)
+    close(ad.hessian_vector_product(loss_c)(Z, W), h[0] - 1j * h[1])
+    close(ad.make_hvp(loss_c)(Z)[0](W), h[0] - 1j * h[1])
+    j = np.reshape(ad.jacobian(stacked(model_c))(parts), (8, 6))
+    close(
+        ad.make_ggnvp(lambda p: model_c(p[0] + 1j * p[1]))(parts)(parts),
+        np.reshape(j.T @ (j @ np.ravel(parts)), (2, 3)),
+    )
+    pulled = ad.tensor_jacobian_product(model_c)(Z, LAM * (1 + 2j))
+    both = j.T @ np.concatenate([LAM, -2 * LAM])
+    close(pulled, both[:3] - 1j * both[3:])
