@@ -13,7 +13,7 @@ import numpy as _np
 
 from . import choosing as _choosing  # noqa: F401  (these enter their rules)
 from . import complexes as _complexes  # noqa: F401
-from . import linalg, random
+from . import fft, linalg, random
 from . import lists as _lists
 from . import matrices as _matrices  # noqa: F401
 from . import products as _products  # noqa: F401
@@ -25,7 +25,8 @@ from . import statistics as _statistics  # noqa: F401
 from .creation import array, asarray, c_, full, full_like, make_diagonal, r_, row_stack
 
 __all__ = [
-    "array", "asarray", "c_", "full", "full_like", "linalg", "make_diagonal", "r_", "random", "row_stack",
+    "array", "asarray", "c_", "fft", "full", "full_like", "linalg", "make_diagonal", "r_", "random",
+    "row_stack",
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from . import (
     convolution,
     elementwise,
     factorize,
+    fourier,
     index,
     linalg,
     products,
@@ -18,5 +19,5 @@ from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
     "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "elementwise", "factorize",
-    "index", "linalg", "products", "reduce", "register", "search", "segment", "shape", "special",
+    "fourier", "index", "linalg", "products", "reduce", "register", "search", "segment", "shape", "special",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from adjoint.ops import reduce as rd
 from adjoint.ops import segment as sg
 
 from .cases_choosing import CHOOSING
+from .cases_fourier import FOURIER
 from .cases_signals import SIGNALS
 from .cases_statistics import STATISTICS
 from .harness import Case, case, definite, invertible, positive
@@ -582,5 +583,5 @@ LINALG: list[Case] = [
     case("mirror", lambda x: la.mirror(x, lower=False), (2, 3, 3)),
 ]
 
-CASES = SHAPING + INDEXING + REDUCTIONS + PRODUCTS + LINALG + STATISTICS + SIGNALS + CHOOSING
+CASES = SHAPING + INDEXING + REDUCTIONS + PRODUCTS + LINALG + FOURIER + STATISTICS + SIGNALS + CHOOSING
 assert len({c.name for c in CASES}) == len(CASES)
