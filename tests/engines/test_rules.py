@@ -15,7 +15,8 @@ import pytest
 import adjoint as ad
 from adjoint.ops import PRIMITIVES
 from adjoint.ops.elementwise import Elementwise
-from adjoint.ops.primitive import Primitive, Samples, dtype_of, parts, shape_of
+from adjoint.ops.primitive import Primitive, Samples, dtype_of, parts
+from adjoint.sweeps.pairing import direction_like
 
 from .harness import agree
 
@@ -35,7 +36,7 @@ def _as(dtype: str, x: Any) -> Any:
 
 def derivatives(op: Primitive, operands: Sequence[Any], params: dict[str, Any], seed: int) -> Any:
     """Value, pullback of fixed λ and pushforward of fixed ẋ."""
-    positions = tuple(k for k, a in enumerate(operands) if dtype_of(a).kind == "f")
+    positions = tuple(k for k, a in enumerate(operands) if dtype_of(a).kind in "fc")
 
     def f(*x: Any) -> Any:
         inner = list(operands)
@@ -45,18 +46,14 @@ def derivatives(op: Primitive, operands: Sequence[Any], params: dict[str, Any], 
 
     x = tuple(operands[k] for k in positions)
     z = f(*x)
-    if not positions or any(dtype_of(p).kind != "f" for p in parts(z)):
+    if not positions or any(dtype_of(p).kind not in "fc" for p in parts(z)):
         return (z,)
     rng = np.random.default_rng(seed)
     everything = tuple(range(len(x)))
-    lam = tuple(_random(rng, p) for p in parts(z))
+    lam = tuple(direction_like(p, rng) for p in parts(z))
     pullback, value = ad.make_vjp(f, everything)(*x)
-    pushed = ad.make_jvp(f, everything)(*x)(tuple(_random(rng, a) for a in x))
+    pushed = ad.make_jvp(f, everything)(*x)(tuple(direction_like(a, rng) for a in x))
     return value, pullback(lam if isinstance(value, tuple) else lam[0]), pushed
-
-
-def _random(rng: np.random.Generator, like: Any) -> Any:
-    return np.asarray(rng.standard_normal(shape_of(like)), dtype_of(like))[()]
 
 
 def _enough(op: Primitive) -> int | None:

@@ -95,6 +95,20 @@ def test_refusals_name_the_remedy() -> None:
     )
 
 
+def test_compiled() -> None:
+    """Transforms are NumPy steps of a compiled program, and explain() says so."""
+
+    def f(x):
+        spectrum = np.fft.rfft(x * x, 8)
+        back = np.fft.irfft(spectrum / (1 + np.abs(spectrum)), 6)
+        return np.sum(np.real(np.fft.fftn(back)) ** 2) + np.sum(np.imag(np.fft.ifft(x)) ** 2)
+
+    compiled = ad.compile(ad.value_and_grad(f))
+    close(compiled(X), ad.value_and_grad(f)(X))
+    for name in ("fft", "ifft", "rfft", "irfft"):
+        assert f"by NumPy: {name} at " in repr(compiled.explain())
+
+
 def test_a_fault_is_caught(monkeypatch) -> None:
     """Without the multiplicities the transpose of rfft is another matrix: the dot product sees it."""
     from adjoint.ops import fourier
