@@ -9,6 +9,7 @@ from . import (
     index,
     linalg,
     products,
+    pseudoinverse,
     reduce,
     search,
     segment,
@@ -18,6 +19,7 @@ from . import (
 from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
-    "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "elementwise", "factorize",
-    "fourier", "index", "linalg", "products", "reduce", "register", "search", "segment", "shape", "special",
+    "Linear", "PRIMITIVES", "Primitive", "Recorded", "broadcast", "convolution", "elementwise", "factorize",
+    "fourier", "index", "linalg", "products", "pseudoinverse", "reduce", "register", "search", "segment",
+    "shape", "special",
 ]  # fmt: skip

@@ -216,7 +216,7 @@ def gamma_density(m: Any, a: Any, x: Any) -> Any:
     edge = x == 0
     inner, border = m.where(edge, 1, x), m.where(edge, x, 1)
     inside = m.exp((a - 1) * m.log(inner) - inner - m.gammaln(a))
-    return m.where(edge, border ** (a - 1) * m.exp(-border) * m.rgamma(a), inside)
+    return m.where(edge, border ** (a - 1) * m.exp(-border - m.gammaln(a)), inside)
 
 
 def beta_density(m: Any, a: Any, b: Any, x: Any) -> Any:
@@ -261,7 +261,8 @@ def t_density(m: Any, df: Any, t: Any) -> Any:
 
 def t_log_density(m: Any, df: Any, t: Any) -> Any:
     """Its logarithm: Γ(½(ν+1)) / (Γ(½ν) √π) is 1/B(½ν, ½)."""
-    return -m.betaln(0.5 * df, 0.5) - 0.5 * m.log(df) - 0.5 * (df + 1) * m.log1p(t * t / df)
+    df, half = 1.0 * df, 0.5 + 0.0 * df  # beside a Python number SciPy computes in float64
+    return -m.betaln(0.5 * df, half) - 0.5 * m.log(df) - 0.5 * (df + 1) * m.log1p(t * t / df)
 
 
 stdtr = elementwise(
@@ -269,6 +270,26 @@ stdtr = elementwise(
     lambda m, df, t: m.stdtr(df, t),
     fixed("stdtr", 0, "degrees of freedom df"),
     lambda m, df, t, z: t_density(m, df, t),
+    domain=(COUNT, (-3.0, 3.0)),
+)
+
+
+def _log_stdtr(m: Any, df: Any, t: Any) -> Any:
+    """log F(t): by 1 − F(−t) on the right; far on the left by the series of the incomplete beta function."""
+    below = m.stdtr(df, -m.absolute(t))
+    # twice a float32's least number, so that both precisions keep their digits
+    deep = below < 1e-37
+    a, share = 0.5 * df, df / (df + m.where(deep, t * t, df))
+    series = a * m.log(share) + 0.5 * m.log1p(-share) + m.log(m.hyp2f1(a + 0.5, 1.0, a + 1, share))
+    left = m.where(deep, series - m.log(2 * a) - m.betaln(a, 0.5), m.log(m.where(deep, 1, below)))
+    return m.where(t > 0, m.log1p(-below), left)
+
+
+log_stdtr = in_own_dtype(
+    "log_stdtr",
+    _log_stdtr,
+    fixed("log_stdtr", 0, "degrees of freedom df"),
+    lambda m, df, t, z: m.exp(t_log_density(m, df, t) - z),
     domain=(COUNT, (-3.0, 3.0)),
 )
 

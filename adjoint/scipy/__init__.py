@@ -1,9 +1,9 @@
-"""SciPy's namespace, as far as it is differentiable: `special`, `linalg`, `integrate`.
+"""SciPy's namespace, as far as it is differentiable: `special`, `stats`, `linalg`, `integrate`.
 
 SciPy's ufuncs (`scipy.special.erf`, `expit`, `gammaln` …) answer NumPy's protocols and work on Variables as
 they are; these modules add the functions that do not. SciPy itself is imported when first used.
 """
 
-from . import integrate, linalg, special
+from . import integrate, linalg, special, stats
 
-__all__ = ["integrate", "linalg", "special"]
+__all__ = ["integrate", "linalg", "special", "stats"]

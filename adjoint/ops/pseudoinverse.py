@@ -1,0 +1,87 @@
+"""What remains of inverse and determinant for symmetric positive semidefinite matrices.
+
+Derivatives are those along which the rank stays what it is; across a change of rank there are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .abstract import Abstract
+from .broadcast import sum_
+from .linalg import OfMatrices, symmetric_part
+from .primitive import Args, Samples, dtype_of, register, shape_of
+from .products import matmul
+
+
+def _spectrum(a: Any) -> tuple[Any, Any, Any]:
+    """Eigenvalues, eigenvectors, and which eigenvalues count: SciPy's bound for covariances."""
+    s, v = np.linalg.eigh(0.5 * (a + a.T))
+    bound = (1e3 if s.dtype == np.float32 else 1e6) * np.finfo(s.dtype).eps * np.max(np.abs(s), initial=0)
+    return s, v, s > bound
+
+
+class PseudoInverse(OfMatrices):
+    """z = a⁺ (n, n) of one symmetric positive semidefinite matrix."""
+
+    name = "pseudo_inverse"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        x = rng.standard_normal((3, 3))
+        return [((x @ x.T + np.eye(3),), {})]
+
+    def value(self, a: Any) -> Any:
+        s, v, kept = _spectrum(a)
+        return (v * np.where(kept, 1 / np.where(kept, s, 1), 0)) @ v.T
+
+    def abstract(self, a: Any) -> Abstract:
+        return Abstract(shape_of(a), dtype_of(a))
+
+    @staticmethod
+    def _push(a: Any, z: Any, dot: Any) -> Any:
+        """−z ȧ z, and where a is singular the turning of its range, z z ȧ (1 − a z) and its transpose."""
+        dot = symmetric_part(dot)
+        rest = np.eye(shape_of(a)[0], dtype=dtype_of(a)) - matmul(symmetric_part(a), z)
+        turned = matmul(matmul(matmul(z, z), dot), rest)
+        return 2 * symmetric_part(turned) - matmul(matmul(z, dot), z)
+
+    def tangent(self, args: Args, z: Any, dots: Args) -> Any:
+        return self._push(args[0], z, dots[0])
+
+    def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        lam = symmetric_part(lam)
+        a = symmetric_part(args[0])
+        rest = np.eye(shape_of(a)[0], dtype=dtype_of(a)) - matmul(a, z)
+        turned = matmul(matmul(matmul(z, z), lam), rest)
+        return (2 * symmetric_part(turned) - matmul(matmul(z, lam), z),)
+
+
+pseudo_inverse = register(PseudoInverse())
+
+
+class LogPseudoDeterminant(OfMatrices):
+    """z = Σ log of the eigenvalues > 0 of one symmetric positive semidefinite matrix (n, n)."""
+
+    name = "log_pseudo_determinant"
+
+    def samples(self, rng: np.random.Generator) -> Samples:
+        return pseudo_inverse.samples(rng)
+
+    def value(self, a: Any) -> Any:
+        s, _, kept = _spectrum(a)
+        return np.sum(np.log(s[kept]), dtype=s.dtype)
+
+    def abstract(self, a: Any) -> Abstract:
+        return Abstract((), dtype_of(a))
+
+    def tangent(self, args: Args, z: Any, dots: Args) -> Any:
+        return sum_(pseudo_inverse(args[0]) * dots[0], axis=(0, 1))
+
+    def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        return (lam * pseudo_inverse(args[0]),)
+
+
+log_pseudo_determinant = register(LogPseudoDeterminant())

@@ -1,0 +1,83 @@
+"""The Dirichlet distribution on the simplex Σ x = 1, with concentrations alpha (K,)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...errors import ShapeError, refusal
+from ...ops.abstract import Abstract
+from ...ops.broadcast import reshape, sum_
+from ...ops.elementwise import exp, minimum, where
+from ...ops.primitive import innermost, shape_of
+from ...ops.special import gammaln, xlogy
+from .common import floats, scipys
+
+__all__ = ["logpdf", "pdf", "rvs"]
+
+
+def logpdf(x: Any, alpha: Any) -> Any:
+    """Σ (α − 1) log x − Σ log Γ(α) + log Γ(Σ α).
+
+    Args:
+        x: (K,) or (K, N), columns on the simplex; the last row may be left out.
+        alpha: (K,), > 0.
+
+    Returns:
+        0-d, or (N,).
+
+    Raises:
+        ShapeError: x has neither K nor K − 1 rows.
+        ValueError: x is not on the simplex, or an alpha is not > 0 (not looked at in a compiled program).
+    """
+    x, alpha, column = _checked(x, alpha)
+    log_norm = sum_(gammaln(alpha), axis=(0,)) - gammaln(sum_(alpha, axis=(0,)))
+    return sum_(xlogy(column - 1, x), axis=(0,)) - log_norm
+
+
+def pdf(x: Any, alpha: Any) -> Any:
+    """The density; where an x is 0 a product of powers, with the derivatives of one."""
+    x, alpha, column = _checked(x, alpha)
+    edge = sum_(where(x == 0, 1.0, 0.0), axis=(0,)) > 0
+    inner, border = where(edge, 0.5, x), where(edge, x, 1.0)
+    log_norm = sum_(gammaln(alpha), axis=(0,)) - gammaln(sum_(alpha, axis=(0,)))
+    inside = exp(sum_(xlogy(column - 1, inner), axis=(0,)) - log_norm)
+    factor = exp(minimum(where(edge, -log_norm, 0.0), 80.0))  # as in `ops.special.beta_density`
+    return where(edge, np.prod(border ** (column - 1), axis=0) * factor, inside)
+
+
+def _checked(x: Any, alpha: Any) -> tuple[Any, Any, Any]:
+    """x with all its rows, alpha, and alpha as a column beside x."""
+    x, alpha = floats(x, alpha)
+    classes = shape_of(alpha)[0] if len(shape_of(alpha)) == 1 else -1
+    rows = shape_of(x)[0] if shape_of(x) else -1
+    if rows not in (classes, classes - 1) or rows < 1:
+        what = f"dirichlet needs as many rows of x as there are alpha: {shape_of(x)}, alpha {shape_of(alpha)}"
+        raise refusal(ShapeError, what, "alpha is (K,); x is (K,) or (K, N), or has K − 1 rows.")
+    if rows == classes - 1:
+        x = np.concatenate([x, 1 - np.sum(x, axis=0, keepdims=True)])
+    values, concentrations = innermost(x), innermost(alpha)
+    if type(concentrations) is not Abstract and not np.all(np.asarray(concentrations) > 0):
+        raise ValueError("All parameters must be greater than 0")
+    if type(values) is not Abstract:
+        _check_simplex(np.asarray(values))
+    return x, alpha, reshape(alpha, shape=(classes,) + (1,) * (len(shape_of(x)) - 1))
+
+
+def _check_simplex(x: np.ndarray) -> None:
+    tolerance = 1e-9 if x.dtype == np.float64 else 1e-5
+    if np.any(x < 0) or np.any(x > 1):
+        raise ValueError("each entry of x must lie in [0, 1]")
+    if np.any(np.abs(np.sum(x, axis=0) - 1) > tolerance):
+        raise ValueError("the entries of x must sum to 1 along its first axis")
+
+
+def rvs(alpha: Any, size: Any = 1, random_state: Any = None) -> Any:
+    """Random vectors (size, K), as scipy.stats.dirichlet.rvs; not differentiable in alpha."""
+    from scipy import stats
+
+    return stats.dirichlet.rvs(alpha, size, random_state)
+
+
+__getattr__ = scipys("dirichlet")

@@ -1,0 +1,30 @@
+"""The von Mises distribution on the circle: e^(κ cos y) / (2π I₀(κ)), y = (x − loc)/scale, κ ≥ 0."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...ops.elementwise import exp, log, sin, square, where
+from ...ops.special import i0e
+from .common import floats, per_scale, positive, scipys, standard
+
+__all__ = ["logpdf", "pdf"]
+
+
+def logpdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """κ (cos y − 1) − log(2π e^(−κ) I₀(κ)) − log scale: each part keeps its digits where κ is large."""
+    x, kappa, loc, scale = floats(x, kappa, loc, scale)
+    scale, kappa = positive(scale), where(kappa >= 0, kappa, np.nan)
+    y = standard(x, loc, scale)
+    return per_scale(-2 * kappa * square(sin(0.5 * y)) - log(i0e(kappa)) - math.log(2 * math.pi), scale)
+
+
+def pdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
+    """The density."""
+    return exp(logpdf(x, kappa, loc, scale))
+
+
+__getattr__ = scipys("vonmises")
