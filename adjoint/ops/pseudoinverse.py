@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from .abstract import Abstract
 from .broadcast import sum_
 from .linalg import OfMatrices, symmetric_part
 from .primitive import Args, Samples, dtype_of, register, shape_of
@@ -36,9 +35,6 @@ class PseudoInverse(OfMatrices):
     def value(self, a: Any) -> Any:
         s, v, kept = _spectrum(a)
         return (v * np.where(kept, 1 / np.where(kept, s, 1), 0)) @ v.T
-
-    def abstract(self, a: Any) -> Abstract:
-        return Abstract(shape_of(a), dtype_of(a))
 
     @staticmethod
     def _push(a: Any, z: Any, dot: Any) -> Any:
@@ -73,9 +69,6 @@ class LogPseudoDeterminant(OfMatrices):
     def value(self, a: Any) -> Any:
         s, _, kept = _spectrum(a)
         return np.sum(np.log(s[kept]), dtype=s.dtype)
-
-    def abstract(self, a: Any) -> Abstract:
-        return Abstract((), dtype_of(a))
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         return sum_(pseudo_inverse(args[0]) * dots[0], axis=(0, 1))
