@@ -19,7 +19,7 @@ from . import (
 from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
-    "Linear", "PRIMITIVES", "Primitive", "Recorded", "broadcast", "convolution", "elementwise", "factorize",
+    "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "elementwise", "factorize",
     "fourier", "index", "linalg", "products", "pseudoinverse", "reduce", "register", "search", "segment",
     "shape", "special",
 ]  # fmt: skip
