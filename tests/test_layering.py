@@ -25,7 +25,7 @@ LAYERS = [
     {"tape"},
     {"sweeps", "engines"},
     {"transforms"},
-    {"check", "scipy", "extend", "builtins"},
+    {"check", "scipy", "extend", "builtins", "differential_operators"},
     {"optim", "nn"},
     {"demos", "misc", "test_util"},
     {"__init__", "__main__"},

@@ -63,12 +63,7 @@ def flatten(value: Any) -> tuple[Any, Function]:
 
 def _in_kind(piece: Any, kind: np.dtype[Any]) -> Any:
     """In the leaf's dtype if that is inexact: a vector that moved would lose its fractions as integers."""
-    found = dtype_of(piece)
-    if found == kind or kind.kind not in "fc":
-        return piece
-    if found.kind == "c" and kind.kind == "f":
-        piece = np.real(piece)
-    return astype(piece, dtype=kind)
+    return piece if dtype_of(piece) == kind or kind.kind not in "fc" else astype(piece, dtype=kind)
 
 
 def flatten_func(f: Function, example: Any) -> tuple[Function, Function, Any]:

@@ -47,13 +47,8 @@ class Foreign(Primitive):
         if isinstance(result, np.ndarray):
             # it may be an array of the user's: a view is copied before the user gets it back
             result = result.view()
-        kind = dtype_of(like)
-        if dtype_of(result) == kind:
-            return result
-        if dtype_of(result).kind == "c" and kind.kind == "f":
-            # a real operand moves in real directions: ⟨λ, ẋ⟩ = Re λ · ẋ
-            result = np.real(result)
-        return astype(result, dtype=kind)
+        # of a complex contribution to a real operand, astype keeps the real part: ⟨λ, ẋ⟩ = Re Σ λ ẋ
+        return result if dtype_of(result) == dtype_of(like) else astype(result, dtype=dtype_of(like))
 
 
 def plain_result(z: Any) -> Any:

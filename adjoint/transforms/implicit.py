@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import ConvergenceError, LeakError, ShapeError, refusal
+from ..errors import ConvergenceError, DTypeError, LeakError, ShapeError, refusal
 from ..ops.abstract import Abstract, result_dtype
 from ..ops.broadcast import astype, reshape
 from ..ops.linalg import solve
 from ..ops.primitive import FLOAT64, Primitive, Recorded, dtype_of, innermost, shape_of, zeros_like
 from ..ops.shape import swap_last
-from .derivatives import jacobian, jvp, make_vjp, pull_some, push_some
+from .derivatives import jacobian, jvp, make_jvp, make_vjp, pull_some, push_some
 
 Function = Callable[..., Any]
 
@@ -54,6 +54,7 @@ def root(
         ConvergenceError: Newton's method did not meet the tolerance.
         LeakError: g uses a recorded value that is not among args.
         ShapeError: g does not have z's shape.
+        DTypeError: z is complex, and g not holomorphic in z.
     """
 
     def newton(residual: Function, start: Any) -> Any:
@@ -148,8 +149,19 @@ class Root(Implicit):
         self.solver = solver
 
     def value(self, start: Any, *leaves: Any) -> Any:
-        z = self.solver(lambda z: self.plain_call(z, leaves), start)
-        return np.asarray(z, dtype_of(start))[()]
+        z = np.asarray(self.solver(lambda z: self.plain_call(z, leaves), start), dtype_of(start))[()]
+        if z.dtype.kind == "c":
+            self._check_holomorphic(z, leaves)
+        return z
+
+    def _check_holomorphic(self, z: Any, leaves: Sequence[Any]) -> None:
+        """Its Jacobian is one complex matrix only if g(z + iv) moves as i times g(z + v) does."""
+        v = np.exp(1j * np.arange(z.size)).reshape(z.shape)
+        push = make_jvp(lambda y: self.call(y, leaves))(z)
+        straight, turned = push(v)[1], push(1j * v)[1]
+        if not np.allclose(turned, 1j * straight, rtol=1e-3):
+            what = f"{self.name} is not holomorphic in z: its Jacobian is no complex matrix"
+            raise refusal(DTypeError, what, "Solve for the real and imaginary parts as one real array.")
 
     def abstract(self, start: Any, *leaves: Any) -> Abstract:
         return Abstract(shape_of(start), dtype_of(start))

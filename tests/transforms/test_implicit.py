@@ -9,7 +9,7 @@ import pytest
 
 import adjoint as ad
 from adjoint import check
-from adjoint.errors import ConvergenceError, LeakError, ShapeError
+from adjoint.errors import ConvergenceError, DTypeError, LeakError, ShapeError
 
 from ..helpers import close, message, normal
 
@@ -174,3 +174,18 @@ def test_divergence_is_said_at_once() -> None:
             pytest.raises(ad.ConvergenceError, match="diverged: z is not finite after"),
         ):
             ad.fixed_point(lambda z, a: a * z + 1.0, np.ones(2), slope)
+
+
+def test_complex_roots_and_fixed_points() -> None:
+    def square_root(a: Any) -> Any:
+        return ad.root(lambda z, a: z * z - a, 1.0 + 1.0j, a)
+
+    close(square_root(2j), np.complex128(1 + 1j))
+    close(ad.holomorphic_grad(square_root)(2j), np.complex128(0.5 / (1 + 1j)))
+    check.gradients(square_root, (2j,)).raise_on_failure()
+    check.gradients(
+        lambda a: ad.fixed_point(lambda z, a: 0.5 * np.conj(z) * a + a, 0j, a), (0.3 + 0.2j,)
+    ).raise_on_failure()
+    solved = {"solver": lambda residual, z0: np.complex128(-2j)}
+    text = message(DTypeError, ad.root, lambda z, a: np.conj(z) - a, 1j, 2j, **solved)
+    assert "is not holomorphic in z" in text and "real and imaginary parts" in text

@@ -210,3 +210,31 @@ def test_products_of_complex_arguments() -> None:
     pulled = ad.tensor_jacobian_product(model_c)(Z, LAM * (1 + 2j))
     both = j.T @ np.concatenate([LAM, -2 * LAM])
     close(pulled, both[:3] - 1j * both[3:])
+
+
+def test_edges_keep_shape_and_dtype() -> None:
+    single = X.astype(np.float32)
+    for derivative in (
+        ad.hessian_vector_product(loss)(single, V),
+        ad.make_hvp(loss)(single)[0](V),
+        ad.deriv(np.sin)(single),
+        ad.jacobian_vector_product(np.sin)(single, V),
+        ad.tensor_jacobian_product(lambda x: np.outer(x, x))(single, V),
+        ad.make_ggnvp(np.sin)(single)(V),
+    ):
+        assert derivative.dtype == np.float32
+    empty = np.zeros((0, 2))
+    assert ad.hessian_vector_product(lambda x: np.sum(x**3))(empty, empty).shape == (0, 2)
+    assert ad.make_ggnvp(np.sin)(empty)(empty).shape == (0, 2)
+    close(
+        ad.hessian_vector_product(lambda x: np.sum(x**3))(np.ones(2), np.array([1, 0])), np.array([6.0, 0.0])
+    )
+    assert ad.deriv(lambda x: x > 0)(1.0) == 0.0 and ad.deriv(lambda x: 3)(1.0) == 0.0
+
+
+def test_the_module_of_operators_has_them_all() -> None:
+    from adjoint import differential_operators as operators
+
+    for name in operators.__all__:
+        assert name == "make_jvp_reversemode" or getattr(operators, name) is getattr(ad, name)
+    close(operators.make_jvp_reversemode(model)(X)(V), J @ V)
