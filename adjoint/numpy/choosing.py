@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import TraceError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, broadcast_to
 from ..ops.elementwise import isnan
@@ -15,6 +16,7 @@ from ..ops.index import ARRAY, scatter_set, take_along_axis
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
 from ..ops.search import argpartition as argpartition_op
 from ..ops.search import searchsorted as searchsorted_op
+from .complexes import is_complex
 from .creation import asarray
 from .dispatch import FUNCTIONS, implements, plain
 from .reductions import scan_axis
@@ -88,13 +90,30 @@ def _only(x: Any, condition: Any) -> Any:
 def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """As np.nan_to_num; what is replaced has no derivative."""
     x = asarray(x)
-    if dtype_of(x).kind not in "fc":
+    if is_complex(x):
+        return nan_to_num(np.real(x), copy, nan, posinf, neginf) + 1j * nan_to_num(
+            np.imag(x), copy, nan, posinf, neginf
+        )
+    if dtype_of(x).kind != "f":
         return x
     limits = np.finfo(dtype_of(x))
     z = where_op(isnan(x), astype(nan, dtype=dtype_of(x)), x)
     for infinity, value, limit in ((np.inf, posinf, limits.max), (-np.inf, neginf, limits.min)):
         z = where_op(x == infinity, astype(limit if value is None else value, dtype=dtype_of(x)), z)
     return z
+
+
+@implements(np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    """As np.real_if_close."""
+    a = asarray(a)
+    if not is_complex(a):
+        return a
+    plain_value = innermost(a)
+    if type(plain_value) is Abstract:
+        what = "np.real_if_close decides by values, which a compiled program has only when it runs"
+        raise refusal(TraceError, what, "np.real and np.imag give the parts.")
+    return a if np.iscomplexobj(np.real_if_close(plain_value, tol)) else np.real(a)
 
 
 # -------------------------------------------------------------------------------------------------- positions

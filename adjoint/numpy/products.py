@@ -161,6 +161,13 @@ def einsum(*operands: Any, optimize: Any = False) -> Any:
     return einsum_op(*arrays, subscripts=",".join(words) + "->" + output)
 
 
+@implements(np.einsum_path)
+def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: Any = False) -> Any:
+    """As np.einsum_path: shapes alone decide."""
+    blanks = [np.broadcast_to(0.0, shape_of(x)) if isinstance(x, Recorded) else x for x in operands]
+    return np.einsum_path(*blanks, optimize=optimize, einsum_call=einsum_call)
+
+
 def _without_ellipsis(words: list[str], output: str, arrays: list[Any]) -> tuple[list[str], str]:
     """Name the axes behind each ellipsis, aligned from the right."""
     free = [c for c in LETTERS if c not in "".join(words)]

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import ShapeError, refusal
+from ..ops.abstract import Abstract
 from ..ops.broadcast import astype
 from ..ops.convolution import convolve as convolve_op
 from ..ops.elementwise import where as where_op
-from ..ops.primitive import FLOAT64, Recorded, dtype_of, shape_of
+from ..ops.polynomials import roots as roots_op
+from ..ops.primitive import FLOAT64, Recorded, dtype_of, innermost, shape_of
 from ..ops.search import searchsorted as searchsorted_op
 from ..ops.special import sinc as sinc_op
 from .creation import asarray
@@ -180,3 +182,17 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     powers = np.arange(shape_of(x)[0] if N is None else N)
     x = astype(x, dtype=np.promote_types(dtype_of(x), int))
     return x[:, None] ** (powers if increasing else powers[::-1])
+
+
+@implements(np.roots)
+def roots(p: Any) -> Any:
+    """As np.roots; differentiable where they are simple."""
+    p = np.atleast_1d(asarray(p))
+    if ndim_of(p) != 1:
+        raise ValueError("Input must be a rank-1 array.")
+    plain = innermost(p)
+    if type(plain) is not Abstract:
+        known = np.roots(plain)
+        return roots_op(p, count=known.size, dtype=known.dtype) if known.size else known
+    # which coefficients are zero, and which roots real, a compiled program does not know
+    return roots_op(p, count=shape_of(p)[0] - 1, dtype=np.result_type(dtype_of(p), np.complex64))

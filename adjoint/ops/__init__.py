@@ -8,6 +8,7 @@ from . import (
     fourier,
     index,
     linalg,
+    polynomials,
     products,
     pseudoinverse,
     reduce,
@@ -20,6 +21,6 @@ from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
     "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "elementwise", "factorize",
-    "fourier", "index", "linalg", "products", "pseudoinverse", "reduce", "register", "search", "segment",
-    "shape", "special",
+    "fourier", "index", "linalg", "polynomials", "products", "pseudoinverse", "reduce", "register",
+    "search", "segment", "shape", "special",
 ]  # fmt: skip

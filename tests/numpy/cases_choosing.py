@@ -43,6 +43,7 @@ CHOOSING: list[Case] = [
         lambda x: np.sqrt(np.abs(np.nan_to_num(np.append(x * x, [np.inf, -np.inf])))),
         (2,),
     ),
+    case("real_if_close", lambda x: np.real_if_close(x) * x, (3,)),
     case("partition", lambda x: np.partition(x, 2), (3, 5)),
     case("partition axis", lambda x: np.partition(x, 1, axis=0), (3, 5)),
     case("partition several", lambda x: np.partition(x, (1, 3), axis=-1), (2, 5)),

@@ -67,4 +67,8 @@ SIGNALS: list[Case] = [
     case("vander", lambda x: np.vander(x), (3,)),
     case("vander wide", lambda x: np.vander(x, 5, increasing=True), (3,)),
     case("vander at 0", lambda x: np.vander(x, 4), np.array([0.0, 1.0, -2.0])),
+    case("roots", lambda p: np.real(np.roots(p) + 0j), np.poly([2.0, -1.0, 0.3])),
+    case(
+        "roots complex", lambda p: (lambda r: (r.real, r.imag))(np.roots(p)), np.array([1.0, 0.5, 2.0, 0.7])
+    ),
 ]

@@ -116,7 +116,7 @@ def test_every_rule_has_a_row(monkeypatch):
     for case in CASES:
         with Tape() as tape:
             case.function(*(tape.input(x) for x in case.arguments()))
-    tested_elsewhere = {np.argmin}
+    tested_elsewhere = {np.argmin, np.einsum_path}
     assert {f.__name__ for f in set(rules) - called - tested_elsewhere} == set()
 
 
@@ -127,7 +127,8 @@ def test_functions_without_derivative_are_plain():
         np.flatnonzero, np.argwhere, np.all, np.any, np.iscomplexobj, np.isrealobj, np.array_str,
         np.array_repr, np.nanargmax, np.nanargmin, np.isreal, lambda v: np.allclose(v, v),
         lambda v: np.array_equal(v, v), lambda v: np.searchsorted(v[0], 1.0),
-        lambda v: np.digitize(v, [0.5]), lambda v: np.isin(v, [3.0]),
+        lambda v: np.digitize(v, [0.5]), lambda v: np.digitize(v, [1.5, 0.5], right=True),
+        lambda v: np.searchsorted([3.0, 1.0, 0.0], v, "right", sorter=[2, 1, 0]), lambda v: np.isin(v, [3.0]),
         lambda v: np.result_type(v, np.float32), lambda v: np.isclose(v, v), lambda v: np.lexsort(v),
     )  # fmt: skip
     for f in functions:
@@ -136,6 +137,13 @@ def test_functions_without_derivative_are_plain():
         expected = f(x)
         assert not isinstance(found, ad.Variable)
         assert np.array_equal(np.asarray(found), np.asarray(expected)), f
+
+
+def test_einsum_path_needs_shapes_alone():
+    x, y = np.ones((2, 30)), np.ones((30, 4))
+    with Tape() as tape:
+        found = np.einsum_path("ij,jk,kl", tape.input(x), tape.input(y), y.T, optimize="optimal")
+    assert found == np.einsum_path("ij,jk,kl", x, y, y.T, optimize="optimal")
 
 
 @pytest.mark.parametrize("f", [np.argmax, np.argmin, np.argsort], ids=lambda f: f.__name__)
