@@ -10,9 +10,7 @@ from .derivatives import (
     elementwise_grad,
     grad,
     grad_and_aux,
-    hessian,
     holomorphic_grad,
-    jacobian,
     jvp,
     make_jvp,
     make_vjp,
@@ -20,6 +18,7 @@ from .derivatives import (
     vjp,
 )
 from .implicit import fixed_point, root
+from .jacobians import hessian, jacobian
 from .multipliers import nan_origin, with_multipliers
 from .products import (
     hessian_tensor_product,

@@ -13,7 +13,7 @@ from ..ops.elementwise import where
 from ..ops.primitive import Primitive, Recorded, add_all, dtype_of, innermost, shape_of
 from ..tape.trace import Trace, is_traced
 
-NUMBERS = "fiub"  # kinds of dtypes
+REAL, NUMBERS = "fiub", "cfiub"  # kinds of dtypes
 
 
 def cond(predicate: Any, if_true: Callable[..., Any], if_false: Callable[..., Any], *operands: Any) -> Any:
@@ -63,7 +63,7 @@ def cond(predicate: Any, if_true: Callable[..., Any], if_false: Callable[..., An
 
 
 def _check_predicate(predicate: Any) -> None:
-    if dtype_of(predicate).kind not in NUMBERS:
+    if dtype_of(predicate).kind not in REAL:
         raise refusal(DTypeError, f"cond needs a number or boolean as predicate, got {describe(predicate)}")
     if shape_of(predicate):
         what = f"cond needs a scalar predicate, got shape {shape_of(predicate)}"
@@ -74,7 +74,7 @@ def _check_predicate(predicate: Any) -> None:
 
 def _gated(chosen: Any, x: Any) -> Any:
     """An operand as one branch sees it."""
-    return gate(chosen, x) if isinstance(x, Recorded) and dtype_of(x).kind == "f" else x
+    return gate(chosen, x) if isinstance(x, Recorded) and dtype_of(x).kind in "fc" else x
 
 
 def _select_leaves(chosen: Any, first: Any, second: Any) -> Any:
@@ -108,7 +108,7 @@ def _check_leaves(a: Any, b: Any, path: str) -> None:
     if shape_of(a) != shape_of(b):
         what = f"cond needs results of equal shapes{_at(path)}: {shape_of(a)} and {shape_of(b)}"
         raise refusal(ShapeError, what, "np.broadcast_to and np.zeros_like make them equal.", found)
-    plain = [type(x) in (bool, int, float) for x in (a, b)]
+    plain = [type(x) in (bool, int, float, complex) for x in (a, b)]
     if all(plain) or not any(plain):
         agree = dtype_of(a) == dtype_of(b)
     else:

@@ -22,7 +22,8 @@ from ..ops.broadcast import astype, reshape
 from ..ops.linalg import solve
 from ..ops.primitive import FLOAT64, Primitive, Recorded, dtype_of, innermost, shape_of, zeros_like
 from ..ops.shape import swap_last
-from .derivatives import jacobian, jvp, make_jvp, make_vjp, pull_some, push_some
+from .derivatives import jvp, make_jvp, make_vjp, pull_some, push_some
+from .jacobians import jacobian
 
 Function = Callable[..., Any]
 

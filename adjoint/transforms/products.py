@@ -10,7 +10,8 @@ import numpy as np
 from .. import tree as trees
 from ..errors import ShapeError, refusal
 from ..ops.primitive import dtype_of, shape_of
-from .derivatives import grad, jacobian, make_jvp, make_vjp
+from .derivatives import grad, make_jvp, make_vjp
+from .jacobians import jacobian
 from .naming import named
 from .recording import Argnum, Recording
 

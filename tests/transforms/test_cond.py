@@ -173,3 +173,18 @@ def test_the_remedy_of_a_traced_branch_is_this_function() -> None:
 
     assert "branch with ad.cond" in message(ad.TraceError, ad.compile(f), X)
     close(ad.compile(lambda x: ad.cond(x[0] > 0, np.sum, lambda x: np.sum(x**2), x))(X), f(X))
+
+
+@pytest.mark.parametrize("z", [1.0 + 2.0j, 0j], ids=["away from zero", "at zero"])
+def test_complex_operands(z: complex) -> None:
+    """log z is infinite at 0, and so is its derivative, in the branch that is not taken."""
+
+    def f(z: Any) -> Any:
+        w = ad.cond(np.abs(z) > 0.5, np.log, lambda z: z * z + 1.0, z)
+        return np.real(w * np.conj(w))
+
+    compiled = ad.compile(ad.value_and_grad(f))
+    with np.errstate(all="ignore"):  # complex steps are NumPy's, which warns
+        value, gradient = compiled(z)
+    close((value, gradient), ad.value_and_grad(f)(z))
+    assert np.isfinite(gradient)

@@ -166,6 +166,7 @@ def test_holomorphic_grad() -> None:
     close(ad.holomorphic_grad(f)(Z), (1 + 0.2j) * np.exp(Z) * (1 + Z))
     close(ad.holomorphic_grad(f, 1)(Z, 2 + 0j), (1 + 0.2j) * np.sum(np.exp(2 * Z) * Z**2))
     close(ad.holomorphic_grad(ad.holomorphic_grad(np.sin))(0.3 + 1j), -np.sin(0.3 + 1j))
+    close(ad.compile(ad.holomorphic_grad(f))(Z), ad.holomorphic_grad(f)(Z))
     close(ad.deriv(lambda t: np.exp(1j * t))(0.5), 1j * np.exp(0.5j))
     text = message(DTypeError, ad.holomorphic_grad(lambda z: np.real(f(z))), Z)
     assert "needs a complex result, <lambda> has () float64" in text
