@@ -72,8 +72,8 @@ log_expit = elementwise("log_expit", lambda m, x: m.log_expit(x), lambda m, x, z
 logit = elementwise("logit", lambda m, x: m.logit(x), lambda m, x, z: 1 / (x * (1 - x)), domain=(FRACTION,))
 
 # -------------------------------------------------------------------------------- error function, normal
-erf = elementwise("erf", lambda m, x: m.erf(x), lambda m, x, z: (2 / ROOT_PI) * m.exp(-x * x))
-erfc = elementwise("erfc", lambda m, x: m.erfc(x), lambda m, x, z: (-2 / ROOT_PI) * m.exp(-x * x))
+erf = row("erf", lambda m, x: m.erf(x), lambda m, x, z: (2 / ROOT_PI) * m.exp(-x * x))
+erfc = row("erfc", lambda m, x: m.erfc(x), lambda m, x, z: (-2 / ROOT_PI) * m.exp(-x * x))
 erfinv = elementwise(
     "erfinv", lambda m, x: m.erfinv(x), lambda m, x, z: (ROOT_PI / 2) * m.exp(z * z), domain=(UNIT,)
 )
@@ -83,7 +83,7 @@ erfcinv = elementwise(
     lambda m, x, z: (-ROOT_PI / 2) * m.exp(z * z),
     domain=((0.05, 1.95),),
 )
-ndtr = elementwise("ndtr", lambda m, x: m.ndtr(x), lambda m, x, z: m.exp(-0.5 * x * x) / ROOT_2PI)
+ndtr = row("ndtr", lambda m, x: m.ndtr(x), lambda m, x, z: m.exp(-0.5 * x * x) / ROOT_2PI)
 ndtri = elementwise(
     "ndtri", lambda m, x: m.ndtri(x), lambda m, x, z: ROOT_2PI * m.exp(0.5 * z * z), domain=(FRACTION,)
 )
@@ -320,9 +320,9 @@ def _cylinder(name: str, sign: int, scaled: bool = False) -> tuple[Callable[...,
     return value, fixed(name, 0, "order n"), slope
 
 
-jv = elementwise("jv", *_cylinder("jv", -1), domain=(COUNT, LARGE))
-yv = elementwise("yv", *_cylinder("yv", -1), domain=(COUNT, LARGE))
-iv = elementwise("iv", *_cylinder("iv", 1), domain=(COUNT, POSITIVE))
+jv = row("jv", *_cylinder("jv", -1), domain=(COUNT, LARGE))
+yv = row("yv", *_cylinder("yv", -1), domain=(COUNT, LARGE))
+iv = row("iv", *_cylinder("iv", 1), domain=(COUNT, POSITIVE))
 ive = elementwise("ive", *_cylinder("ive", 1, scaled=True), domain=(COUNT, POSITIVE), kink=AT_0)
 yn = in_own_dtype("yn", *_cylinder("yn", -1), domain=(COUNT, LARGE))
 spherical_jn = register(

@@ -62,7 +62,8 @@ def _scaled_sum(a: Any, b: Any, axes: tuple[int, ...]) -> tuple[Any, Any]:
     bounded = isfinite(top)
     shift = rint(where(bounded, top, 0.0))
     # what is left out may be larger than all that counts: 0 · e⁸⁰ is 0, 0 · ∞ is not
-    exponent = minimum(a - shift, where(bounded, 80.0, math.inf))
+    limit = astype(where(bounded, 80.0, math.inf), dtype=dtype_of(a))
+    exponent = minimum(a - shift, limit)
     return sum_(b * exp(exponent), axis=axes, keepdims=True), shift
 
 
