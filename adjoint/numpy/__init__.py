@@ -13,6 +13,7 @@ import numpy as _np
 
 from . import choosing as _choosing  # noqa: F401  (these enter their rules)
 from . import complexes as _complexes  # noqa: F401
+from . import convolution as _convolution  # noqa: F401
 from . import fft, linalg, random
 from . import lists as _lists
 from . import matrices as _matrices  # noqa: F401

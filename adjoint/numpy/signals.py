@@ -1,4 +1,4 @@
-"""Sampled functions and polynomials: convolution, interpolation, differences, quadrature, roots."""
+"""Sampled functions and polynomials: interpolation, differences, quadrature, roots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from ..errors import ShapeError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype
-from ..ops.convolution import convolve as convolve_op
 from ..ops.elementwise import where as where_op
 from ..ops.polynomials import roots as roots_op
 from ..ops.primitive import FLOAT64, Recorded, dtype_of, innermost, shape_of
@@ -25,27 +24,6 @@ from .shaping import concatenate, ndim_of, single_axis
 def sinc(x: Any) -> Any:
     """As np.sinc: sin(πx)/(πx), smooth at 0 to every order."""
     return sinc_op(x)
-
-
-@implements(np.convolve)
-def convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    """As np.convolve."""
-    a, v = np.atleast_1d(asarray(a), asarray(v))
-    if ndim_of(a) > 1 or ndim_of(v) > 1:
-        raise refusal(
-            ShapeError,
-            f"convolve needs vectors, not {shape_of(a)} and {shape_of(v)}",
-            "Flatten with np.ravel.",
-        )
-    (n,), (m,) = shape_of(a), shape_of(v)
-    if m > n:
-        a, v, n, m = v, a, m, n
-    if not m:
-        raise ValueError(f"{'a' if not n else 'v'} cannot be empty")
-    if mode not in ("full", "same", "valid"):
-        raise ValueError(f"mode must be 'full', 'same' or 'valid', not {mode!r}")
-    z = convolve_op(a, v, full=mode != "valid")
-    return z[(m - 1) // 2 : (m - 1) // 2 + n] if mode == "same" else z
 
 
 # ---------------------------------------------------------------------------------------------- interpolation

@@ -78,7 +78,9 @@ class Abstract:
     __hash__ = object.__hash__
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        index = "Is it an index of a plain array? Pass that array to the function, or write adjoint.numpy.take. "
+        index = (
+            "Is it an index of a plain array? Pass that array to the function, or write adjoint.numpy.take. "
+        )
         raise self.refuse("conversion to a plain array or number", index if self.dtype.kind in "iub" else "")
 
     def __float__(self) -> float:

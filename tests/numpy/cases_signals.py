@@ -25,6 +25,18 @@ SIGNALS: list[Case] = [
         for mode in ("full", "same", "valid")
         for n, m in ((6, 3), (2, 5), (4, 4), (3, 2))
     ),
+    *(
+        case(f"correlate {mode} {n} {m}", lambda x, y, mode=mode: np.correlate(x, y, mode), (n,), (m,))
+        for mode in ("full", "same", "valid")
+        for n, m in ((6, 3), (2, 5), (5, 2), (4, 4))
+    ),
+    case("correlate default", lambda x: np.correlate([1.0, -2.0], x), (4,)),
+    case(
+        "correlate complex",
+        lambda x, y: np.abs(np.correlate(x + 1j * x**2, x - 1j * y, "full")),
+        (4,),
+        (4,),
+    ),
     case("convolve default", lambda x: np.convolve(x, [1.0, -2.0]), (4,)),
     case("convolve scalar", lambda x, y: np.convolve(x, y), (4,), ()),
     case("convolve itself", lambda x: np.convolve(x, x, mode="same"), (5,)),
