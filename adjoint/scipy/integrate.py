@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import MissingRuleError, ShapeError, refusal
+from ..errors import DTypeError, MissingRuleError, ShapeError, refusal
 from ..numpy import array
-from ..ops.broadcast import astype, reshape
+from ..ops.broadcast import astype
 from ..ops.primitive import FLOAT64, Recorded, dtype_of, shape_of
-from ..transforms.trajectory import Trajectory
+from ..transforms.trajectory import Trajectory, from_row, to_row
 
 __all__ = ["odeint"]
 
@@ -37,11 +37,12 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), **options:
             take them too, of arrays the least), `hmax`, `hmin`, `h0`, `mxstep`, `mxordn`, `mxords`, `tfirst`.
 
     Returns:
-        (T, *y0.shape) float64.
+        (T, *y0.shape) float64, or complex128 where y0 is complex (SciPy knows real states only).
 
     Raises:
         ConvergenceError: the integrator stopped before it reached the end, or the solution cannot be traced
             backwards (an unstable direction), as it may happen from second order on in stiff problems.
+        DTypeError: func returns complex numbers for a real y.
         LeakError: func uses a recorded value that is not among args.
         MissingRuleError: an option that has no rule.
         ShapeError: t is not one-dimensional, or func does not return y's shape.
@@ -56,27 +57,32 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), **options:
     leaves, structure = trees.flatten(tuple(arguments))
     name = f"odeint({getattr(func, '__name__', 'function')})"
     recorded = any(isinstance(x, Recorded) for x in (y0, t, *leaves))
-    y0, t = _floats(y0), _floats(t)
+    y0, t = _inexact(y0), _inexact(t)
+    kind = dtype_of(y0)
     shape = shape_of(y0) or (1,)
     first = bool(options.get("tfirst", False))
 
     def rate(y: Any, time: Any, leaves: Sequence[Any]) -> Any:
-        state, inner = reshape(y, shape=shape), trees.unflatten(structure, list(leaves))
-        result = _floats(func(time, state, *inner) if first else func(state, time, *inner))
+        state, inner = from_row(y, shape, kind), trees.unflatten(structure, list(leaves))
+        result = _inexact(func(time, state, *inner) if first else func(state, time, *inner))
         if shape_of(result) != shape and math.prod(shape_of(result)) != math.prod(shape):
             raise refusal(ShapeError, f"{name} must return the shape of y: {shape}, got {shape_of(result)}")
-        return reshape(result, shape=(math.prod(shape),))
+        if dtype_of(result) != kind:
+            if dtype_of(result).kind == "c":
+                what = f"{name} returned complex numbers for a state of real ones"
+                raise refusal(DTypeError, what, "Start it with a complex y0: y0 + 0j.")
+            result = astype(result, dtype=kind)
+        return to_row(result)
 
     op = Trajectory(name, rate, {k: v for k, v in options.items() if k != "tfirst"})
-    start = reshape(y0, shape=(math.prod(shape),))
+    start = to_row(y0)
     if not recorded:
         from scipy.integrate import odeint as solve
 
         z = solve(lambda y, time: op.plain_rate(y, time, leaves), start, t, **op.options)
-        return (_shaped(z[0], shape), *z[1:]) if isinstance(z, tuple) else _shaped(z, shape)
+        return (from_row(z[0], shape, kind), *z[1:]) if isinstance(z, tuple) else from_row(z, shape, kind)
     _check(name, op.options, t)
-    z = op(np.zeros(0), start, t, *leaves)
-    return _shaped(z, shape)
+    return from_row(op(np.zeros(0), start, t, *leaves), shape, kind)
 
 
 def _check(name: str, options: dict[str, Any], t: Any) -> None:
@@ -89,15 +95,12 @@ def _check(name: str, options: dict[str, Any], t: Any) -> None:
         raise refusal(ShapeError, f"{name} needs times of shape (T,), got {shape_of(t)}")
 
 
-def _shaped(z: Any, shape: tuple[int, ...]) -> Any:
-    return z if len(shape) == 1 else reshape(z, shape=(*shape_of(z)[:1], *shape))
-
-
-def _floats(x: Any) -> Any:
-    """An array, or list of numbers and Variables, in float64."""
+def _inexact(x: Any) -> Any:
+    """An array, or list of numbers and Variables, in double precision."""
     if not isinstance(x, Recorded):
         x = array(x) if isinstance(x, (list, tuple)) else np.asarray(x)
-    return x if dtype_of(x) == FLOAT64 else astype(x, dtype=FLOAT64)
+    kind = np.dtype(np.complex128) if dtype_of(x).kind == "c" else FLOAT64
+    return x if dtype_of(x) == kind else astype(x, dtype=kind)
 
 
 def __getattr__(name: str) -> Any:

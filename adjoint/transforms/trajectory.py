@@ -114,11 +114,11 @@ class Trajectory(Primitive):
         size, lead = known.size, self.lead
         options = {k: np.min(self.options.get(k) or TOLERANCE) for k in ("rtol", "atol")}
 
-        def run(rate: Function, start: Any, times: Any) -> Any:
+        def run(rate: Function, start: Any, times: Any, most: float) -> Any:
             count = itertools.count()
 
             def bounded(s: Any, y: Any) -> Any:  # solve_ivp has no limit of its own
-                if next(count) > LONGEST or not np.isfinite(y).all():
+                if next(count) > LONGEST or not np.max(np.abs(y), initial=0.0) < most:
                     raise _Lost
                 return rate(s, y)
 
@@ -132,10 +132,13 @@ class Trajectory(Primitive):
         try:
             if lead is None:
                 raise _Lost
-            path = run(lambda s, y: lead(y, s, leaves), known, (t[-1], t[0]))
+            most = 1e6 * (1 + np.max(np.abs([known, y0[:size]])))  # from there it does not come back
+            path = run(lambda s, y: lead(y, s, leaves), known, (t[-1], t[0]), most)
             if not path.success or self._differ(path.sol(t[0]), y0[:size]):
                 raise _Lost
-            found = run(rest, y0[size:], (t[0], t[-1]))
+            found = run(rest, y0[size:], (t[0], t[-1]), np.inf)
+            if not found.success:
+                raise _Lost
         except _Lost:
             raise ConvergenceError(
                 f"{self.name}: between t = {t[-1]:.6g} and {t[0]:.6g} the solution cannot be traced "
@@ -163,8 +166,8 @@ class Trajectory(Primitive):
     def adjoint(self, args: Sequence[Any], z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         _, y0, t, *leaves = args
         n, count = shape_of(y0)[0], shape_of(t)[0]
-        chosen = [k for k, x in enumerate(leaves) if wanted[3 + k] and dtype_of(x).kind == "f"]
-        sizes = [math.prod(shape_of(leaves[k])) for k in chosen]
+        chosen = [k for k, x in enumerate(leaves) if wanted[3 + k] and dtype_of(x).kind in "fc"]
+        sizes = [math.prod(shape_of(leaves[k])) * (1 + (dtype_of(leaves[k]).kind == "c")) for k in chosen]
         op = self.derived("adjoint", _pulled(self.rate, n, chosen), self.rate)
         a, m = (lam[-1], np.zeros(sum(sizes))) if count else (np.zeros(n), np.zeros(sum(sizes)))
         for i in reversed(range(1, count)):
@@ -180,13 +183,27 @@ class Trajectory(Primitive):
             later = np.sum(rates[1:] * lam[1:], axis=1)
             contributions[2] = np.concatenate([np.stack([-np.sum(rates[0] * before)]), later])
         for k, part in zip(chosen, _split(m, sizes), strict=True):
-            leaf = leaves[k]
-            contributions[3 + k] = astype(reshape(part, shape=shape_of(leaf)), dtype=dtype_of(leaf))
+            contributions[3 + k] = from_row(part, shape_of(leaves[k]), dtype_of(leaves[k]))
         return contributions
 
     def _rates(self, z: Any, t: Any, leaves: Sequence[Any]) -> Any:
         """f at every time, (T, n)."""
         return np.stack([self.rate(z[i], t[i], leaves) for i in range(shape_of(t)[0])])
+
+
+def to_row(x: Any) -> Any:
+    """The elements as a vector of real numbers: all real parts, then all imaginary parts."""
+    row = np.reshape(x, -1)
+    return np.concatenate([np.real(row), np.imag(row)]) if dtype_of(x).kind == "c" else row
+
+
+def from_row(row: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """The array of which `to_row` made the last axis; axes before it stay."""
+    if dtype.kind == "c":
+        n = shape_of(row)[-1] // 2
+        row = row[..., :n] + 1j * row[..., n:]
+    z = reshape(row, shape=(*shape_of(row)[:-1], *shape))
+    return z if dtype_of(z) == dtype else astype(z, dtype=dtype)
 
 
 def _pushed(rate: Rate, n: int, given: Sequence[int], count: int) -> Rate:
@@ -206,7 +223,7 @@ def _pulled(rate: Rate, n: int, chosen: Sequence[int]) -> Rate:
     def all_three(u: Any, t: Any, leaves: Sequence[Any]) -> Any:
         y_dot, pullback = vjp(_of(rate, t, leaves, chosen), u[:n], *(leaves[k] for k in chosen))
         pulled = pullback(u[n : 2 * n])
-        return np.concatenate([y_dot, *(-np.reshape(g, -1) for g in pulled)])
+        return np.concatenate([y_dot, *(-to_row(g) for g in pulled)])
 
     return all_three
 

@@ -130,6 +130,25 @@ def test_matrix_state_scalar_state_and_float32() -> None:
     close(small, ad.grad(lambda a: np.sum(odeint(rotate, Y, t, (a,))))(A), 1e-5)
 
 
+def test_complex_states_and_arguments() -> None:
+    def rotate(y: Any, t: Any, w: Any) -> Any:
+        return w * y
+
+    def real_end(w: Any, y: Any) -> Any:
+        return np.real(odeint(rotate, y, np.array([0.0, 0.8]), (w,))[1, 0] * (2 - 1j))
+
+    w, y = -0.3 + 2.0j, np.array([1.0 + 0.5j])
+    factor = (2 - 1j) * np.exp(0.8 * w)  # the derivative of Re h is h′, in the convention of jax and autograd
+    close(real_end(w, y), np.real(factor * y[0]), 1e-6)
+    close(ad.grad(real_end, (0, 1))(w, y), (0.8 * factor * y[0], np.array([factor])), 1e-6)
+    close(ad.jvp(real_end, (w, y), (1j, y))[1], np.real(factor * y[0] * (1 + 0.8j)), 1e-6)
+    second = ad.grad(lambda w: np.real(ad.grad(real_end)(w, y)))(w)
+    close(second, 0.64 * factor * y[0], 1e-6)
+    text = message(ad.DTypeError, odeint, rotate, [1.0], [0.0, 0.8], (w,))
+    assert "returned complex numbers for a state of real ones" in text
+    assert "Start it with a complex y0" in text
+
+
 def test_signature_is_scipys() -> None:
     t = [0, 1, 2]
     ours, theirs = odeint(linear, [1, 0], t, (A,)), scipy.integrate.odeint(linear, [1, 0], t, (A,))
