@@ -607,8 +607,11 @@ class _Layout:
 
         def operands(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[Any]:
             args = [a(inputs, outputs) for a in arrays]
+            # beside arrays a Python number stays one and does not promote; among scalars it would raise
+            # where NumPy says inf, and the step's dtype is settled anyway
+            beside = any(getattr(a, "ndim", 0) for a in args)
             return [
-                a.item() if w else a[()] if type(a) is np.ndarray and not a.ndim else a
+                a.item() if w and beside else a[()] if type(a) is np.ndarray and not a.ndim else a
                 for a, w in zip(args, weak, strict=True)
             ]
 
