@@ -30,7 +30,8 @@ def _einsum(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstrac
     if not all(isinstance(x, Node) for x, _ in operands):
         return None
     shapes = tuple([x.shape for x, _ in operands])
-    for pair in _path(",".join([word for _, word in operands]) + "->" + output, shapes):
+    left = ",".join([word for _, word in operands])
+    for pair in _path(f"{left}->{''.join([c for c in output if c in left])}", shapes):
         chosen = [operands[k] for k in sorted(pair, reverse=True)]
         operands = [o for k, o in enumerate(operands) if k not in pair]
         kept = set(output).union(*[word for _, word in operands])
