@@ -31,11 +31,6 @@ def _counted(numbers: Any, axis: Any, kind: np.dtype[Any]) -> Any:
     return astype(sum_of(numbers, axis, keepdims=True), dtype=np.empty(0, kind).real.dtype)
 
 
-def _without_kept(z: Any, a: Any, axis: Any, keepdims: bool) -> Any:
-    """z, whose reduced axes were kept, as asked for."""
-    return z if keepdims else rd.squeeze(z, normalize_axis(axis, len(shape_of(a))))
-
-
 def _cast(a: Any, dtype: Any) -> Any:
     return a if dtype is None else astype(a, dtype=np.dtype(dtype))
 
@@ -86,21 +81,24 @@ def _nan_extremum(extremum: Any, filling: float, a: Any, axis: Any, keepdims: bo
 def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """As np.nanmean."""
     filled, numbers = _numbers(_cast(a, dtype), 0.0)
-    z = sum_of(filled, axis, keepdims=True) / _counted(numbers, axis, dtype_of(filled))
-    return _without_kept(z, a, axis, keepdims)
+    count = _counted(numbers, axis, dtype_of(filled))
+    return _divided(sum_of(filled, axis, keepdims=True), count, a, axis, keepdims)
 
 
-def _nan_centred(a: Any, axis: Any, dtype: Any, ddof: float) -> tuple[Any, Any]:
-    """a less the mean of its numbers, 0 for NaN, and the divisor (NaN where there are too few)."""
+def _divided(z: Any, count: Any, a: Any, axis: Any, keepdims: bool, root: bool = False) -> Any:
+    """z / count (or its root), NaN where nothing is counted, whose reduced axes were kept, as asked for."""
+    some = count > 0
+    divisor = where_op(some, count, 1.0)  # no derivative of 0/0 in any branch
+    z = where_op(some, z / (np.sqrt(divisor) if root else divisor), math.nan)
+    return z if keepdims else rd.squeeze(z, normalize_axis(axis, len(shape_of(a))))
+
+
+def _nan_centred(a: Any, axis: Any, dtype: Any, ddof: float) -> tuple[Any, tuple[int, ...], Any]:
+    """a less the mean of its numbers, 0 for NaN; the axes; and how many numbers there are beyond ddof."""
     filled, numbers = _numbers(_cast(a, dtype), 0.0)
     count = _counted(numbers, axis, dtype_of(filled))
     mean = sum_of(filled, axis, keepdims=True) / where_op(count == 0, 1.0, count)
-    degrees = count - ddof
-    return where_op(numbers, filled - mean, 0.0), where_op(degrees > 0, degrees, math.nan)
-
-
-def _sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
-    return sum_(square(x), axis=axis, keepdims=keepdims)
+    return where_op(numbers, filled - mean, 0.0), normalize_axis(axis, len(shape_of(a))), count - ddof
 
 
 @implements(np.nanvar)
@@ -109,10 +107,12 @@ def nanvar(
     *, correction: float | None = None,
 ) -> Any:  # fmt: skip
     """As np.nanvar."""
-    centred, degrees = _nan_centred(a, axis, dtype, ddof if correction is None else correction)
-    axes = normalize_axis(axis, len(shape_of(a)))
-    z = reduce_parts(_sum_of_squares, centred, axes, True) / degrees
-    return _without_kept(z, a, axis, keepdims)
+    centred, axes, degrees = _nan_centred(a, axis, dtype, ddof if correction is None else correction)
+    return _divided(reduce_parts(_sum_of_squares, centred, axes, True), degrees, a, axis, keepdims)
+
+
+def _sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
+    return sum_(square(x), axis=axis, keepdims=keepdims)
 
 
 @implements(np.nanstd)
@@ -121,7 +121,6 @@ def nanstd(
     *, correction: float | None = None,
 ) -> Any:  # fmt: skip
     """As np.nanstd; its derivative at zero spread is 0, as that of np.std."""
-    centred, degrees = _nan_centred(a, axis, dtype, ddof if correction is None else correction)
-    axes = normalize_axis(axis, len(shape_of(a)))
-    z = reduce_parts(rd.norm, centred, axes, True) / np.sqrt(degrees)
-    return _without_kept(z, a, axis, keepdims)
+    centred, axes, degrees = _nan_centred(a, axis, dtype, ddof if correction is None else correction)
+    z = reduce_parts(rd.norm, centred, axes, True)
+    return _divided(z, degrees, a, axis, keepdims, root=True)

@@ -75,6 +75,7 @@ METHODS: dict[str, tuple[Place, Part]] = {
     "midpoint": (lambda n, q: (n - 1) * q, lambda g, odd: 0.5 * (g > 0)),
     "nearest": (lambda n, q: (n - 1) * q, lambda g, odd: 1.0 * ((g > 0.5) | ((g == 0.5) & odd))),
 }
+DISCRETE = [METHODS[name] for name in ("inverted_cdf", "closest_observation", "lower", "higher", "nearest")]
 
 
 @implements(np.quantile)
@@ -90,8 +91,8 @@ def quantile(
     if method not in METHODS:
         raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(METHODS)}")
     rows, kept = _rows(a, axis, keepdims)
-    if not isinstance(q, Recorded):
-        q = q.astype(dtype_of(rows))  # float32 stays
+    if not isinstance(q, Recorded) and not q.ndim:
+        q = q.astype(dtype_of(rows))  # a number leaves float32 what it is; NumPy has arrays promote it
     if shape_of(rows)[0] == 0:
         return np.quantile(np.empty(shape_of(a), dtype_of(rows)), innermost(q), axis, keepdims=keepdims)
     if weights is None:
@@ -119,12 +120,13 @@ def percentile(
 
 def _between(rows: Any, q: Any, method: tuple[Place, Part]) -> Any:
     """For sorted rows (n, …) and every q: the value below its place, the value above it, or some of both."""
-    n, place, kind = shape_of(rows)[0], method[0](shape_of(rows)[0], q), dtype_of(rows)
+    n, place = shape_of(rows)[0], method[0](shape_of(rows)[0], q)
     floor = np.floor(place)
+    kind = dtype_of(rows) if method in DISCRETE else np.result_type(dtype_of(rows), dtype_of(q))
     part = astype(method[1](place - floor, floor % 2 == 1), dtype=kind)
     lower, upper = (getitem(rows, _position(floor + k, n), template=(ARRAY,)) for k in (0, 1))
     if not isinstance(q, Recorded) and np.all(part == 0):
-        return _nan_if_last(rows, lower)
+        return astype(_nan_if_last(rows, lower), dtype=kind)
     part = reshape(part, shape=shape_of(part) + (1,) * (len(shape_of(rows)) - 1))
     # apart where one of them counts for nothing: it may be infinite
     inside = lower + (upper - lower) * part
@@ -182,6 +184,7 @@ def cov(
     else:
         weighted = centred = x - sum_of(x, 1, keepdims=True) / n
     z = np.dot(centred, np.conj(np.transpose(weighted))) / np.maximum(degrees, 0)
+    z = astype(z, dtype=dtype_of(x))
     return reshape(z, shape=()) if shape_of(z) == (1, 1) else z
 
 

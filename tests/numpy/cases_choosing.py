@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+import adjoint.numpy as anp
+
 from .harness import Case, case
 
 MASK = np.array([[True, False, True], [False, False, True]])
@@ -15,7 +17,7 @@ def pieces(x, **options):
 
 CHOOSING: list[Case] = [
     case("select", lambda x, y: np.select([MASK, x > 0], [x * y, y]), (2, 3), (2, 3)),
-    case("select default", lambda x, d: np.select([MASK, x < 0], [x, 2.0], default=d), (2, 3), ()),
+    case("select default", lambda x, d: anp.select([MASK, x < 0], [x, 2.0], default=d), (2, 3), ()),
     case("select broadcast", lambda x, y: np.select([MASK, MASK[0]], [x, y], -1), (2, 1), (3,)),
     case("piecewise", lambda x: pieces(x), (4, 3)),
     case("piecewise covered", lambda x: np.piecewise(x, [x < 0, x >= 0], [np.negative, np.sin]), (5,)),
@@ -25,7 +27,7 @@ CHOOSING: list[Case] = [
     case("piecewise list", lambda x: np.piecewise(x, [[True, False], [False, True]], [np.sin, np.cos]), (2,)),
     case(
         "piecewise arguments",
-        lambda x, a: np.piecewise(x, [x > 0], [lambda v, k, b: v * k * b, lambda v, k, b: v + b], 3.0, b=a),
+        lambda x, a: anp.piecewise(x, [x > 0], [lambda v, k, b: v * k * b, lambda v, k, b: v + b], 3.0, b=a),
         (5,),
         (),
     ),
@@ -54,7 +56,7 @@ CHOOSING: list[Case] = [
     case("meshgrid ij", lambda x, y: np.meshgrid(x, y, x, indexing="ij"), (3,), (2,)),
     case("meshgrid sparse", lambda x, y: np.meshgrid(x, y, sparse=True), (3,), ()),
     case("meshgrid one", lambda x: np.meshgrid(x, copy=False), (3,)),
-    case("ix_", lambda x, y: np.ix_(x, y, [1, 2]), (3,), (2,)),
+    case("ix_", lambda x, y: np.ix_(x, y, [1.0, 2.0]), (3,), (2,)),
     case("resize", lambda x: np.resize(x, (3, 5)), (2, 3)),
     case("resize smaller", lambda x: np.resize(x, 4), (2, 3)),
     case("resize nothing", lambda x: np.resize(x, (0, 3)), (2, 3)),

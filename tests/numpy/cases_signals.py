@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+import adjoint.numpy as anp
+
 from .harness import Case, case, positive
 
 KNOTS = np.array([-2.0, -0.7, 0.1, 0.5, 1.9])
@@ -43,14 +45,14 @@ SIGNALS: list[Case] = [
     case("interp", lambda x, f: np.interp(x, KNOTS, f), PLACES, (5,)),
     case("interp scalar", lambda x: np.interp(x, KNOTS, STEPS), np.float64(0.2)),
     case("interp knots", lambda t, f: np.interp(PLACES, t, f), rising(6), (6,)),
-    case("interp ends", lambda x, a, b: np.interp(x, KNOTS, STEPS, a, right=b), PLACES, (), ()),
+    case("interp ends", lambda x, a, b: anp.interp(x, KNOTS, STEPS, a, right=b), PLACES, (), ()),
     case("interp end", lambda x: np.interp(x, KNOTS, STEPS, left=-1), PLACES),
     case("interp one knot", lambda x, f: np.interp(x, [0.5], f) + x, PLACES, (1,)),
     case("interp a jump", lambda x, f: np.interp(x, [0.0, 0.0, 1.2, 1.2], f), PLACES, (4,)),
     case("interp periodic", lambda x, f: np.interp(x, [0.35, 2.9, 1.4], f, period=3.1), PLACES, (3,)),
     case(
         "interp periodic knots",
-        lambda x, t, p: np.interp(x, t[::-1], STEPS[:4], period=-p - 4.0),
+        lambda x, t, p: anp.interp(x, t[::-1], STEPS[:4], period=-p - 4.0),
         PLACES,
         rising(4),
         positive(),
