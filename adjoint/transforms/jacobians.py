@@ -37,7 +37,7 @@ def jacobian(f: Function, argnum: Argnum = 0) -> Function:
         columns = sum(x.size for x in run.inputs)
         by_rows = _prefer_rows(run, rows <= columns)
         blocks = _by_rows(run) if by_rows else _by_columns(run)
-        owned = iter(own([_scalar_or_array(block) for row in blocks for block in row]))
+        owned = iter(own([block for row in blocks for block in row]))
         trees_of_rows = [trees.unflatten(run.structure, [next(owned) for _ in row]) for row in blocks]
         return trees.unflatten(run.output_structure, trees_of_rows)
 
@@ -89,11 +89,6 @@ def _by_columns(run: Recording) -> list[list[Any]]:
             )
             blocks[j].append(block)
     return blocks
-
-
-def _scalar_or_array(x: Any) -> Any:
-    """NumPy's habit: a scalar in place of a 0-d array."""
-    return x[()] if type(x) is np.ndarray and x.ndim == 0 else x
 
 
 def _empty_block(z: Any, x: Any) -> Any:

@@ -217,7 +217,9 @@ def own(results: list[Any], others: Sequence[Any] = ()) -> list[Any]:
     seen = {id(x) for x in others}
     owned = []
     for x in results:
-        if isinstance(x, np.ndarray) and (id(x) in seen or x.base is not None or not x.flags.writeable):
+        if type(x) is np.ndarray and x.ndim == 0:
+            x = x[()]  # NumPy's habit: a scalar in place of a 0-d array
+        elif isinstance(x, np.ndarray) and (id(x) in seen or x.base is not None or not x.flags.writeable):
             x = x.copy()
         seen.add(id(x))
         owned.append(x)

@@ -12,6 +12,7 @@ import adjoint.numpy as np
 import adjoint.numpy.random as npr
 from adjoint import grad, value_and_grad
 from adjoint.misc.optimizers import adam
+from adjoint.scipy import signal
 from adjoint.scipy.special import logsumexp
 
 from .harness import follows, same_compiled
@@ -130,6 +131,22 @@ def test_convolutional_network() -> None:
     one = onp.zeros((1, 1, 3, 3))
     one[0, 0, 1, 1] = 1
     onp.testing.assert_array_equal(convolve(IMAGES, one), IMAGES[:, :, 1:-1, 1:-1])
+    # a convolution proper runs through its filters the other way
+    how: dict[str, Any] = {"axes": ([2, 3], [2, 3]), "dot_axes": ([1], [0]), "mode": "valid"}
+    onp.testing.assert_allclose(
+        convolve(IMAGES, p["filters"]),
+        signal.convolve(IMAGES, p["filters"][:, :, ::-1, ::-1], **how),
+        atol=1e-12,
+    )
+
+    def by_signal(filters: Any) -> Any:
+        return np.sum(np.tanh(signal.convolve(IMAGES, filters[:, :, ::-1, ::-1], **how)))
+
+    onp.testing.assert_allclose(
+        grad(by_signal)(p["filters"]),
+        grad(lambda f: np.sum(np.tanh(convolve(IMAGES, f))))(p["filters"]),
+        atol=1e-11,
+    )
     same_compiled(convnet_loss, p)
 
 

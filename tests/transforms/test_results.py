@@ -106,3 +106,8 @@ def test_pullbacks_can_be_called_again_and_in_any_order() -> None:
     pull((np.zeros(3), np.ones(3)))[0][...] = 5.0
     close(pull((np.ones(3), np.zeros(3))), first)
     close(first, (np.cos(X) * Y, np.sin(X)))
+
+
+def test_numbers_in_containers_have_numbers_as_gradients() -> None:
+    for g in ad.grad(lambda x: np.sum(np.stack(x) ** 2))([1.0, np.float32(2.0)]):
+        assert isinstance(g, np.floating)
