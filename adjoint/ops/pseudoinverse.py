@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .broadcast import sum_
+from .broadcast import reshape, sum_
 from .linalg import OfMatrices, symmetric_part
 from .primitive import Args, Samples, dtype_of, register, shape_of
 from .products import matmul
@@ -18,29 +18,32 @@ from .products import matmul
 
 def _spectrum(a: Any) -> tuple[Any, Any, Any]:
     """Eigenvalues, eigenvectors, and which eigenvalues count: SciPy's bound for covariances."""
-    s, v = np.linalg.eigh(0.5 * (a + a.T))
-    bound = (1e3 if s.dtype == np.float32 else 1e6) * np.finfo(s.dtype).eps * np.max(np.abs(s), initial=0)
+    s, v = np.linalg.eigh(0.5 * (a + np.swapaxes(a, -1, -2)))
+    largest = np.max(np.abs(s), axis=-1, initial=0, keepdims=True)
+    bound = (1e3 if s.dtype == np.float32 else 1e6) * np.finfo(s.dtype).eps * largest
     return s, v, s > bound
 
 
 class PseudoInverse(OfMatrices):
-    """z = a⁺ (n, n) of one symmetric positive semidefinite matrix."""
+    """z = a⁺ (…, n, n) of symmetric positive semidefinite matrices."""
 
     name = "pseudo_inverse"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        x = rng.standard_normal((3, 3))
-        return [((x @ x.T + np.eye(3),), {})]
+        x = rng.standard_normal((2, 3, 3))
+        a = x @ np.swapaxes(x, 1, 2) + np.eye(3)
+        return [((a[0],), {}), ((a,), {})]
 
     def value(self, a: Any) -> Any:
         s, v, kept = _spectrum(a)
-        return (v * np.where(kept, 1 / np.where(kept, s, 1), 0)) @ v.T
+        inverse = np.where(kept, 1 / np.where(kept, s, 1), 0)
+        return (v * inverse[..., None, :]) @ np.swapaxes(v, -1, -2)
 
     @staticmethod
     def _push(a: Any, z: Any, dot: Any) -> Any:
         """−z ȧ z, and where a is singular the turning of its range, z z ȧ (1 − a z) and its transpose."""
         dot = symmetric_part(dot)
-        rest = np.eye(shape_of(a)[0], dtype=dtype_of(a)) - matmul(symmetric_part(a), z)
+        rest = np.eye(shape_of(a)[-1], dtype=dtype_of(a)) - matmul(symmetric_part(a), z)
         turned = matmul(matmul(matmul(z, z), dot), rest)
         return 2 * symmetric_part(turned) - matmul(matmul(z, dot), z)
 
@@ -50,7 +53,7 @@ class PseudoInverse(OfMatrices):
     def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         lam = symmetric_part(lam)
         a = symmetric_part(args[0])
-        rest = np.eye(shape_of(a)[0], dtype=dtype_of(a)) - matmul(a, z)
+        rest = np.eye(shape_of(a)[-1], dtype=dtype_of(a)) - matmul(a, z)
         turned = matmul(matmul(matmul(z, z), lam), rest)
         return (2 * symmetric_part(turned) - matmul(matmul(z, lam), z),)
 
@@ -59,7 +62,7 @@ pseudo_inverse = register(PseudoInverse())
 
 
 class LogPseudoDeterminant(OfMatrices):
-    """z = Σ log of the eigenvalues > 0 of one symmetric positive semidefinite matrix (n, n)."""
+    """z = Σ log of the eigenvalues > 0 of symmetric positive semidefinite matrices (…, n, n)."""
 
     name = "log_pseudo_determinant"
 
@@ -68,13 +71,14 @@ class LogPseudoDeterminant(OfMatrices):
 
     def value(self, a: Any) -> Any:
         s, _, kept = _spectrum(a)
-        return np.sum(np.log(s[kept]), dtype=s.dtype)
+        return np.sum(np.log(np.where(kept, s, 1)), axis=-1)
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
-        return sum_(pseudo_inverse(args[0]) * dots[0], axis=(0, 1))
+        rank = len(shape_of(args[0]))
+        return sum_(pseudo_inverse(args[0]) * dots[0], axis=(rank - 2, rank - 1))
 
     def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        return (lam * pseudo_inverse(args[0]),)
+        return (reshape(lam, shape=(*shape_of(lam), 1, 1)) * pseudo_inverse(args[0]),)
 
 
 log_pseudo_determinant = register(LogPseudoDeterminant())

@@ -97,9 +97,10 @@ def within(
         outer: value beyond.
         known: parameters of which none may be NaN beyond.
     """
+    z = value(where(beyond, inner, y))
     for p in known:
         beyond = logical_and(beyond, p == p)
-    return where(beyond, outer, value(where(beyond, inner, y)))
+    return where(beyond, outer, z)
 
 
 def either(*conditions: Any) -> Any:

@@ -39,7 +39,7 @@ def logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False)
         One number per x, axes of length one removed, as SciPy does.
 
     Raises:
-        DomainError: cov is not positive definite (semidefinite with allow_singular is not looked at).
+        LinAlgError: cov is not positive definite (semidefinite with allow_singular is not looked at).
         ShapeError: mean, cov and x do not fit.
 
     >>> logpdf(np.zeros(2), np.zeros(2), np.eye(2)) + math.log(2 * math.pi)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ops.elementwise import exp, log, sin, square, where
-from ...ops.special import i0e
+from ...ops.special import i0, i0e
 from .common import floats, per_scale, positive, scipys, standard
 
 __all__ = ["logpdf", "pdf"]
@@ -19,7 +19,10 @@ def logpdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     x, kappa, loc, scale = floats(x, kappa, loc, scale)
     scale, kappa = positive(scale), where(kappa >= 0, kappa, np.nan)
     y = standard(x, loc, scale)
-    return per_scale(-2 * kappa * square(sin(0.5 * y)) - log(i0e(kappa)) - math.log(2 * math.pi), scale)
+    # e^(−|κ|) has no derivative at 0, I₀ and e^(−κ) have
+    small = kappa < 1
+    log_scaled = where(small, log(i0(where(small, kappa, 0.0))) - kappa, log(i0e(where(small, 1.0, kappa))))
+    return per_scale(-2 * kappa * square(sin(0.5 * y)) - log_scaled - math.log(2 * math.pi), scale)
 
 
 def pdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
