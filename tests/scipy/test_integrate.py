@@ -10,6 +10,7 @@ import scipy.integrate
 from scipy.linalg import expm, expm_frechet
 
 import adjoint as ad
+from adjoint import check
 from adjoint.scipy.integrate import odeint
 
 from ..helpers import close, message, normal
@@ -81,6 +82,14 @@ def test_tangents_and_second_order(t: Any) -> None:
         return sum(np.sum(g * d) for g, d in zip(ad.grad(loss, (0, 1, 2))(a, y, t), v, strict=True))
 
     close(ad.grad(gradient_along, (0, 1, 2))(A, Y, t), expected, 1e-5)  # reverse over reverse
+
+
+def test_checks_pass_to_rounding_with_tolerances_to_match() -> None:
+    def f(a: Any, y: Any, t: Any) -> Any:
+        return np.sum(np.sin(odeint(linear, y, t, (a,), rtol=1e-13, atol=1e-13)))
+
+    check.gradients(f, (A, Y, TIMES["rising"])).raise_on_failure()
+    check.multipliers(loss, (A, Y, TIMES["rising"])).raise_on_failure()
 
 
 def test_harmonic_oscillator_to_third_order() -> None:
@@ -215,7 +224,9 @@ def test_compiled_it_runs_by_scipy() -> None:
     compiled = ad.compile(ad.value_and_grad(loss, (0, 1, 2)))
     for a, y in ((A, Y), (A + 0.1, 2 * Y)):
         close(compiled(a, y, t), ad.value_and_grad(loss, (0, 1, 2))(a, y, t), 1e-9)
-    assert "odeint(linear)" in str(compiled.explain())
+    assert "by NumPy: odeint(linear)" in str(compiled.explain())
+    product = ad.compile(lambda a, v: ad.hvp(lambda a: loss(a, Y, t), a, v))
+    close(product(A, A @ A), ad.hvp(lambda a: loss(a, Y, t), A, A @ A), 1e-9)
 
 
 def test_compiled_with_a_value_from_the_surroundings() -> None:
