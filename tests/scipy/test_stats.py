@@ -288,9 +288,7 @@ def test_von_mises_of_large_concentration_is_normal() -> None:
 def test_shape_parameters_without_derivative_are_refused_by_name(family: Family, method: str) -> None:
     ours, _ = pair(family, method)
     for k in family.fixed if "cdf" in method else ():
-        with pytest.raises(
-            ad.DTypeError, match="cannot be differentiated with respect to its (shape|degrees)"
-        ):
+        with pytest.raises(ad.DTypeError, match="cannot be differentiated with respect to its"):
             ad.grad(lambda *a: np.sum(ours(*a)), k)(*family.args)
 
 
