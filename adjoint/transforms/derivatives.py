@@ -49,12 +49,17 @@ def value_and_grad(f: Function, argnum: Argnum = 0) -> Function:
 
     @named(f, "value_and_grad", argnum)
     def derivative(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        run = Recording(f, args, kwargs, argnum)
-        x = run.scalar_output("grad")
-        gradient = run.pull([_one(x)])
-        return own([run.plain(x)])[0], trees.unflatten(run.structure, gradient)
+        run, x, gradient = _differentiated(f, args, kwargs, argnum)
+        return own([run.plain(x)])[0], gradient
 
     return derivative
+
+
+def _differentiated(f: Function, args: Any, kwargs: Any, argnum: Argnum) -> tuple[Recording, Any, Any]:
+    """The recording of a scalar function, its result there, and its gradient."""
+    run = Recording(f, args, kwargs, argnum)
+    x = run.scalar_output("grad")
+    return run, x, trees.unflatten(run.structure, run.pull([_one(x)]))
 
 
 def grad(f: Function, argnum: Argnum = 0) -> Function:
@@ -63,11 +68,10 @@ def grad(f: Function, argnum: Argnum = 0) -> Function:
     >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-    both = value_and_grad(f, argnum)
 
     @named(f, "grad", argnum)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        return both(*args, **kwargs)[1]
+        return _differentiated(f, args, kwargs, argnum)[2]
 
     return derivative
 

@@ -7,6 +7,7 @@ derived by transposing it.
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -266,7 +267,7 @@ class Call(Foreign):
     def _check_covered(self, argnums: Sequence[int], twin: ModeRule | None) -> None:
         missing = self.rules.split(twin, argnums)[1]
         if missing:
-            what = f"{self.name} has no rule for its argument {missing[0]}"
+            what = f"{self.name} has no rule for its argument {missing[0]}{_called(self.f, missing[0])}"
             remedy = (
                 f"Register one: adjoint.extend.defvjp({self.name}, …, argnums=({missing[0]},)) or defjvp; "
                 "None in place of a rule says that the derivative is zero."
@@ -279,3 +280,12 @@ def _is_operand(x: Any) -> bool:
     if isinstance(x, Recorded):
         return True
     return (type(x) is np.ndarray or isinstance(x, np.generic)) and x.dtype.kind in "fciub"
+
+
+def _called(f: Function, k: int) -> str:
+    """The name of argument k, in brackets, where f tells."""
+    try:
+        names = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):  # a builtin
+        return ""
+    return f" ({names[k]})" if k < len(names) else ""
