@@ -177,7 +177,7 @@ def test_missing_rules_name_function_and_argument() -> None:
         assert "adjoint.extend.defvjp(mixed, …, argnums=(1,))" in text and points_at(text, "np.sum(f(X, y))")
     builtin = extend.primitive(np.hypot)
     text = message(MissingRuleError, ad.grad(lambda x: builtin(x, 1.0)), 2.0)
-    assert text.startswith("hypot has no rule for its argument 0\n")
+    assert text.startswith("hypot has no rule for its argument 0")
     close(ad.compile(f)(X, Y), X**2 * Y)  # no derivative, no rule
 
 
