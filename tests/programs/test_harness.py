@@ -16,7 +16,7 @@ def curve(x):
     return np.sum(np.sin(x) ** 2 * np.arange(1.0, 4.0))
 
 
-@pytest.mark.parametrize("fault", [1e-3 * np.ones(3), np.array([0.0, 0.0, 0.01])])
+@pytest.mark.parametrize("fault", [np.array([1e-3, 0.0, 0.0]), np.array([0.0, 0.0, 1e-3])])
 def test_follows_sees_a_wrong_gradient(fault) -> None:
     follows(curve, X, ad.grad(curve)(X))
     with pytest.raises(AssertionError, match="by differences"):
