@@ -18,6 +18,8 @@ from . import fft, linalg, random
 from . import lists as _lists
 from . import matrices as _matrices  # noqa: F401
 from . import nans as _nans  # noqa: F401
+from . import norms as _norms  # noqa: F401
+from . import order as _order  # noqa: F401
 from . import products as _products  # noqa: F401
 from . import reductions as _reductions  # noqa: F401
 from . import selecting as _selecting  # noqa: F401

@@ -1,4 +1,4 @@
-"""Choice by conditions, by order and by position, with NumPy's signatures."""
+"""Choice by conditions, grids, and functions of slices, with NumPy's signatures."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, broadcast_to
 from ..ops.elementwise import isnan
 from ..ops.elementwise import where as where_op
-from ..ops.index import ARRAY, scatter_set, take_along_axis
+from ..ops.index import ARRAY, scatter_set
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
-from ..ops.search import argpartition as argpartition_op
-from ..ops.search import searchsorted as searchsorted_op
 from .complexes import is_complex
 from .creation import asarray
-from .dispatch import FUNCTIONS, implements, plain
-from .reductions import scan_axis
+from .dispatch import implements
 from .selecting import take
 from .shaping import ndim_of, ravel
 
@@ -114,40 +111,6 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
         what = "np.real_if_close decides by values, which a compiled program has only when it runs"
         raise refusal(TraceError, what, "np.real and np.imag give the parts.")
     return a if np.iscomplexobj(np.real_if_close(plain_value, tol)) else np.real(a)
-
-
-# -------------------------------------------------------------------------------------------------- positions
-@implements(np.partition)
-def partition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None) -> Any:
-    """As np.partition; each element keeps its derivative."""
-    a, k = scan_axis(a, axis)
-    return take_along_axis(a, argpartition(a, kth, k, kind), k)
-
-
-@implements(np.argpartition)
-def argpartition(
-    a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: Any = None
-) -> Any:
-    """As np.argpartition."""
-    a, k = scan_axis(a, axis)
-    kth = innermost(kth)
-    return argpartition_op(a, kth=tuple(kth) if np.ndim(kth) else int(kth), axis=k, kind=kind)
-
-
-def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
-    """As np.searchsorted, recorded."""
-    return searchsorted_op(a if sorter is None else take(a, sorter), asarray(v), side=side)
-
-
-def _digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """As np.digitize, recorded: bins that fall are searched backwards."""
-    rising = searchsorted_op(bins, asarray(x), side="left" if right else "right")
-    falling = shape_of(bins)[0] - searchsorted_op(bins[::-1], asarray(x), side="right" if right else "left")
-    return where_op(bins[0] <= bins[-1], rising, falling)
-
-
-for _function, _traced in ((np.searchsorted, _searchsorted), (np.digitize, _digitize)):
-    FUNCTIONS[_function] = plain(_function, _traced)
 
 
 # ------------------------------------------------------------------------------------------ grids and slices

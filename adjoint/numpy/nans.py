@@ -8,81 +8,89 @@ from typing import Any
 import numpy as np
 
 from ..ops import reduce as rd
-from ..ops.broadcast import astype, sum_
+from ..ops.broadcast import sum_
 from ..ops.elementwise import isnan, square
 from ..ops.elementwise import where as where_op
-from ..ops.primitive import dtype_of, normalize_axis, shape_of
+from ..ops.primitive import normalize_axis, shape_of
 from .complexes import reduce_parts
 from .creation import asarray
 from .dispatch import implements
-from .reductions import cumprod, cumsum, max_, min_, prod
+from .reductions import NONE, cast, counted, cumprod, cumsum, max_, min_, prod
 from .reductions import sum as sum_of
 
 
-def _numbers(a: Any, filling: float) -> tuple[Any, Any]:
-    """The array with something else in the place of NaN, and where it has numbers."""
+def _numbers(a: Any, filling: float, where: Any = True) -> tuple[Any, Any]:
+    """The array with something else in the place of what is left out, and a mask of what is not."""
     a = asarray(a)
     numbers = np.logical_not(isnan(a))
+    if where is not True:
+        numbers = np.logical_and(numbers, asarray(where))
     return where_op(numbers, a, filling), numbers
 
 
-def _counted(numbers: Any, axis: Any, kind: np.dtype[Any]) -> Any:
-    """How many there are, in the dtype of a result's size."""
-    return astype(sum_of(numbers, axis, keepdims=True), dtype=np.empty(0, kind).real.dtype)
-
-
-def _cast(a: Any, dtype: Any) -> Any:
-    return a if dtype is None else astype(a, dtype=np.dtype(dtype))
-
-
 @implements(np.nansum)
-def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nansum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    initial: Any = NONE, where: Any = True,
+) -> Any:  # fmt: skip
     """As np.nansum."""
-    return sum_of(_cast(_numbers(a, 0.0)[0], dtype), axis, keepdims=keepdims)
+    return sum_of(cast(_numbers(a, 0.0, where)[0], dtype), axis, None, None, keepdims, initial)
 
 
 @implements(np.nanprod)
-def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nanprod(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    initial: Any = NONE, where: Any = True,
+) -> Any:  # fmt: skip
     """As np.nanprod."""
-    return prod(_cast(_numbers(a, 1.0)[0], dtype), axis, keepdims=keepdims)
+    return prod(cast(_numbers(a, 1.0, where)[0], dtype), axis, None, None, keepdims, initial)
 
 
 @implements(np.nancumsum)
 def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.nancumsum."""
-    return cumsum(_cast(_numbers(a, 0.0)[0], dtype), axis)
+    return cumsum(cast(_numbers(a, 0.0)[0], dtype), axis)
 
 
 @implements(np.nancumprod)
 def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.nancumprod."""
-    return cumprod(_cast(_numbers(a, 1.0)[0], dtype), axis)
+    return cumprod(cast(_numbers(a, 1.0)[0], dtype), axis)
 
 
 @implements(np.nanmax)
-def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nanmax(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initial: Any = NONE, where: Any = True
+) -> Any:
     """As np.nanmax; ties share the derivative."""
-    return _nan_extremum(max_, -math.inf, a, axis, keepdims)
+    return _extremum(max_, np.fmax, -math.inf, a, axis, keepdims, initial, where)
 
 
 @implements(np.nanmin)
-def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nanmin(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initial: Any = NONE, where: Any = True
+) -> Any:
     """As np.nanmin; ties share the derivative."""
-    return _nan_extremum(min_, math.inf, a, axis, keepdims)
+    return _extremum(min_, np.fmin, math.inf, a, axis, keepdims, initial, where)
 
 
-def _nan_extremum(extremum: Any, filling: float, a: Any, axis: Any, keepdims: bool) -> Any:
-    filled, numbers = _numbers(a, filling)
+def _extremum(
+    extremum: Any, choose: Any, filling: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
+) -> Any:
+    filled, numbers = _numbers(a, filling, where)
     z = extremum(filled, axis, keepdims=keepdims)
-    return where_op(sum_of(numbers, axis, keepdims=keepdims) == 0, math.nan, z)
+    z = where_op(sum_of(numbers, axis, keepdims=keepdims) == 0, math.nan, z)
+    return z if initial is NONE else choose(z, initial)
 
 
 @implements(np.nanmean)
-def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nanmean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
+) -> Any:
     """As np.nanmean."""
-    filled, numbers = _numbers(_cast(a, dtype), 0.0)
-    count = _counted(numbers, axis, dtype_of(filled))
-    return _divided(sum_of(filled, axis, keepdims=True), count, a, axis, keepdims)
+    filled, numbers = _numbers(cast(a, dtype), 0.0, where)
+    z = sum_of(filled, axis, keepdims=True)
+    return _divided(z, counted(numbers, filled, axis), a, axis, keepdims)
 
 
 def _divided(z: Any, count: Any, a: Any, axis: Any, keepdims: bool, root: bool = False) -> Any:
@@ -93,34 +101,37 @@ def _divided(z: Any, count: Any, a: Any, axis: Any, keepdims: bool, root: bool =
     return z if keepdims else rd.squeeze(z, normalize_axis(axis, len(shape_of(a))))
 
 
-def _nan_centred(a: Any, axis: Any, dtype: Any, ddof: float) -> tuple[Any, tuple[int, ...], Any]:
-    """a less the mean of its numbers, 0 for NaN; the axes; and how many numbers there are beyond ddof."""
-    filled, numbers = _numbers(_cast(a, dtype), 0.0)
-    count = _counted(numbers, axis, dtype_of(filled))
-    mean = sum_of(filled, axis, keepdims=True) / where_op(count == 0, 1.0, count)
-    return where_op(numbers, filled - mean, 0.0), normalize_axis(axis, len(shape_of(a))), count - ddof
-
-
-@implements(np.nanvar)
-def nanvar(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
-    *, correction: float | None = None,
-) -> Any:  # fmt: skip
-    """As np.nanvar."""
-    centred, axes, degrees = _nan_centred(a, axis, dtype, ddof if correction is None else correction)
-    return _divided(reduce_parts(_sum_of_squares, centred, axes, True), degrees, a, axis, keepdims)
+def _spread(
+    reduction: Any, a: Any, axis: Any, dtype: Any, ddof: float, where: Any, mean: Any
+) -> tuple[Any, Any]:
+    """A reduction of the numbers less their mean, and how many there are beyond ddof."""
+    filled, numbers = _numbers(cast(a, dtype), 0.0, where)
+    count = counted(numbers, filled, axis)
+    if mean is NONE:
+        mean = sum_of(filled, axis, keepdims=True) / where_op(count == 0, 1.0, count)
+    centred = where_op(numbers, filled - mean, 0.0)
+    return reduce_parts(reduction, centred, normalize_axis(axis, len(shape_of(a))), True), count - ddof
 
 
 def _sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
     return sum_(square(x), axis=axis, keepdims=keepdims)
 
 
+@implements(np.nanvar)
+def nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
+    *, where: Any = True, mean: Any = NONE, correction: float | None = None,
+) -> Any:  # fmt: skip
+    """As np.nanvar."""
+    ddof = ddof if correction is None else correction
+    return _divided(*_spread(_sum_of_squares, a, axis, dtype, ddof, where, mean), a, axis, keepdims)
+
+
 @implements(np.nanstd)
 def nanstd(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
-    *, correction: float | None = None,
+    *, where: Any = True, mean: Any = NONE, correction: float | None = None,
 ) -> Any:  # fmt: skip
     """As np.nanstd; its derivative at zero spread is 0, as that of np.std."""
-    centred, axes, degrees = _nan_centred(a, axis, dtype, ddof if correction is None else correction)
-    z = reduce_parts(rd.norm, centred, axes, True)
-    return _divided(z, degrees, a, axis, keepdims, root=True)
+    ddof = ddof if correction is None else correction
+    return _divided(*_spread(rd.norm, a, axis, dtype, ddof, where, mean), a, axis, keepdims, root=True)

@@ -1,4 +1,4 @@
-"""Sums, means, extrema, norms, scans and order, with NumPy's signatures."""
+"""Sums, means, extrema and scans, with NumPy's signatures."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops import reduce as rd
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, reshape, sum_
-from ..ops.elementwise import absolute, indicator, square
-from ..ops.factorize import svd
-from ..ops.index import argmax as argmax_op
-from ..ops.index import argmin as argmin_op
-from ..ops.index import argsort as argsort_op
-from ..ops.index import take_along_axis
+from ..ops.elementwise import square
+from ..ops.elementwise import where as where_op
 from ..ops.primitive import dtype_of, innermost, normalize_axis, shape_of
 from .complexes import reduce_parts
+from .creation import asarray
 from .dispatch import METHODS, implements
 
+NONE: Any = object()  # no `initial` was given: None would be one
 
-def _cast(x: Any, dtype: Any) -> Any:
+
+def cast(x: Any, dtype: Any) -> Any:
+    """x in another dtype, unless none is named."""
     return x if dtype is None else astype(x, dtype=np.dtype(dtype))
 
 
@@ -31,26 +31,55 @@ def _floating(x: Any) -> Any:
     return x if dtype_of(x).kind in "fc" else astype(x, dtype=np.dtype(np.float64))
 
 
+def selected(a: Any, where: Any, filling: Any) -> Any:
+    """What a reduction has to take: a, with the filling wherever the mask is False."""
+    return a if where is True else where_op(asarray(where), a, filling)
+
+
+def counted(where: Any, a: Any, axis: Any) -> Any:
+    """How many elements are reduced: a number, or with a mask an array that keeps the axes reduced."""
+    if where is True:
+        return math.prod(shape_of(a)[k] for k in normalize_axis(axis, len(shape_of(a))))
+    count = sum(np.broadcast_to(asarray(where), shape_of(a)), axis, keepdims=True)
+    return astype(count, dtype=np.empty(0, dtype_of(a)).real.dtype)
+
+
 @implements(np.sum)
-def sum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def sum(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    initial: Any = NONE, where: Any = True,
+) -> Any:  # fmt: skip
     """As np.sum."""
-    return sum_(_cast(a, dtype), axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    a = selected(cast(a, dtype), where, 0)
+    z = sum_(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    return z if initial is NONE else z + initial
 
 
 @implements(np.mean)
-def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
+) -> Any:
     """As np.mean."""
-    return rd.mean(
-        _floating(_cast(a, dtype)), axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims)
-    )
-
-
-def _centred(a: Any, axis: Any, dtype: Any, ddof: float) -> tuple[Any, tuple[int, ...], float]:
-    """a less its mean, the axes, and the divisor n − ddof."""
-    a = _floating(_cast(a, dtype))
+    a = _floating(cast(a, dtype))
     axes = normalize_axis(axis, len(shape_of(a)))
-    count = math.prod(shape_of(a)[k] for k in axes)
-    return a - rd.mean(a, axis=axes, keepdims=True), axes, max(count - ddof, 0)
+    if where is True:
+        return rd.mean(a, axis=axes, keepdims=bool(keepdims))
+    z = sum(a, axis, keepdims=True, where=where) / counted(where, a, axis)
+    return z if keepdims else rd.squeeze(z, axes)
+
+
+def _spread(
+    reduction: Any, a: Any, axis: Any, dtype: Any, ddof: float, keepdims: bool, where: Any, mean_: Any
+) -> tuple[Any, Any]:
+    """A reduction of a less its mean, and the divisor n − ddof."""
+    a = _floating(cast(a, dtype))
+    axes = normalize_axis(axis, len(shape_of(a)))
+    centre = mean(a, axis, keepdims=True, where=where) if mean_ is NONE else mean_
+    count = counted(where, a, axis)
+    if where is not True and not keepdims:
+        count = rd.squeeze(count, axes)
+    divisor = max(count - ddof, 0) if where is True else np.maximum(count - ddof, 0)
+    return reduce_parts(reduction, selected(a - centre, where, 0), axes, bool(keepdims)), divisor
 
 
 def _sum_of_squares(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -60,39 +89,56 @@ def _sum_of_squares(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
 @implements(np.var)
 def var(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
-    *, correction: float | None = None,
+    *, where: Any = True, mean: Any = NONE, correction: float | None = None,
 ) -> Any:  # fmt: skip
     """As np.var."""
-    centred, axes, divisor = _centred(a, axis, dtype, ddof if correction is None else correction)
-    return reduce_parts(_sum_of_squares, centred, axes, bool(keepdims)) / divisor
+    ddof = ddof if correction is None else correction
+    z, divisor = _spread(_sum_of_squares, a, axis, dtype, ddof, keepdims, where, mean)
+    return z / divisor
 
 
 @implements(np.std)
 def std(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
-    *, correction: float | None = None,
+    *, where: Any = True, mean: Any = NONE, correction: float | None = None,
 ) -> Any:  # fmt: skip
     """As np.std: the norm of the centred values over √n; its derivative at zero spread is 0, not NaN."""
-    centred, axes, divisor = _centred(a, axis, dtype, ddof if correction is None else correction)
-    return reduce_parts(rd.norm, centred, axes, bool(keepdims)) / math.sqrt(divisor)
+    ddof = ddof if correction is None else correction
+    z, divisor = _spread(rd.norm, a, axis, dtype, ddof, keepdims, where, mean)
+    return z / divisor**0.5
+
+
+def _extremum(reduce: Any, choose: Any, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
+    if where is not True and initial is NONE:
+        raise ValueError("an extremum of the elements where= a mask holds needs initial= for none of them")
+    if initial is NONE:
+        return reduce(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    if math.prod(shape_of(a)) == 0:
+        return sum(cast(a, None), axis, keepdims=keepdims) + initial
+    z = _extremum(reduce, choose, selected(a, where, initial), axis, keepdims, NONE, True)
+    return choose(z, initial)
 
 
 @implements(np.max, np.amax)
-def max_(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def max_(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initial: Any = NONE, where: Any = True
+) -> Any:
     """As np.max; ties share the derivative."""
-    return rd.max_(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    return _extremum(rd.max_, np.maximum, a, axis, keepdims, initial, where)
 
 
 @implements(np.min, np.amin)
-def min_(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def min_(
+    a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, initial: Any = NONE, where: Any = True
+) -> Any:
     """As np.min; ties share the derivative."""
-    return rd.min_(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    return _extremum(rd.min_, np.minimum, a, axis, keepdims, initial, where)
 
 
 def _factors(a: Any, dtype: Any) -> Any:
     """In the dtype of their product: NumPy multiplies booleans and short integers as long ones."""
     wide = dtype is None and dtype_of(a).kind not in "fc"
-    return _cast(a, np.prod(np.ones(1, dtype_of(a))).dtype if wide else dtype)
+    return cast(a, np.prod(np.ones(1, dtype_of(a))).dtype if wide else dtype)
 
 
 def reduced_first(a: Any, axes: tuple[int, ...]) -> Any:
@@ -105,9 +151,14 @@ def reduced_first(a: Any, axes: tuple[int, ...]) -> Any:
 
 
 @implements(np.prod)
-def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def prod(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False,
+    initial: Any = NONE, where: Any = True,
+) -> Any:  # fmt: skip
     """As np.prod, as a balanced tree of products: exact derivatives also where factors are zero."""
-    a = _factors(a, dtype)
+    if initial is not NONE:
+        return prod(a, axis, dtype, None, keepdims, where=where) * initial
+    a = selected(_factors(a, dtype), where, 1)
     shape = shape_of(a)
     axes = normalize_axis(axis, len(shape))
     a = reduced_first(a, axes)
@@ -133,7 +184,7 @@ def scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
 @implements(np.cumsum)
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.cumsum."""
-    a, k = scan_axis(_cast(a, dtype), axis)
+    a, k = scan_axis(cast(a, dtype), axis)
     return rd.cumsum(a, axis=k)
 
 
@@ -192,99 +243,6 @@ def spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
     return weights + np.zeros(shape, dtype_of(weights))
 
 
-@implements(np.sort)
-def sort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
-    """As np.sort; each sorted element belongs to the element it came from (ties in the order of argsort)."""
-    a, k = scan_axis(a, axis)
-    return take_along_axis(a, argsort_op(a, axis=k, kind=kind, stable=stable), k)
-
-
-@implements(np.argsort)
-def argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Any:
-    """As np.argsort: integers, recorded so that a replay follows the values."""
-    return argsort_op(a, axis=axis, kind=kind, stable=stable)
-
-
-@implements(np.argmax)
-def argmax(a: Any, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
-    """As np.argmax."""
-    return argmax_op(a, axis=axis, keepdims=keepdims)
-
-
-@implements(np.argmin)
-def argmin(a: Any, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
-    """As np.argmin."""
-    return argmin_op(a, axis=axis, keepdims=keepdims)
-
-
-@implements(np.linalg.norm)
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """As np.linalg.norm. Where the norm has a kink its derivative is the least subgradient: 0 at x = 0."""
-    ndim = len(shape_of(x))
-    if ord is None and axis is None:
-        z = rd.norm(x, axis=tuple(range(ndim)))
-        return reshape(z, shape=(1,) * ndim) if keepdims else z
-    axes = normalize_axis(axis, ndim)
-    if len(axes) == 1:
-        return _vector_norm(x, ord, axes, keepdims)
-    if len(axes) == 2:  # rows and columns: their order counts
-        return _matrix_norm(x, ord, axes if axis is None else tuple(int(k) % ndim for k in axis), keepdims)
-    what = f"np.linalg.norm with ord={ord!r} needs one or two axes, not the {len(axes)} of {shape_of(x)}"
-    raise refusal(ShapeError, what, "Name them with axis=, or flatten with np.ravel.")
-
-
-@implements(np.linalg.vector_norm)
-def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    """As np.linalg.vector_norm: over any number of axes."""
-    return _vector_norm(x, ord, normalize_axis(axis, len(shape_of(x))), keepdims)
-
-
-@implements(np.linalg.matrix_norm)
-def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
-    """As np.linalg.matrix_norm, of the last two axes."""
-    return norm(x, ord, (-2, -1), keepdims)
-
-
-def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    if ord is None or ord == 2:
-        return rd.norm(x, axis=axes, keepdims=keepdims)
-    size = absolute(x)
-    if ord == np.inf:
-        return rd.max_(size, axis=axes, keepdims=keepdims)
-    if ord == -np.inf:
-        return rd.min_(size, axis=axes, keepdims=keepdims)
-    if ord == 0:
-        return sum_(indicator(x != 0, x), axis=axes, keepdims=keepdims)
-    if ord == 1:
-        return sum_(size, axis=axes, keepdims=keepdims)
-    if isinstance(ord, str):
-        raise ValueError(f"Invalid norm order {ord!r} for vectors")
-    # scaled by the maximum, so that powers neither overflow nor divide 0 by 0 at x = 0
-    top = rd.max_(size, axis=axes, keepdims=True)
-    top = np.where(top == 0, 1, top)
-    total = sum_((size / top) ** ord, axis=axes, keepdims=True)
-    safe = np.where(total == 0, 1, total)
-    z = np.where(total == 0, 0, top * safe ** (1 / ord))
-    return z if keepdims else reshape(z, shape=tuple(n for k, n in enumerate(shape_of(x)) if k not in axes))
-
-
-def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
-    rows, columns = axes
-    if ord in (None, "fro"):
-        return rd.norm(x, axis=tuple(sorted(axes)), keepdims=keepdims)
-    if ord in (1, -1, np.inf, -np.inf):
-        first, last = (rows, columns) if abs(ord) == 1 else (columns, rows)
-        sums = sum_(absolute(x), axis=(first,), keepdims=True)
-        z = (rd.max_ if ord > 0 else rd.min_)(sums, axis=(last,), keepdims=True)
-    elif ord in (2, -2, "nuc"):
-        s = svd(np.moveaxis(x, axes, (-2, -1)))[1]
-        z = sum_(s, axis=(len(shape_of(s)) - 1,)) if ord == "nuc" else s[..., 0 if ord == 2 else -1]
-    else:
-        raise ValueError(f"Invalid norm order {ord!r} for matrices")
-    shape = tuple(1 if k in axes else n for k, n in enumerate(shape_of(x)) if keepdims or k not in axes)
-    return reshape(z, shape=shape)
-
-
 def logaddexp_reduce(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Log Σ eˣ over `axis`."""
     return rd.logsumexp(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
@@ -299,7 +257,7 @@ def _reducer(ufunc: Any, rule: Any) -> Any:
         if options:
             what = f"np.{ufunc.__name__}.reduce with {', '.join(f'{name}=' for name in options)} has no rule"
             raise refusal(MissingRuleError, what, "Select with np.where or by indexing before reducing.")
-        return rule(_cast(a, dtype), axis=axis, keepdims=keepdims)
+        return rule(cast(a, dtype), axis=axis, keepdims=keepdims)
 
     return reduce
 

@@ -188,8 +188,9 @@ def copy(a: Any, order: str = "K", subok: bool = False) -> Any:
 
 @implements(np.full_like)
 def full_like(
-    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
-) -> Any:
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None,
+    *, device: Any = None,
+) -> Any:  # fmt: skip
     """As np.full_like; the value may be recorded."""
     shape = shape_of(a) if shape is None else shape
     return broadcast_to_(astype(fill_value, dtype=np.dtype(dtype or dtype_of(a))), shape)
@@ -218,13 +219,13 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
 @implements(np.unique)
 def unique(
     ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
-    axis: int | None = None,
+    axis: int | None = None, *, equal_nan: bool = True,
 ) -> Any:  # fmt: skip
     """As np.unique; each value belongs to its first occurrence."""
     values = innermost(ar)
     if type(values) is Abstract:
         raise _size_unknown("unique", "np.sort(x) has a known size; find the values before compiling.")
-    _, index, inverse, counts = np.unique(values, True, True, True, axis)
+    _, index, inverse, counts = np.unique(values, True, True, True, axis, equal_nan=equal_nan)
     values = take(ar, index, axis)
     extras = [
         x for x, asked in ((index, return_index), (inverse, return_inverse), (counts, return_counts)) if asked
@@ -253,7 +254,7 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 @implements(np.linspace)
 def linspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
-    axis: int = 0,
+    axis: int = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
     """As np.linspace."""
     difference = stop - start

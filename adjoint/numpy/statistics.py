@@ -17,7 +17,8 @@ from ..ops.index import ARRAY, getitem
 from ..ops.primitive import FLOAT64, Recorded, dtype_of, innermost, normalize_axis, shape_of
 from .creation import asarray
 from .dispatch import implements
-from .reductions import argsort, cumsum, reduced_first, sort, spread_weights
+from .order import argsort, sort
+from .reductions import cumsum, reduced_first, spread_weights
 from .reductions import sum as sum_of
 from .selecting import take_along_axis_
 

@@ -281,6 +281,18 @@ class Variable(Operators):
         """As np.argsort."""
         return numpy.argsort(self, axis)
 
+    def argpartition(self, kth: Any, axis: int = -1) -> Variable:
+        """As np.argpartition."""
+        return numpy.argpartition(self, kth, axis)
+
+    def searchsorted(self, v: Any, *args: Any, **options: Any) -> Any:
+        """As np.searchsorted; a plain result."""
+        return numpy.searchsorted(self, v, *args, **options)
+
+    def nonzero(self) -> Any:
+        """As np.nonzero; a plain result."""
+        return numpy.nonzero(self)
+
     def all(self, *args: Any, **options: Any) -> Any:
         """As np.all; a plain result."""
         return numpy.all(self, *args, **options)

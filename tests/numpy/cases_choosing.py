@@ -50,7 +50,7 @@ CHOOSING: list[Case] = [
     case("partition axis", lambda x: np.partition(x, 1, axis=0), (3, 5)),
     case("partition several", lambda x: np.partition(x, (1, 3), axis=-1), (2, 5)),
     case("partition None", lambda x: np.partition(x, -2, axis=None), (3, 2)),
-    case("argpartition", lambda x: x[np.argpartition(x, 2)], (5,)),
+    case("argpartition", lambda x: x[np.argpartition(x, 2)] * x[x.argpartition(1, 0)], (5,)),
     case("meshgrid", lambda x, y: np.meshgrid(x, y), (3,), (2,)),
     case("meshgrid three", lambda x, y: np.meshgrid(x, y, [1.0, 2.0]), (3,), (2,)),
     case("meshgrid ij", lambda x, y: np.meshgrid(x, y, x, indexing="ij"), (3,), (2,)),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+import adjoint.numpy as anp
 from adjoint.numpy.statistics import METHODS
 
 from .harness import Case, case, positive
 
 NAN = np.nan
+CHOSEN = np.array([[True, False, True, True], [True, True, False, True], [False, True, True, True]])
 Q = np.array([[0.1, 0.25], [0.5, 1.0]])
 
 
@@ -109,6 +111,23 @@ STATISTICS: list[Case] = [
         for f in (np.nansum, np.nanprod)
     ),
     case("nansum dtype", lambda x: np.nansum(with_holes(x), dtype=np.float64).astype(x.dtype), (4, 5)),
+    *(
+        case(f"{f.__name__} where {k}", lambda x, f=f, o=o: f(x, where=CHOSEN, **o), (3, 4))
+        for f in (np.sum, np.prod, np.mean, np.var, np.std, np.nansum, np.nanmean, np.nanvar, np.nanstd)
+        for k, o in enumerate(({}, {"axis": 1}, {"axis": -1, "keepdims": True}))
+    ),
+    *(
+        case(f"{f.__name__} initial {k}", lambda x, f=f, o=o: f(x, initial=0.3, **o), (3, 4))
+        for f in (np.sum, np.prod, np.max, np.min, np.nansum, np.nanprod, np.nanmax, np.nanmin)
+        for k, o in enumerate(({}, {"axis": 0}, {"axis": -1, "keepdims": True, "where": CHOSEN}))
+    ),
+    case("sum initial recorded", lambda x, y: anp.sum(x, axis=0, initial=y), (3, 4), ()),
+    case("max initial recorded", lambda x, y: anp.max(x, axis=0, initial=y), (3, 4), ()),
+    case("max initial of nothing", lambda x: np.max(x, axis=0, initial=-3.0), (0, 2)),
+    case("mean where row", lambda x: np.mean(x, axis=0, where=[[True], [False], [True]]), (3, 4)),
+    case("var of a mean", lambda x, m: anp.var(x, axis=0, mean=m, ddof=1), (3, 4), (1, 4)),
+    case("std of a mean", lambda x: np.std(x, axis=0, mean=np.mean(x, axis=0, keepdims=True)), (3, 4)),
+    case("nanvar of a mean", lambda x, m: anp.nanvar(with_holes(x), axis=1, mean=m), (4, 5), (4, 1)),
     case("nancumsum", lambda x: np.nancumsum(with_holes(x)), (4, 5)),
     case("nancumsum axis", lambda x: np.nancumsum(with_holes(x), axis=0), (4, 5)),
     case("nancumprod", lambda x: np.nancumprod(with_holes(x), axis=-1), (4, 5)),

@@ -67,6 +67,13 @@ def test_positions_compile():
         assert np.array_equal(found, expected)
 
 
+def test_methods_give_plain_positions():
+    with Tape() as tape:
+        v = tape.input(np.array([-1.0, 0.0, 2.0]))
+        assert v.searchsorted([0.5, 0.0], side="right").tolist() == [2, 2]
+        assert v.nonzero()[0].tolist() == [0, 2]
+
+
 def test_nan_to_num_of_complex_parts():
     z = np.array([1 + 2j, complex(np.nan, 1), complex(2, -np.inf), complex(np.inf, np.nan)])
     with Tape() as tape:

@@ -118,8 +118,8 @@ def test_lists_of_plain_values_are_numpys():
 def test_lists_pass_through_the_same_refusals():
     with Tape() as tape:
         x = tape.input(1.0)
-        with pytest.raises(MissingRuleError, match="initial="):
-            anp.sum([x, x], initial=1.0)
+        with pytest.raises(MissingRuleError, match="casting="):
+            anp.stack([x, 1.0], casting="no")
         with pytest.raises(ad.errors.MutationError, match="out="):
             anp.sum([x, x], out=np.empty(()))
 
