@@ -27,6 +27,8 @@ LAYERS = [
     {"transforms"},
     {"check", "scipy", "extend", "builtins", "differential_operators"},
     {"optim", "nn"},
+    {"problems"},
+    {"models"},
     {"demos", "misc", "test_util"},
     {"__init__", "__main__"},
 ]
