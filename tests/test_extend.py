@@ -281,3 +281,25 @@ def test_complex_arguments_and_results(modes: tuple[str, ...]) -> None:
     found = ad.grad(loss, (0, 1, 2))(X, Y, Z)
     close(found, ad.grad(plain, (0, 1, 2))(X, Y, Z))
     assert [g.dtype for g in found] == [np.float64, np.float64, np.complex128]
+
+
+def test_multipliers_of_a_wrapped_function() -> None:
+    """Every constraint around one of several results has its λ, eagerly and compiled."""
+
+    @extend.primitive
+    def two(x: Any, y: Any) -> Any:
+        return {"u": np.asarray(x) * y, "v": np.sum(x)}
+
+    extend.defvjp(
+        two,
+        lambda ans, x, y: lambda g: g["u"] * y + g["v"],
+        lambda ans, x, y: lambda g: np.sum(g["u"] * x),
+    )
+
+    def loss(x: Any, y: Any) -> Any:
+        z = two(x, y)
+        return np.sum(ad.name(np.sin(z["u"]), "h")) * z["v"]
+
+    check.multipliers(loss, (X, 2.0)).raise_on_failure()
+    close(ad.compile(ad.with_multipliers(loss, "h"))(X, 2.0)[2]["h"], np.full(3, np.sum(X)))
+    close(ad.compile(ad.hessian(loss))(X, 2.0), ad.hessian(loss)(X, 2.0))

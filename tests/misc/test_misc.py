@@ -134,6 +134,7 @@ def test_fixed_points_and_their_derivatives() -> None:
     close(root(a), np.sqrt(a))
     close(ad.jacobian(root)(a), np.diag(0.5 / np.sqrt(a)))
     check_grads(root)(a)
+    close(ad.compile(ad.jacobian(root))(a), np.diag(0.5 / np.sqrt(a)))
 
     def pair(a: Any) -> Any:  # containers on both sides, and a distance of them
         return lambda x: {"u": np.cos(a[0] * x["v"]), "v": 0.5 * np.sin(a[1]["k"] * x["u"])}
