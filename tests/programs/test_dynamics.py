@@ -95,7 +95,7 @@ def test_fluid_whose_start_is_found_by_its_end() -> None:
 
 
 # ------------------------------------------------------------------------- a network in an equation
-TIMES = onp.linspace(0.0, 2.0, 6)
+TIMES = onp.linspace(0.0, 2.0, 5)
 MATRIX = onp.array([[-0.1, 2.0], [-2.0, -0.1]])
 SPIRAL = onp.stack([expm(MATRIX * s) @ [2.0, 0.0] for s in TIMES])
 
@@ -106,26 +106,28 @@ def field(y: Any, t: Any, p: list[tuple[Any, Any]]) -> Any:
     return np.dot(y, p[-1][0]) + p[-1][1]
 
 
-def distance_from_spiral(p: Any) -> Any:
-    return np.mean((odeint(field, np.array([2.0, 0.0]), TIMES, (p,)) - SPIRAL) ** 2)
+def distance_from_spiral(p: Any, error: float = 1e-11) -> Any:
+    # small, so that differences show the slope and not LSODA's steps
+    path = odeint(field, np.array([2.0, 0.0]), TIMES, (p,), rtol=error, atol=error)
+    return np.mean((path - SPIRAL) ** 2)
 
 
 def test_network_in_an_equation_follows_a_spiral() -> None:
     rng = onp.random.default_rng(2)
     p = [(0.5 * rng.normal(size=s), 0.1 * rng.normal(size=s[1])) for s in ((2, 4), (4, 2))]
-    follows(distance_from_spiral, p, grad(distance_from_spiral)(p))
+    follows(distance_from_spiral, p, grad(distance_from_spiral)(p), h=4e-3)
     exact = [(MATRIX.T.copy(), onp.zeros(2))]  # one layer can be the very equation
-    assert distance_from_spiral(exact) == pytest.approx(0, abs=1e-13)
+    assert distance_from_spiral(exact) == pytest.approx(0, abs=1e-17)
     same_compiled(
         distance_from_spiral, p, steps=("odeint(field)", "adjoint of odeint(field)"), factor=1e6
     )  # LSODA's steps answer rounding
     linear = [(MATRIX.T + 0.2 * rng.normal(size=(2, 2)), 0.1 * rng.normal(size=2))]
 
     def by_vector(x: Any) -> Any:
-        return distance_from_spiral([(np.reshape(x[:4], (2, 2)), x[4:])])
+        return distance_from_spiral([(np.reshape(x[:4], (2, 2)), x[4:])], 1e-6)
 
     start = onp.concatenate([linear[0][0].ravel(), linear[0][1]])
-    found = scipy.optimize.minimize(value_and_grad(by_vector), start, jac=True, method="BFGS", tol=1e-7)
+    found = scipy.optimize.minimize(value_and_grad(by_vector), start, jac=True, method="BFGS", tol=1e-4)
     onp.testing.assert_allclose(found.x, onp.concatenate([MATRIX.T.ravel(), onp.zeros(2)]), atol=1e-3)
 
 
