@@ -15,6 +15,7 @@ from . import choosing as _choosing  # noqa: F401  (these enter their rules)
 from . import complexes as _complexes  # noqa: F401
 from . import convolution as _convolution  # noqa: F401
 from . import fft, linalg, random
+from . import joining as _joining  # noqa: F401
 from . import lists as _lists
 from . import matrices as _matrices  # noqa: F401
 from . import nans as _nans  # noqa: F401
@@ -35,7 +36,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    return _lists.twin(name)
+    return _lists.entry(_np, name)
 
 
 def __dir__() -> list[str]:

@@ -56,7 +56,7 @@ def _operand(x: Any, is_list: bool) -> Any:
 
 
 @functools.cache
-def twin(name: str) -> Any:
-    """The entry of `adjoint.numpy` for a name of NumPy: the function taking lists, or what NumPy has."""
-    found = getattr(np, name)
+def entry(module: Any, name: str) -> Any:
+    """What our twin of a module of NumPy has under a name: the function taking lists, or NumPy's own."""
+    found = getattr(module, name)
     return taking_lists(found) if callable(found) and found in FUNCTIONS else found

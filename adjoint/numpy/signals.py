@@ -16,8 +16,9 @@ from ..ops.search import searchsorted as searchsorted_op
 from ..ops.special import sinc as sinc_op
 from .creation import asarray
 from .dispatch import implements
+from .joining import concatenate
 from .selecting import diff, take
-from .shaping import concatenate, ndim_of, single_axis
+from .shaping import ndim_of, single_axis
 
 
 @implements(np.sinc)

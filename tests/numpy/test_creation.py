@@ -44,6 +44,9 @@ OURS = [
     case("append list", lambda x: anp.append([x, 1.0], [[x]]), ()),
     case("reshape list", lambda x: anp.reshape([x, x, 1.0, 2.0], (2, 2)), ()),
     case("pad with a Variable", lambda x, y: anp.pad(x, 1, constant_values=y), (2,), ()),
+    case("norm of list", lambda x, y: anp.linalg.norm([x, y, 2.0]), (), ()),
+    case("solve lists", lambda x, y: anp.linalg.solve([[x + 3, 1.0], [0.5, 2.0]], [y, x]), (), ()),
+    case("multi_dot lists", lambda x: anp.linalg.multi_dot([[[x, 1.0]], [[2.0], [x]]]), ()),
     case("einsum list", lambda x, y: anp.einsum("i,i", [x, y], [y, y]), (), ()),
 ]
 
