@@ -103,7 +103,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
 # fmt: on
 
 
-LATER = ("check", "extend", "misc", "nn", "optim", "problems", "scipy", "test_util")
+LATER = ("check", "extend", "misc", "models", "nn", "optim", "problems", "scipy", "test_util")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -1,0 +1,13 @@
+"""Classic models as constrained problems: fit and predict as in scikit-learn, with multipliers and residuals.
+
+Sign convention: see `adjoint.problems`. scikit-learn is not needed, though its tools accept these models.
+"""
+
+from .base import Classifier, ConversionWarning, DataError, Estimator, NotFittedError, Regressor, Transformer
+
+# fmt: off
+__all__ = [  # noqa: RUF022  (grouped by use)
+    "Estimator", "Regressor", "Classifier", "Transformer",
+    "NotFittedError", "DataError", "ConversionWarning",
+]
+# fmt: on
