@@ -99,7 +99,7 @@ CLOSED: list[tuple[str, Callable[..., Any], tuple[float, ...], Callable[..., Any
     ("jn", lambda x: special.jn(2, x), (0.0, 1.3, 20.0), lambda m, x: m.besselj(2, x)),
     ("jv", lambda x: special.jv(0.5, x), (1.3, 20.0), lambda m, x: m.besselj(0.5, x)),
     ("y0", special.y0, (0.4, 5.0), lambda m, x: m.bessely(0, x)),
-    ("y1", special.y1, (0.4, 5.0), lambda m, x: m.bessely(1, x)),
+    ("y1", special.y1, (0.4,), lambda m, x: m.bessely(1, x)),
     ("yn", lambda x: special.yn(2, x), (1.3, 5.0), lambda m, x: m.bessely(2, x)),
     ("i0", special.i0, (-1.0, 0.0, 9.0), lambda m, x: m.besseli(0, x)),
     ("i1", special.i1, (-1.0, 0.0, 9.0), lambda m, x: m.besseli(1, x)),
