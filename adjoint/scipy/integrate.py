@@ -56,7 +56,6 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), **options:
     arguments = args if isinstance(args, (tuple, list)) else (args,)
     leaves, structure = trees.flatten(tuple(arguments))
     name = f"odeint({getattr(func, '__name__', 'function')})"
-    recorded = any(isinstance(x, Recorded) for x in (y0, t, *leaves))
     y0, t = _inexact(y0), _inexact(t)
     kind = dtype_of(y0)
     shape = shape_of(y0) or (1,)
@@ -76,9 +75,12 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), **options:
 
     op = Trajectory(name, rate, {k: v for k, v in options.items() if k != "tfirst"})
     start = to_row(y0)
-    if not recorded:
+    if not any(isinstance(x, Recorded) for x in (y0, t, *leaves)):
         from scipy.integrate import odeint as solve
 
+        slope = options.get("Dfun")
+        if slope is not None:  # it too gets the arguments, which SciPy is not given
+            op.options["Dfun"] = lambda y, time: slope(*((time, y) if first else (y, time)), *arguments)
         z = solve(lambda y, time: op.plain_rate(y, time, leaves), start, t, **op.options)
         return (from_row(z[0], shape, kind), *z[1:]) if isinstance(z, tuple) else from_row(z, shape, kind)
     _check(name, op.options, t)
@@ -87,7 +89,7 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), **options:
 
 def _check(name: str, options: dict[str, Any], t: Any) -> None:
     """Refuse what has no rule."""
-    odd = [f"{option}=" for option, given in options.items() if option not in PASSED and given]
+    odd = [f"{k}=" for k, given in options.items() if k not in PASSED and (np.ndim(given) or given)]
     if odd:
         remedy = "Leave it away where a derivative is taken, or call scipy.integrate.odeint on plain values."
         raise refusal(MissingRuleError, f"{name} has no rule with {', '.join(odd)}", remedy)

@@ -131,6 +131,8 @@ def test_matrix_state_scalar_state_and_float32() -> None:
     close(z[1], expm(0.4 * A), 1e-6)
     to_y = ad.grad(lambda y: WEIGHTS[0] @ odeint(rotate, y, t, (A,))[1] @ Y)(np.eye(2))
     close(to_y, np.outer(expm(0.4 * A).T @ WEIGHTS[0], Y), 1e-6)
+    listed = ad.grad(lambda a: odeint(linear, [a, 2.0], [0.0, 0.4], (A,))[1, 0])(1.0)
+    assert listed == pytest.approx(expm(0.4 * A)[0, 0], rel=1e-6)
     assert ad.grad(lambda y: odeint(lambda y, t: -y, y, t)[1, 0])(1.0) == pytest.approx(
         np.exp(-0.4), rel=1e-7
     )
@@ -168,6 +170,12 @@ def test_signature_is_scipys() -> None:
         ad.grad(lambda a: np.sum(odeint(lambda t, y, a: a @ y, Y, t, args=(a,), tfirst=True)))(A),
         ad.grad(lambda a: np.sum(odeint(linear, Y, t, (a,))))(A),
     )
+
+    def slope(y: Any, t: Any, a: Any) -> Any:
+        return a
+
+    with_slope = odeint(linear, [1, 0], t, (A,), Dfun=slope)
+    np.testing.assert_array_equal(with_slope, scipy.integrate.odeint(linear, [1, 0], t, (A,), Dfun=slope))
     z, info = odeint(linear, [1, 0], t, (A,), full_output=True)  # nothing is recorded here
     np.testing.assert_array_equal(z, theirs)
     assert info["message"] == "Integration successful."
@@ -249,7 +257,7 @@ def test_value_taken_from_the_surroundings_is_refused() -> None:
 
 
 def test_options_without_a_rule_are_refused() -> None:
-    for options in ({"full_output": True}, {"Dfun": linear}, {"tcrit": [0.5]}):
+    for options in ({"full_output": True}, {"Dfun": linear}, {"tcrit": np.array([0.5, 0.6])}):
         text = message(
             ad.MissingRuleError,
             ad.grad(lambda a, o=options: np.sum(odeint(linear, Y, [0.0, 1.0], (a,), **o))),
