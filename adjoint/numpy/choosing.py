@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -161,7 +162,8 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
     *lead, n = shape_of(rows)
     if 0 in lead:
         raise ValueError("Cannot apply_along_axis when any iteration dimensions are 0")
-    results = [asarray(func1d(row, *args, **kwargs)) for row in rows.reshape((-1, n))]
+    rows = rows.reshape((math.prod(lead), n))
+    results = [asarray(func1d(row, *args, **kwargs)) for row in rows]
     z = np.stack(results).reshape((*lead, *shape_of(results[0])))
     axis, extra = axis % (len(lead) + 1), ndim_of(results[0])
     return np.moveaxis(z, range(len(lead), len(lead) + extra), range(axis, axis + extra))

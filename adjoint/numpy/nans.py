@@ -11,11 +11,10 @@ from ..ops import reduce as rd
 from ..ops.broadcast import sum_
 from ..ops.elementwise import isnan, square
 from ..ops.elementwise import where as where_op
-from ..ops.primitive import normalize_axis, shape_of
 from .complexes import reduce_parts
 from .creation import asarray
 from .dispatch import implements
-from .reductions import NONE, cast, counted, cumprod, cumsum, max_, min_, prod
+from .reductions import NONE, cast, counted, cumprod, cumsum, max_, min_, prod, reduced_axes
 from .reductions import sum as sum_of
 
 
@@ -98,7 +97,7 @@ def _divided(z: Any, count: Any, a: Any, axis: Any, keepdims: bool, root: bool =
     some = count > 0
     divisor = where_op(some, count, 1.0)  # no derivative of 0/0 in any branch
     z = where_op(some, z / (np.sqrt(divisor) if root else divisor), math.nan)
-    return z if keepdims else rd.squeeze(z, normalize_axis(axis, len(shape_of(a))))
+    return z if keepdims else rd.squeeze(z, reduced_axes(axis, a))
 
 
 def _spread(
@@ -110,7 +109,7 @@ def _spread(
     if mean is NONE:
         mean = sum_of(filled, axis, keepdims=True) / where_op(count == 0, 1.0, count)
     centred = where_op(numbers, filled - mean, 0.0)
-    return reduce_parts(reduction, centred, normalize_axis(axis, len(shape_of(a))), True), count - ddof
+    return reduce_parts(reduction, centred, reduced_axes(axis, a), True), count - ddof
 
 
 def _sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:

@@ -31,6 +31,13 @@ def _floating(x: Any) -> Any:
     return x if dtype_of(x).kind in "fc" else astype(x, dtype=np.dtype(np.float64))
 
 
+def reduced_axes(axis: Any, a: Any) -> tuple[int, ...]:
+    """As `normalize_axis`; to reductions a scalar has an axis, as in NumPy."""
+    if type(axis) is int and not shape_of(a) and axis in (0, -1):
+        return ()
+    return normalize_axis(axis, len(shape_of(a)))
+
+
 def selected(a: Any, where: Any, filling: Any) -> Any:
     """What a reduction has to take: a, with the filling wherever the mask is False."""
     return a if where is True else where_op(asarray(where), a, filling)
@@ -39,7 +46,7 @@ def selected(a: Any, where: Any, filling: Any) -> Any:
 def counted(where: Any, a: Any, axis: Any) -> Any:
     """How many elements are reduced: a number, or with a mask an array that keeps the axes reduced."""
     if where is True:
-        return math.prod(shape_of(a)[k] for k in normalize_axis(axis, len(shape_of(a))))
+        return math.prod(shape_of(a)[k] for k in reduced_axes(axis, a))
     count = sum(np.broadcast_to(asarray(where), shape_of(a)), axis, keepdims=True)
     return astype(count, dtype=np.empty(0, dtype_of(a)).real.dtype)
 
@@ -51,7 +58,7 @@ def sum(
 ) -> Any:  # fmt: skip
     """As np.sum."""
     a = selected(cast(a, dtype), where, 0)
-    z = sum_(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    z = sum_(a, axis=reduced_axes(axis, a), keepdims=bool(keepdims))
     return z if initial is NONE else z + initial
 
 
@@ -112,7 +119,7 @@ def _extremum(reduce: Any, choose: Any, a: Any, axis: Any, keepdims: bool, initi
     if where is not True and initial is NONE:
         raise ValueError("an extremum of the elements where= a mask holds needs initial= for none of them")
     if initial is NONE:
-        return reduce(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+        return reduce(a, axis=reduced_axes(axis, a), keepdims=bool(keepdims))
     if math.prod(shape_of(a)) == 0:
         return sum(cast(a, None), axis, keepdims=keepdims) + initial
     z = _extremum(reduce, choose, selected(a, where, initial), axis, keepdims, NONE, True)
@@ -160,7 +167,7 @@ def prod(
         return prod(a, axis, dtype, None, keepdims, where=where) * initial
     a = selected(_factors(a, dtype), where, 1)
     shape = shape_of(a)
-    axes = normalize_axis(axis, len(shape))
+    axes = reduced_axes(axis, a)
     a = reduced_first(a, axes)
     if shape_of(a)[0] == 0:
         return np.prod(np.empty(shape, dtype_of(a)), axis=axes, keepdims=keepdims)
@@ -184,14 +191,14 @@ def scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
 @implements(np.cumsum)
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.cumsum."""
-    a, k = scan_axis(cast(a, dtype), axis)
+    a, k = scan_axis(cast(a, dtype), axis if shape_of(a) else None)
     return rd.cumsum(a, axis=k)
 
 
 @implements(np.cumprod)
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.cumprod, by products over doubling distances: exact derivatives also where factors are zero."""
-    a, k = scan_axis(_factors(a, dtype), axis)
+    a, k = scan_axis(_factors(a, dtype), axis if shape_of(a) else None)
     before, n, distance = (slice(None),) * k, shape_of(a)[k], 1
     while distance < n:
         head, tail = a[(*before, slice(distance))], a[(*before, slice(distance, None))]
@@ -245,7 +252,7 @@ def spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
 
 def logaddexp_reduce(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Log Σ eˣ over `axis`."""
-    return rd.logsumexp(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
+    return rd.logsumexp(a, axis=reduced_axes(axis, a), keepdims=bool(keepdims))
 
 
 def _reducer(ufunc: Any, rule: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, refusal
+from ..errors import DTypeError, ShapeError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype
 from ..ops.elementwise import where as where_op
@@ -36,6 +36,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         shapes = f"{shape_of(xp)} and {shape_of(fp)}"
         what = f"interp needs knots xp and values fp in two vectors of one length, not {shapes}"
         raise refusal(ShapeError, what)
+    if "c" in dtype_of(x).kind + dtype_of(xp).kind:
+        raise refusal(DTypeError, "interp needs places x and knots xp that are real")
     if period is not None:
         if not isinstance(period, Recorded) and period == 0:
             raise ValueError("period must be a non-zero value")
@@ -130,13 +132,12 @@ def _edge(f: Any, following: Any, third: Any, h: Any, k: Any) -> Any:
 @implements(np.trapezoid)
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """As np.trapezoid; differentiable in the values and in the places."""
-    y = asarray(y)
+    y, given = asarray(y), axis
     axis = single_axis(axis, y)
-    if x is not None:
-        x = asarray(x)
-        dx = diff(x, axis=-1 if ndim_of(x) == 1 else axis)
-        if ndim_of(x) == 1:
-            dx = dx.reshape((-1,) + (1,) * (ndim_of(y) - axis - 1))
+    if x is not None and ndim_of(x := asarray(x)) == 1:
+        dx = diff(x).reshape((-1,) + (1,) * (ndim_of(y) - axis - 1))
+    elif x is not None:
+        dx = diff(x, axis=given)
     before = (slice(None),) * axis
     upper, lower = y[(*before, slice(1, None))], y[(*before, slice(None, -1))]
     return np.sum(dx * (upper + lower) / 2.0, axis=axis)

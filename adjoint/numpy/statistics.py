@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ShapeError, refusal
+from ..errors import DTypeError, ShapeError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, reshape
 from ..ops.elementwise import isnan
@@ -91,6 +91,8 @@ def quantile(
         raise ValueError("Quantiles must be in the range [0, 1]")
     if method not in METHODS:
         raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(METHODS)}")
+    if dtype_of(a).kind == "c":
+        raise refusal(DTypeError, "quantiles need real numbers", "np.real and np.imag have quantiles each.")
     rows, kept = _rows(a, axis, keepdims)
     if not isinstance(q, Recorded) and not q.ndim:
         q = q.astype(dtype_of(rows))  # a number leaves float32 what it is; NumPy has arrays promote it
@@ -161,6 +163,8 @@ def cov(
 ) -> Any:  # fmt: skip
     """As np.cov; the analytic weights may be recorded."""
     x = _observations(m, rowvar)
+    if not shape_of(x)[0]:
+        return np.zeros((0, 0))
     if y is not None:
         x = np.concatenate([x, _observations(y, rowvar)])
     x = astype(x, dtype=np.dtype(dtype or np.result_type(dtype_of(x), FLOAT64)))

@@ -63,5 +63,6 @@ CHOOSING: list[Case] = [
     case("apply_along_axis", lambda x: np.apply_along_axis(np.sum, 0, x), (3, 4)),
     case("apply_along_axis rows", lambda x: np.apply_along_axis(np.cumsum, -1, x), (2, 3, 4)),
     case("apply_along_axis middle", lambda x: np.apply_along_axis(np.outer, 1, x, [1.0, 2.0]), (2, 3, 2)),
+    case("apply_along_axis nothing", lambda x: np.apply_along_axis(np.sum, -1, x), (2, 0)),
     case("apply_along_axis vector", lambda x: np.apply_along_axis(lambda v, k=1: k * v @ v, 0, x, k=2), (3,)),
 ]

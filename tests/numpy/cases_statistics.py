@@ -42,6 +42,10 @@ STATISTICS: list[Case] = [
             "overwrite": {"axis": 1, "overwrite_input": True},
         }.items()
     ),
+    *(
+        case(f"{f.__name__} axis of 0-d", lambda x, f=f: f(x, axis=0) * f(x, axis=-1), ())
+        for f in (np.sum, np.max, np.min, np.prod, np.ptp, np.nansum, np.nanmax, np.cumsum)
+    ),
     case("median 0-d", lambda x: np.median(x) * x, ()),
     case("median empty rows", lambda x: np.median(x, axis=1), (0, 3)),
     *(case(f"quantile {m}", lambda x, m=m: np.quantile(x, Q, axis=0, method=m), (5, 2)) for m in METHODS),

@@ -112,6 +112,7 @@ REFUSED = {
     "convolve nothing": (lambda x: np.convolve(x, x[:0]), ValueError, "cannot be empty"),
     "convolve mode": (lambda x: np.convolve(x, x, "some"), ValueError, "'some'"),
     "interp": (lambda x: np.interp(1.0, x, x[:2]), ShapeError, r"\(3,\) and \(2,\)"),
+    "interp complex": (lambda x: np.interp(x * 1j, x, x), TypeError, "x and knots xp"),
     "interp period": (lambda x: np.interp(x, x, x, period=0), ValueError, "non-zero"),
     "gradient short": (lambda x: np.gradient(x[:1]), ShapeError, "at least 2 values"),
     "gradient edge": (lambda x: np.gradient(x, edge_order=3), ValueError, "edge_order"),

@@ -151,6 +151,7 @@ REFUSED = {
     "method": (lambda x: np.quantile(x, 0.5, method="best"), ValueError, "'best' is not a valid method"),
     "weights": (lambda x: np.quantile(x, 0.5, weights=np.ones(3)), ValueError, "inverted_cdf"),
     "axis": (lambda x: np.median(x, axis=2), ShapeError, "axis 2"),
+    "complex": (lambda x: np.quantile(x + 1j, 0.5), TypeError, "real numbers"),
     "cov": (lambda x: np.cov(x[None, None]), ShapeError, "two dimensions"),
     "cov weights": (lambda x: np.cov(x, aweights=np.ones(2)), ShapeError, r"3 observations .* not \(2,\)"),
     "cov ddof": (lambda x: np.cov(x, ddof=0.5), ValueError, "integer"),
@@ -162,5 +163,5 @@ def test_refusals(name):
     f, kind, text = REFUSED[name]
     with Tape() as tape, pytest.raises(kind, match=text):
         f(tape.input(np.array([1.0, 2.0, 4.0])))
-    with pytest.raises((ValueError, IndexError, RuntimeError)):
+    with pytest.raises((ValueError, IndexError, RuntimeError, TypeError)):
         f(np.array([1.0, 2.0, 4.0]))
