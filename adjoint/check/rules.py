@@ -61,7 +61,7 @@ def _check_sample(
         inner = list(operands)
         for k, value in zip(positions, x, strict=True):
             inner[k] = value
-        return op(*inner, **params)
+        return op.unique(op(*inner, **params))
 
     x = [operands[k] for k in positions]
     f.__name__ = op.name

@@ -14,6 +14,7 @@ import numpy as _np
 from . import choosing as _choosing  # noqa: F401  (these enter their rules)
 from . import complexes as _complexes  # noqa: F401
 from . import convolution as _convolution  # noqa: F401
+from . import factorizations as _factorizations  # noqa: F401
 from . import fft, linalg, random
 from . import joining as _joining  # noqa: F401
 from . import lists as _lists

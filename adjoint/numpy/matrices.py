@@ -1,31 +1,32 @@
-"""numpy.linalg but for norms, with NumPy's signatures."""
+"""numpy.linalg with NumPy's signatures: solving, inverting, multiplying; cross products."""
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
 import numpy as np
 
-from ..errors import DomainError, MissingRuleError, ShapeError, refusal
-from ..ops import factorize as fz
+from ..errors import DomainError, ShapeError, refusal
+from ..ops import determinants as dt
 from ..ops import linalg as la
 from ..ops.abstract import Abstract
-from ..ops.broadcast import reshape
+from ..ops.broadcast import reshape, sum_
+from ..ops.elementwise import absolute
+from ..ops.elementwise import square as square_of
+from ..ops.pinv import pinv as pinv_op
 from ..ops.primitive import dtype_of, innermost, shape_of
+from ..ops.products import chain
 from ..ops.products import matmul as matmul_op
-from ..ops.shape import swap_last
+from ..ops.spectral import svd as svd_op
 from .dispatch import implements
 from .products import as_operand, dot
 
-# NumPy's named tuples, which it keeps to itself
-SLOGDET: Any = type(np.linalg.slogdet(np.eye(1)))
-EIGH: Any = type(np.linalg.eigh(np.eye(1)))
-SVD: Any = type(np.linalg.svd(np.eye(1)))
-QR: Any = type(np.linalg.qr(np.eye(1)))
+SLOGDET: Any = type(np.linalg.slogdet(np.eye(1)))  # a named tuple that NumPy keeps to itself
 
 
-def _matrix(name: str, a: Any, square: bool = True) -> Any:
+def as_matrix(name: str, a: Any, square: bool = True) -> Any:
     """The operand, once it is known to have rows and columns (a DomainError is NumPy's LinAlgError)."""
     a = as_operand(a)
     shape = shape_of(a)
@@ -38,7 +39,7 @@ def _matrix(name: str, a: Any, square: bool = True) -> Any:
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     """As np.linalg.solve: b is a vector only if it has one dimension."""
-    a, b = _matrix("solve", a), as_operand(b)
+    a, b = as_matrix("solve", a), as_operand(b)
     if len(shape_of(b)) == 1:
         z = la.solve(a, reshape(b, shape=(*shape_of(b), 1)))
         return reshape(z, shape=shape_of(z)[:-1])
@@ -48,7 +49,7 @@ def solve(a: Any, b: Any) -> Any:
 @implements(np.linalg.inv)
 def inv(a: Any) -> Any:
     """As np.linalg.inv."""
-    return la.inv(_matrix("inv", a))
+    return la.inv(as_matrix("inv", a))
 
 
 @implements(np.linalg.det)
@@ -57,82 +58,23 @@ def det(a: Any) -> Any:
 
     A compiled program cannot choose a formula by the values: there the derivative needs an inverse.
     """
-    plain = innermost(_matrix("det", a))
+    plain = innermost(as_matrix("det", a))
     if type(plain) is Abstract:
-        return la.det(a)
-    directions = la.smallest_directions(plain) if plain.size and np.isfinite(plain).all() else None
-    return la.det(a) if directions is None else la.det_of_singular(a, *directions)
+        return dt.det(a)
+    directions = dt.smallest_directions(plain) if plain.size and np.isfinite(plain).all() else None
+    return dt.det(a) if directions is None else dt.det_of_singular(a, *directions)
 
 
 @implements(np.linalg.slogdet)
 def slogdet(a: Any) -> Any:
     """As np.linalg.slogdet."""
-    return SLOGDET(*la.slogdet(_matrix("slogdet", a)))
-
-
-@implements(np.linalg.cholesky)
-def cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    """As np.linalg.cholesky, which reads one triangle: the derivative has entries in that triangle only."""
-    factor = fz.cholesky(la.mirror(_matrix("cholesky", a), lower=not upper))
-    return swap_last(factor) if upper else factor
-
-
-@implements(np.linalg.eigh)
-def eigh(a: Any, UPLO: str = "L") -> Any:
-    """As np.linalg.eigh, which reads one triangle: the derivative has entries in that triangle only."""
-    if UPLO.upper() not in ("L", "U"):
-        raise ValueError("UPLO argument must be 'L' or 'U'")
-    lower = UPLO.upper() == "L"
-    return EIGH(*fz.eigh(la.mirror(_matrix("eigh", a), lower=lower), lower=lower))
-
-
-@implements(np.linalg.eigvalsh)
-def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """As np.linalg.eigvalsh."""
-    return eigh(a, UPLO)[0]
-
-
-@implements(np.linalg.svd)
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    """As np.linalg.svd; not square: only with full_matrices=False (the rest is not unique)."""
-    shape = shape_of(_matrix("svd", a, square=False))
-    if hermitian:
-        raise refusal(
-            MissingRuleError, "np.linalg.svd with hermitian=True has no rule", "Leave it away, or use eigh."
-        )
-    if compute_uv and full_matrices and shape[-1] != shape[-2]:
-        what = f"np.linalg.svd of {shape} with full_matrices=True has no derivative: its extra vectors vary"
-        raise refusal(MissingRuleError, what, "Pass full_matrices=False.")
-    result = SVD(*fz.svd(a))
-    return result if compute_uv else result.S
-
-
-@implements(np.linalg.svdvals)
-def svdvals(x: Any, /) -> Any:
-    """As np.linalg.svdvals."""
-    return svd(x, compute_uv=False)
-
-
-@implements(np.linalg.qr)
-def qr(a: Any, mode: str = "reduced") -> Any:
-    """As np.linalg.qr, modes reduced and r."""
-    if mode not in ("reduced", "r"):
-        raise refusal(
-            MissingRuleError, f"np.linalg.qr with mode={mode!r} has no rule", "Pass mode='reduced' or 'r'."
-        )
-    rows, columns = shape_of(_matrix("qr", a, square=False))[-2:]
-    if rows >= columns:
-        q, r = fz.qr(a)
-    else:  # the leading square block decides q; the other columns follow from it
-        q, leading = fz.qr(a[..., :rows])
-        r = np.concatenate([leading, matmul_op(swap_last(q), a[..., rows:])], axis=-1)
-    return r if mode == "r" else QR(q, r)
+    return SLOGDET(*dt.slogdet(as_matrix("slogdet", a)))
 
 
 @implements(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Any:
     """As np.linalg.matrix_power, by repeated squaring."""
-    shape, n = shape_of(_matrix("matrix_power", a)), operator.index(n)
+    shape, n = shape_of(as_matrix("matrix_power", a)), operator.index(n)
     if n <= 0:
         return (
             matrix_power(la.inv(a), -n)
@@ -150,12 +92,86 @@ def matrix_power(a: Any, n: int) -> Any:
 
 
 @implements(np.linalg.multi_dot)
-def multi_dot(arrays: Any) -> Any:
-    """As np.linalg.multi_dot, from the left."""
-    result, *others = arrays
-    for a in others:
-        result = dot(result, a)
-    return result
+def multi_dot(arrays: Any, *, out: Any = None) -> Any:
+    """As np.linalg.multi_dot: in the order that takes the fewest multiplications."""
+    arrays = [as_operand(a) for a in arrays]
+    if len(arrays) < 2:
+        raise ValueError("Expecting at least two arrays.")
+    ends = len(shape_of(arrays[0])), len(shape_of(arrays[-1]))
+    if len(arrays) == 2 or not {*ends, *(len(shape_of(a)) for a in arrays)} <= {1, 2}:
+        result, *others = arrays
+        for a in others:  # a number of dimensions that NumPy refuses is refused there
+            result = dot(result, a)
+        return result
+    first, *middle, last = arrays
+    first = reshape(first, shape=(1, *shape_of(first))) if ends[0] == 1 else first
+    last = reshape(last, shape=(*shape_of(last), 1)) if ends[1] == 1 else last
+    z = chain(first, *middle, last)
+    rows, columns = shape_of(z)
+    return reshape(z, shape=(*((rows,) if ends[0] == 2 else ()), *((columns,) if ends[1] == 2 else ())))
+
+
+@implements(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """As np.linalg.tensorinv."""
+    shape = shape_of(a)
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    z = inv(reshape(a, shape=(math.prod(shape[:ind]), math.prod(shape[ind:]))))
+    return reshape(z, shape=shape[ind:] + shape[:ind])
+
+
+@implements(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """As np.linalg.tensorsolve."""
+    a, b = as_operand(a), as_operand(b)
+    if axes is not None:
+        ndim = len(shape_of(a))
+        moved = [k % ndim for k in axes]
+        a = np.transpose(a, [*(k for k in range(ndim) if k not in moved), *moved])
+    shape = shape_of(a)
+    own = shape[len(shape_of(b)) :] if len(shape_of(b)) < len(shape) else ()
+    n = math.prod(own)
+    if math.prod(shape) != n * n:
+        what = f"linalg.tensorsolve needs a square system: {shape} with a right-hand side {shape_of(b)}"
+        raise refusal(DomainError, what, "prod(a.shape[:b.ndim]) must be prod(a.shape[b.ndim:]).")
+    return reshape(solve(reshape(a, shape=(n, n)), reshape(b, shape=(n,))), shape=own)
+
+
+@implements(np.linalg.pinv)
+def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = 1e-15) -> Any:
+    """As np.linalg.pinv. Where a is rank-deficient, the derivative is that of matrices of the same rank."""
+    a = as_matrix("pinv", a, square=False)
+    if rcond is None:
+        rcond = max(shape_of(a)[-2:]) * np.finfo(dtype_of(a)).eps if rtol is None else rtol
+    return pinv_op(la.mirror(a, lower=True) if hermitian else a, rcond)
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
+    """As np.linalg.lstsq. Where a is rank-deficient, derivatives are those of matrices of the same rank.
+
+    A compiled program cannot choose by the values: there the residuals are those of full rank.
+    """
+    a, b = as_matrix("lstsq", a, square=False), as_operand(b)
+    rows, columns = shape_of(a)
+    if shape_of(b)[:1] != (rows,) or len(shape_of(b)) > 2:
+        what = f"linalg.lstsq needs as many right-hand sides as rows: {shape_of(a)} and {shape_of(b)}"
+        raise refusal(DomainError, what, "b is (m,) or (m, k) for a matrix (m, n).")
+    eps = float(np.finfo(dtype_of(a)).eps)
+    rcond = eps * max(rows, columns) if rcond is None else eps if rcond == -1 else rcond
+    right = reshape(b, shape=(rows, 1)) if len(shape_of(b)) == 1 else b
+    x, s = matmul_op(pinv_op(a, rcond), right), svd_op(a)[1]
+    largest = s[:1]
+    rank = np.sum(innermost(s > rcond * largest)) if type(innermost(s)) is not Abstract else None
+    if rank is None:
+        rank, full = np.sum(s > rcond * largest), True
+    else:
+        rank, full = int(rank), rank == columns
+    residuals = sum_(square_of(absolute(right - matmul_op(a, x))), axis=(0,))
+    if not full or rows <= columns:
+        residuals = residuals[:0]
+    return reshape(x, shape=(columns, *shape_of(b)[1:])), residuals, rank, s
 
 
 @implements(np.linalg.cross)

@@ -1,4 +1,4 @@
-"""numpy.linalg's norms, with NumPy's signatures."""
+"""numpy.linalg's norms and what they say of a matrix: condition number, rank."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from ..errors import ShapeError, refusal
 from ..ops import reduce as rd
 from ..ops.broadcast import reshape, sum_
 from ..ops.elementwise import absolute, indicator
-from ..ops.factorize import svd
-from ..ops.primitive import normalize_axis, shape_of
-from .dispatch import implements
+from ..ops.primitive import dtype_of, normalize_axis, shape_of
+from ..ops.spectral import svd
+from .complexes import reduce_parts
+from .dispatch import FUNCTIONS, implements, plain
+from .matrices import as_matrix, inv
 
 
 @implements(np.linalg.norm)
@@ -20,7 +22,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     """As np.linalg.norm. Where the norm has a kink its derivative is the least subgradient: 0 at x = 0."""
     ndim = len(shape_of(x))
     if ord is None and axis is None:
-        z = rd.norm(x, axis=tuple(range(ndim)))
+        z = reduce_parts(rd.norm, x, tuple(range(ndim)), False)
         return reshape(z, shape=(1,) * ndim) if keepdims else z
     axes = normalize_axis(axis, ndim)
     if len(axes) == 1:
@@ -45,14 +47,14 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
 
 def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     if ord is None or ord == 2:
-        return rd.norm(x, axis=axes, keepdims=keepdims)
+        return reduce_parts(rd.norm, x, axes, keepdims)
     size = absolute(x)
     if ord == np.inf:
         return rd.max_(size, axis=axes, keepdims=keepdims)
     if ord == -np.inf:
         return rd.min_(size, axis=axes, keepdims=keepdims)
     if ord == 0:
-        return sum_(indicator(x != 0, x), axis=axes, keepdims=keepdims)
+        return sum_(indicator(x != 0, size), axis=axes, keepdims=keepdims)
     if ord == 1:
         return sum_(size, axis=axes, keepdims=keepdims)
     if isinstance(ord, str):
@@ -68,16 +70,39 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
 
 def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:
     rows, columns = axes
-    if ord in (None, "fro"):
-        return rd.norm(x, axis=tuple(sorted(axes)), keepdims=keepdims)
+    if ord in (None, "fro", "f"):
+        return reduce_parts(rd.norm, x, tuple(sorted(axes)), keepdims)
     if ord in (1, -1, np.inf, -np.inf):
         first, last = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = sum_(absolute(x), axis=(first,), keepdims=True)
         z = (rd.max_ if ord > 0 else rd.min_)(sums, axis=(last,), keepdims=True)
     elif ord in (2, -2, "nuc"):
-        s = svd(np.moveaxis(x, axes, (-2, -1)))[1]
-        z = sum_(s, axis=(len(shape_of(s)) - 1,)) if ord == "nuc" else s[..., 0 if ord == 2 else -1]
+        s = absolute(svd(np.moveaxis(x, axes, (-2, -1)))[1])  # |s|: derivative 0 where s = 0
+        z = {"nuc": sum_, 2: rd.max_, -2: rd.min_}[ord](s, axis=(len(shape_of(s)) - 1,))
     else:
         raise ValueError(f"Invalid norm order {ord!r} for matrices")
     shape = tuple(1 if k in axes else n for k, n in enumerate(shape_of(x)) if keepdims or k not in axes)
     return reshape(z, shape=shape)
+
+
+@implements(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """As np.linalg.cond."""
+    if p in (None, 2, -2):
+        s = svd(as_matrix("cond", x, square=False))[1]
+        return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+    return norm(x, p, (-2, -1)) * norm(inv(x), p, (-2, -1))
+
+
+def _rank_by_values(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    """np.linalg.matrix_rank as a count of recorded singular values, where those are not known yet."""
+    if len(shape_of(A)) < 2:
+        return np.any(A != 0)
+    s = svd(A)[1]
+    if tol is None:
+        eps = np.finfo(dtype_of(s)).eps
+        tol = (max(shape_of(A)[-2:]) * eps if rtol is None else rtol) * s[..., :1]
+    return np.sum(s > tol, axis=-1)
+
+
+FUNCTIONS[np.linalg.matrix_rank] = plain(np.linalg.matrix_rank, _rank_by_values)

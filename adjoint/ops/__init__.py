@@ -3,11 +3,13 @@
 from . import (
     broadcast,
     convolution,
+    determinants,
     elementwise,
     factorize,
     fourier,
     index,
     linalg,
+    pinv,
     polynomials,
     products,
     pseudoinverse,
@@ -16,11 +18,13 @@ from . import (
     segment,
     shape,
     special,
+    spectral,
 )
 from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
-    "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "elementwise", "factorize",
-    "fourier", "index", "linalg", "polynomials", "products", "pseudoinverse", "reduce", "register",
-    "search", "segment", "shape", "special",
+    "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "determinants",
+    "elementwise", "factorize", "fourier", "index", "linalg", "pinv", "polynomials", "products", "pseudoinverse",
+    "reduce", "register",
+    "search", "segment", "shape", "special", "spectral",
 ]  # fmt: skip

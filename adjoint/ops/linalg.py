@@ -1,6 +1,8 @@
-"""Solves, inverses, determinants, triangles. Leading axes are a batch of matrices.
+"""Solves, inverses and triangles. Leading axes are a batch of matrices.
 
-Matrix derivatives follow Giles 2008, "An extended collection of matrix derivative results".
+Matrix derivatives follow Giles 2008, "An extended collection of matrix derivative results". They hold for
+complex matrices too: pullbacks are plain transposes (see `primitive.py`), and where a function itself
+conjugates, as the Hermitian part does, so does its pullback.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from .abstract import Abstract, broadcast_shape
-from .broadcast import Shape, fit, reshape_to, sum_
+from .broadcast import Shape, fit, reshape_to
+from .elementwise import conjugate
 from .index import ARRAY, getitem
 from .primitive import (
     Args,
@@ -21,7 +24,6 @@ from .primitive import (
     Samples,
     add_all,
     dtype_of,
-    innermost,
     parts,
     register,
     shape_of,
@@ -33,6 +35,21 @@ from .shape import swap_last
 def well_conditioned(rng: np.random.Generator, batch: int) -> np.ndarray:
     """Random matrices (batch, 3, 3), far enough from singular ones for checks by differences."""
     return rng.standard_normal((batch, 3, 3)) + 3 * np.eye(3)
+
+
+def complex_normal(rng: np.random.Generator, shape: Shape) -> np.ndarray:
+    """Random complex numbers."""
+    return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+
+
+def conj(x: Any) -> Any:
+    """x̄; a real x is its own."""
+    return conjugate(x) if dtype_of(x).kind == "c" else x
+
+
+def dagger(x: Any) -> Any:
+    """xᴴ, the conjugate transpose of the last two axes."""
+    return conj(swap_last(x))
 
 
 class OfMatrices(Primitive):
@@ -63,7 +80,8 @@ class Solve(OfMatrices):
     name = "solve"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        return [((well_conditioned(rng, 2), rng.standard_normal((2, 3, 2))), {})]
+        a, b = well_conditioned(rng, 2), rng.standard_normal((2, 3, 2))
+        return [((a, b), {}), ((a + 1j * rng.standard_normal((3, 3)), b), {})]
 
     def value(self, a: Any, b: Any) -> Any:
         return np.linalg.solve(a, b)
@@ -107,13 +125,15 @@ class SolveTriangular(Primitive):
     name = "solve_triangular"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        return [
+        samples: Samples = [
             (
                 (well_conditioned(rng, 2), rng.standard_normal((2, 3, 2))),
                 {"lower": a, "transposed": b, "unit": c},
             )
             for a, b, c in ((True, False, False), (False, True, False), (True, True, True))
         ]
+        right = complex_normal(rng, (2, 3, 2))
+        return [*samples, ((well_conditioned(rng, 2), right), samples[1][1])]
 
     def value(self, a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Any:
         from scipy.linalg import solve_triangular
@@ -187,17 +207,29 @@ class Triangle(Linear):
 triangle = register(Triangle())
 
 
+def half_triangle(x: Any, lower: bool = True) -> Any:
+    """The lower (upper) triangle of x with half the diagonal: h + hᴴ makes it whole."""
+    return 0.5 * (triangle(x, lower=lower, offset=0) + triangle(x, lower=lower, offset=1))
+
+
 class Mirror(Linear):
-    """z = the symmetric matrix whose lower (upper) triangle is that of x."""
+    """z = the symmetric (Hermitian) matrix whose lower (upper) triangle is that of x."""
 
     name = "mirror"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        return [((rng.standard_normal((3, 3)),), {"lower": a}) for a in (True, False)]
+        return [
+            ((x,), {"lower": a})
+            for x in (rng.standard_normal((3, 3)), complex_normal(rng, (3, 3)))
+            for a in (True, False)
+        ]
 
     def value(self, x: Any, lower: bool) -> Any:
         half, rest = (np.tril(x), np.tril(x, -1)) if lower else (np.triu(x), np.triu(x, 1))
-        return half + np.swapaxes(rest, -1, -2)
+        if half.dtype.kind == "c":  # the diagonal of a Hermitian matrix is real
+            diagonal = np.einsum("...ii->...i", half)
+            diagonal.imag = 0
+        return half + dagger(rest)
 
     def abstract(self, x: Any, lower: bool) -> Abstract:
         shape = shape_of(x)
@@ -206,6 +238,8 @@ class Mirror(Linear):
         return Abstract(broadcast_shape([shape, (*shape[:-2], shape[-1], shape[-2])]), dtype_of(x))
 
     def transpose(self, lam: Any, x: Any, lower: bool) -> Any:
+        if dtype_of(lam).kind == "c":
+            return half_triangle(lam + dagger(lam), lower)
         return triangle(lam, lower=lower, offset=0) + triangle(swap_last(lam), lower=lower, offset=1)
 
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
@@ -221,9 +255,9 @@ def diagonal_part(x: Any) -> Any:
     return getitem(x, k, k, template=(Ellipsis, ARRAY, ARRAY))
 
 
-def symmetric_part(x: Any) -> Any:
-    """½ (x + xᵀ)."""
-    return 0.5 * (x + swap_last(x))
+def hermitian_part(x: Any) -> Any:
+    """½ (x + xᴴ): the symmetric part of a real matrix."""
+    return 0.5 * (x + dagger(x))
 
 
 def embed_diagonal(d: Any, n: int) -> Any:
@@ -237,7 +271,8 @@ class Inv(OfMatrices):
     name = "inv"
 
     def samples(self, rng: np.random.Generator) -> Samples:
-        return [((well_conditioned(rng, 2),), {})]
+        a = well_conditioned(rng, 2)
+        return [((a,), {}), ((a + 1j * rng.standard_normal((3, 3)),), {})]
 
     def value(self, a: Any) -> Any:
         return np.linalg.inv(a)
@@ -256,103 +291,3 @@ class Inv(OfMatrices):
 
 
 inv = register(Inv())
-
-
-class SlogDet(OfMatrices):
-    """(sign, log|det a|); the sign has no derivative."""
-
-    name = "slogdet"
-    results = 2
-
-    def samples(self, rng: np.random.Generator) -> Samples:
-        return [((well_conditioned(rng, 2),), {})]
-
-    def value(self, a: Any) -> Any:
-        return tuple(np.linalg.slogdet(a))
-
-    def tangent(self, args: Args, z: Any, dots: Args) -> Any:
-        trace = sum_(diagonal_part(solve(args[0], dots[0])), axis=(len(shape_of(args[0])) - 2,))
-        return None, trace
-
-    def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        if lam[1] is None:
-            return (None,)
-        return (reshape_to(lam[1], (*shape_of(lam[1]), 1, 1)) * swap_last(inv(args[0])),)
-
-    def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
-        return diagnose_square("slogdet", args[0], error)
-
-
-slogdet = register(SlogDet())
-
-
-class Det(OfMatrices):
-    """z = det a for a matrix that has an inverse; for one that has none there is `det_of_singular`."""
-
-    name = "det"
-
-    def samples(self, rng: np.random.Generator) -> Samples:
-        return [((well_conditioned(rng, 2),), {})]
-
-    def value(self, a: Any) -> Any:
-        return np.linalg.det(a)
-
-    def _cofactors(self, a: Any, z: Any) -> Any:
-        return reshape_to(z, (*shape_of(z), 1, 1)) * swap_last(inv(a))
-
-    def tangent(self, args: Args, z: Any, dots: Args) -> Any:
-        ndim = len(shape_of(args[0]))
-        return sum_(self._cofactors(args[0], z) * dots[0], axis=(ndim - 2, ndim - 1))
-
-    def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        return (reshape_to(lam, (*shape_of(lam), 1, 1)) * self._cofactors(args[0], z),)
-
-    def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
-        return diagnose_square("det", args[0], error)
-
-
-det = register(Det())
-
-
-def smallest_directions(a: Any) -> tuple[Any, Any] | None:
-    """Singular vectors u, v (…, n, k) along which a plain matrix is singular or nearly so; None if it is not.
-
-    det a · a⁻ᵀ loses digits with the condition number, its derivative with the square: 1e5 is the limit.
-    """
-    size = np.max(np.abs(a), axis=(-2, -1), keepdims=True)
-    scaled = a / np.where(size == 0, 1, size)
-    try:
-        with np.errstate(over="ignore"):
-            condition = np.linalg.norm(scaled, axis=(-2, -1)) * np.linalg.norm(
-                np.linalg.inv(scaled), axis=(-2, -1)
-            )
-        if (condition < 1e5).all():
-            return None
-    except np.linalg.LinAlgError:  # no inverse at all
-        pass
-    u, s, vt = np.linalg.svd(a)
-    k = max(1, int((s <= 1e-5 * s[..., :1]).sum(axis=-1).max()))
-    return u[..., -k:], np.swapaxes(vt, -1, -2)[..., -k:]
-
-
-def det_of_singular(a: Any, u: Any, v: Any) -> Any:
-    """Det a by the matrix determinant lemma, filling up the directions u vᵀ in which a is singular.
-
-    With b = a + σ u vᵀ invertible, det a = det b · det(1 − σ vᵀ b⁻¹ u): a product of smooth factors, so that
-    derivatives of every order are exact where a⁻¹ does not exist.
-    """
-    size = np.linalg.norm(innermost(a), axis=(-2, -1), keepdims=True)
-    sigma = np.where(size == 0, 1, size)
-    b = a + sigma * np.matmul(u, np.swapaxes(v, -1, -2))
-    missing = np.eye(u.shape[-1], dtype=u.dtype) - sigma * matmul(np.swapaxes(v, -1, -2), solve(b, u))
-    return det(b) * _det_by_traces(missing)
-
-
-def _det_by_traces(a: Any) -> Any:
-    """Det of a small matrix as a polynomial in its entries (Faddeev and Le Verrier)."""
-    n, last = shape_of(a)[-1], (len(shape_of(a)) - 2,)
-    product, coefficient = a, -sum_(diagonal_part(a), axis=last)
-    for k in range(2, n + 1):
-        product = matmul(a, product + embed_diagonal(reshape_to(coefficient, (*shape_of(coefficient), 1)), n))
-        coefficient = sum_(diagonal_part(product), axis=last) / -k
-    return coefficient if n % 2 == 0 else -coefficient

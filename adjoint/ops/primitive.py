@@ -136,6 +136,10 @@ class Primitive:
         """Operands and parameters on which `check.rule` tries the rules."""
         return []
 
+    def unique(self, z: Any) -> Any:
+        """What `check.rule` checks of the result: all of it, but for phases and the like (eigenvectors)."""
+        return z
+
     def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
         """The right-hand side of `z = f(…)` as LaTeX."""
         name = self.name.replace("_", r"\_")

@@ -90,6 +90,36 @@ def _matmul_shape(x: Shape, y: Shape) -> Shape:
     return (*broadcast_shape([x[:-2], y[:-2]]), *x[-2:-1], *(y[-1:] if len(y) > 1 else ()))
 
 
+def chain(*factors: Any) -> Any:
+    """The product of several (stacks of) matrices, in the order that takes the fewest multiplications."""
+    sizes = (shape_of(factors[0])[-2], *(shape_of(f)[-1] for f in factors))
+
+    def product(first: int, last: int) -> Any:
+        if first == last:
+            return factors[first]
+        k = _best_split(sizes[first : last + 2])[1]
+        return matmul(product(first, first + k), product(first + k + 1, last))
+
+    return product(0, len(factors) - 1)
+
+
+@lru_cache(maxsize=4096)
+def _best_split(sizes: tuple[int, ...]) -> tuple[int, int]:
+    """Multiplications of a chain of matrices sizes[k] × sizes[k + 1], and the factor to split it after."""
+    n = len(sizes) - 1
+    if n == 1:
+        return 0, 0
+    return min(
+        (
+            _best_split(sizes[: k + 2])[0]
+            + _best_split(sizes[k + 1 :])[0]
+            + sizes[0] * sizes[k + 1] * sizes[-1],
+            k,
+        )
+        for k in range(n - 1)
+    )
+
+
 class Einsum(Primitive):
     """z = einsum; explicit subscripts, no ellipsis, no letter twice in an operand (the front end's work)."""
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .broadcast import reshape, sum_
-from .linalg import OfMatrices, symmetric_part
+from .linalg import OfMatrices, hermitian_part
 from .primitive import Args, Samples, dtype_of, register, shape_of
 from .products import matmul
 
@@ -42,20 +42,20 @@ class PseudoInverse(OfMatrices):
     @staticmethod
     def _push(a: Any, z: Any, dot: Any) -> Any:
         """−z ȧ z, and where a is singular the turning of its range, z z ȧ (1 − a z) and its transpose."""
-        dot = symmetric_part(dot)
-        rest = np.eye(shape_of(a)[-1], dtype=dtype_of(a)) - matmul(symmetric_part(a), z)
+        dot = hermitian_part(dot)
+        rest = np.eye(shape_of(a)[-1], dtype=dtype_of(a)) - matmul(hermitian_part(a), z)
         turned = matmul(matmul(matmul(z, z), dot), rest)
-        return 2 * symmetric_part(turned) - matmul(matmul(z, dot), z)
+        return 2 * hermitian_part(turned) - matmul(matmul(z, dot), z)
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         return self._push(args[0], z, dots[0])
 
     def adjoint(self, args: Args, z: Any, lam: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        lam = symmetric_part(lam)
-        a = symmetric_part(args[0])
+        lam = hermitian_part(lam)
+        a = hermitian_part(args[0])
         rest = np.eye(shape_of(a)[-1], dtype=dtype_of(a)) - matmul(a, z)
         turned = matmul(matmul(matmul(z, z), lam), rest)
-        return (2 * symmetric_part(turned) - matmul(matmul(z, lam), z),)
+        return (2 * hermitian_part(turned) - matmul(matmul(z, lam), z),)
 
 
 pseudo_inverse = register(PseudoInverse())

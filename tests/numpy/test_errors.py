@@ -41,9 +41,9 @@ REFUSED = {
     "sort order": (lambda v: np.sort(v, order="a"), MissingRuleError, "order="),
     "reshape order": (lambda v: np.reshape(v, 6, order="A"), MissingRuleError, "order='A'", "'C' or 'F'"),
     "pad mode": (lambda v: np.pad(v, 1, mode="mean"), MissingRuleError, "mode='mean'", "reflect"),
-    "svd full": (lambda v: np.linalg.svd(v), MissingRuleError, r"\(2, 3\)", "full_matrices=False"),
-    "svd hermitian": (lambda v: np.linalg.svd(v @ v.T, hermitian=True), MissingRuleError, "hermitian"),
-    "qr complete": (lambda v: np.linalg.qr(v, mode="complete"), MissingRuleError, "mode='reduced'"),
+    "qr raw": (lambda v: np.linalg.qr(v, mode="raw"), MissingRuleError, "mode='reduced'"),
+    "lstsq rows": (lambda v: np.linalg.lstsq(v, np.ones(3)), DomainError, r"\(2, 3\) and \(3,\)"),
+    "tensorsolve": (lambda v: np.linalg.tensorsolve(v, np.ones(2)), DomainError, "square system"),
     "no rule": (lambda v: np.histogram(v), MissingRuleError, r"np\.histogram", r"x\.value"),
     # writes into plain arrays
     "sum out": (lambda v: np.sum(v, out=OUT), MutationError, "out="),

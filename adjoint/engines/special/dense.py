@@ -16,8 +16,9 @@ import numpy as np
 
 from ...ops import shape as sh
 from ...ops.abstract import Abstract
+from ...ops.determinants import det, slogdet
 from ...ops.factorize import cholesky
-from ...ops.linalg import det, inv, slogdet, solve, solve_triangular
+from ...ops.linalg import inv, solve, solve_triangular
 from ...ops.primitive import Primitive, item
 from ..cpu import dense as cell
 from ..graph import REWRITES, Graph, Node
