@@ -37,7 +37,7 @@ def _triangle(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstr
 
 def _mirror(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     x = args[0]
-    if x.shape != kind.shape or not isinstance(x, Node):
+    if x.shape != kind.shape or not isinstance(x, Node) or kind.dtype.kind == "c":
         return None
     n = len(x.shape)
     other = g.call(sh.transpose, x, axes=(*range(n - 2), n - 1, n - 2))

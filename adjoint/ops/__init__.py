@@ -24,7 +24,6 @@ from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
     "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "determinants",
-    "elementwise", "factorize", "fourier", "index", "linalg", "pinv", "polynomials", "products", "pseudoinverse",
-    "reduce", "register",
-    "search", "segment", "shape", "special", "spectral",
+    "elementwise", "factorize", "fourier", "index", "linalg", "pinv", "polynomials", "products",
+    "pseudoinverse", "reduce", "register", "search", "segment", "shape", "special", "spectral",
 ]  # fmt: skip
