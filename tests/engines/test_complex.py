@@ -67,7 +67,7 @@ def test_explain_says_that_kernels_hold_no_complex_numbers() -> None:
     compiled = agree(lambda z, x: (z * 2j, np.tanh(x) * x), Z, X)
     program = compiled.explain().programs[0]
     assert [(name, why) for name, _, why in program.fallbacks] == [("multiply", "kernels hold no complex128")]
-    assert any(line.kind == "region" for line in program.lines)  # what is real stays native
+    assert any(line.kind == "region" for line in program.steps)  # what is real stays native
 
 
 def test_donated_complex_arrays_are_computed_all_the_same() -> None:
