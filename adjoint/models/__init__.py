@@ -4,9 +4,11 @@ Sign convention: see `adjoint.problems`. scikit-learn is not needed, though its 
 """
 
 from .base import Classifier, ConversionWarning, DataError, Estimator, NotFittedError, Regressor, Transformer
+from .ridge import Ridge, RidgePath, ridge_path
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
+    "Ridge", "ridge_path", "RidgePath",
     "Estimator", "Regressor", "Classifier", "Transformer",
     "NotFittedError", "DataError", "ConversionWarning",
 ]

@@ -207,7 +207,9 @@ def check_matrix(X: object, model: str, at_least: int = 1) -> Floats:
     array = _numbers(X, "X")
     if array.ndim != 2:
         what = f"Expected 2D array, got {array.ndim}D array instead: X is {array.shape}"
-        remedy = "X[:, None] is one column, X[None, :] is one row." if array.ndim == 1 else ""
+        remedy = (
+            "Reshape your data: X[:, None] is one column, X[None, :] is one row." if array.ndim == 1 else ""
+        )
         raise refusal(ShapeError, what, remedy)
     n, p = array.shape
     if n < at_least:

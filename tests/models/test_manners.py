@@ -1,0 +1,56 @@
+"""scikit-learn's own checks of estimators, for every model; and that scikit-learn is not needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from adjoint import models
+
+MODELS = [models.Ridge(), models.Ridge(budget=0.5)]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_scikit_learn_accepts_it(model):
+    checks = pytest.importorskip("sklearn.utils.estimator_checks")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that we do not inherit from BaseEstimator; its data's own warnings
+        results = checks.check_estimator(model, on_skip=None, on_fail=None)
+    failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
+    assert not failed
+    assert sum(r["status"] == "passed" for r in results) > 40
+
+
+def test_scikit_learn_is_not_needed():
+    code = """
+import sys, numpy as np
+sys.modules["sklearn"] = None
+from adjoint.models import *
+from adjoint import models
+X = np.random.default_rng(0).normal(size=(20, 3))
+models.Ridge().fit(X, X[:, 0]).predict(X)
+try:
+    models.Ridge().predict(X)
+except models.NotFittedError:
+    print("ok")
+"""
+    run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    assert run.stdout.strip() == "ok", run.stderr
+
+
+def test_importing_models_is_light():
+    code = "import sys, adjoint.models; print('scipy' in sys.modules, 'sklearn' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "False False"
+
+
+def test_an_unfitted_model_is_unfitted_for_scikit_learn_too():
+    exceptions = pytest.importorskip("sklearn.exceptions")
+    with pytest.raises(exceptions.NotFittedError) as caught:
+        models.Ridge().predict([[1.0]])
+    assert isinstance(caught.value, models.NotFittedError)
