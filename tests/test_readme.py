@@ -91,3 +91,12 @@ def test_commands_stand_where_ci_finds_them() -> None:
     for mark, words in (("demo", "-m adjoint demo"), ("tests", "-m pytest")):
         block = re.search(rf"<!-- {mark} -->\n```\n(.*?)```", README, re.DOTALL)
         assert block and words in block[1] and "venv" in block[1]
+
+
+def test_migration_page_runs_and_prints_what_it_says(capsys) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "from_autograd.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    exec(compile(code, "migration.py", "exec"), {})
+    promised = re.search(r"^print\(.*\)  # (.*)$", code, re.MULTILINE)
+    assert promised
+    assert np.isclose(float(capsys.readouterr().out), float(promised[1]), atol=1e-3)
