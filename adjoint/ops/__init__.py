@@ -7,6 +7,7 @@ from . import (
     elementwise,
     factorize,
     fourier,
+    gamma,
     index,
     linalg,
     pinv,
@@ -24,6 +25,6 @@ from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
     "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "determinants",
-    "elementwise", "factorize", "fourier", "index", "linalg", "pinv", "polynomials", "products",
+    "elementwise", "factorize", "fourier", "gamma", "index", "linalg", "pinv", "polynomials", "products",
     "pseudoinverse", "reduce", "register", "search", "segment", "shape", "special", "spectral",
 ]  # fmt: skip

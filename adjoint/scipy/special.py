@@ -1,6 +1,6 @@
 """`scipy.special`: what is not a ufunc; every other name is SciPy's own.
 
-The ufuncs answer NumPy's protocols and find their rows in `ops/special.py` by name.
+The ufuncs answer NumPy's protocols and find their rows in `ops/special.py` and `ops/gamma.py` by name.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import numpy as np
 
 from ..errors import DTypeError
 from ..ops import reduce
-from ..ops import special as rows
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, sum_
 from ..ops.elementwise import absolute, exp, isfinite, log, minimum, rint, sign, where
+from ..ops.gamma import gammaln
 from ..ops.primitive import PRIMITIVES, Recorded, dtype_of, innermost, normalize_axis, shape_of
+from ..ops.special import InOwnDtype
 
 __all__ = ["log_softmax", "logsumexp", "multigammaln", "softmax"]
 
@@ -99,7 +100,7 @@ def multigammaln(a: Any, d: int) -> Any:
     if type(plain) is not Abstract and np.any(np.asarray(plain) <= 0.5 * (d - 1)):
         raise ValueError(f"condition a ({plain}) > 0.5 * (d-1) ({0.5 * (d - 1)}) not met")
     halves = 0.5 * np.arange(d, dtype=dtype_of(a))
-    terms = rows.gammaln(np.expand_dims(a, -1) - halves)
+    terms = gammaln(np.expand_dims(a, -1) - halves)
     return np.sum(terms, axis=-1) + 0.25 * d * (d - 1) * math.log(math.pi)
 
 
@@ -109,7 +110,7 @@ def __getattr__(name: str) -> Any:
     function = getattr(special, name)
     row = PRIMITIVES.get(name)
     # no ufunc (polygamma), or one that would not keep float32
-    return row if type(row) is rows.InOwnDtype else function
+    return row if type(row) is InOwnDtype else function
 
 
 def __dir__() -> list[str]:

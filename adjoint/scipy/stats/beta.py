@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...ops.elementwise import indicator
+from ...ops.gamma import beta_density, betainc, betaln
 from ...ops.primitive import RECORD
-from ...ops.special import beta_density, betainc, betaln, xlog1py, xlogy
+from ...ops.special import xlog1py, xlogy
 from .common import INFINITY, either, floats, per_scale, positive, scipys, standard, within
 
 __all__ = ["cdf", "logpdf", "pdf"]

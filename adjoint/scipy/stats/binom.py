@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...ops.elementwise import exp, log1p, where
-from ...ops.special import betaln, xlog1py, xlogy
+from ...ops.gamma import betaln
+from ...ops.special import xlog1py, xlogy
 from .common import INFINITY, counted, either, floats, probability, scipys, standard, within
 
 __all__ = ["logpmf", "pmf"]

@@ -10,8 +10,9 @@ from ...errors import ShapeError, refusal
 from ...ops.abstract import Abstract
 from ...ops.broadcast import reshape, sum_
 from ...ops.elementwise import exp, minimum, where
+from ...ops.gamma import gammaln
 from ...ops.primitive import innermost, shape_of
-from ...ops.special import gammaln, xlogy
+from ...ops.special import xlogy
 from .common import floats, scipys
 
 __all__ = ["logpdf", "pdf", "rvs"]
@@ -43,7 +44,7 @@ def pdf(x: Any, alpha: Any) -> Any:
     inner, border = where(edge, 0.5, x), where(edge, x, 1.0)
     log_norm = sum_(gammaln(alpha), axis=(0,)) - gammaln(sum_(alpha, axis=(0,)))
     inside = exp(sum_(xlogy(column - 1, inner), axis=(0,)) - log_norm)
-    factor = exp(minimum(where(edge, -log_norm, 0.0), 80.0))  # as in `ops.special.beta_density`
+    factor = exp(minimum(where(edge, -log_norm, 0.0), 80.0))  # as in `ops.gamma.beta_density`
     return where(edge, np.prod(border ** (column - 1), axis=0) * factor, inside)
 
 

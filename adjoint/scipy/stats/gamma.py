@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...ops.gamma import gamma_density, gammainc, gammaln
 from ...ops.primitive import RECORD
-from ...ops.special import gamma_density, gammainc, gammaln, xlogy
+from ...ops.special import xlogy
 from .common import INFINITY, floats, per_scale, positive, scipys, standard, within
 
 __all__ = ["cdf", "logpdf", "pdf"]

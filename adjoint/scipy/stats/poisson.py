@@ -8,8 +8,9 @@ import numpy as np
 
 from ...ops.broadcast import astype
 from ...ops.elementwise import exp, floor, where
+from ...ops.gamma import gammaincc, gammaln
 from ...ops.primitive import dtype_of
-from ...ops.special import gammaincc, gammaln, xlogy
+from ...ops.special import xlogy
 from .common import INFINITY, counted, either, floats, scipys, standard, within
 
 __all__ = ["cdf", "logpmf", "pmf"]

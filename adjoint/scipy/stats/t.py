@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...ops.elementwise import exp
+from ...ops.gamma import log_stdtr, stdtr, t_log_density
 from ...ops.primitive import RECORD
-from ...ops.special import log_stdtr, stdtr, t_log_density
 from .common import floats, per_scale, positive, scipys, standard
 
 __all__ = ["cdf", "logcdf", "logpdf", "pdf"]

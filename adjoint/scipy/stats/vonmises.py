@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...ops.elementwise import exp, log, sin, square, where
-from ...ops.special import i0, i0e
+from ...ops.gamma import i0, i0e
 from .common import floats, per_scale, positive, scipys, standard
 
 __all__ = ["logpdf", "pdf"]

@@ -14,7 +14,7 @@ from adjoint.engines.cpu import cache
 from adjoint.engines.cpu.interpreter import Constant, assemble, can_interpret
 from adjoint.engines.cpu.machine import POWERS, operations
 from adjoint.engines.cpu.text import NoText
-from adjoint.ops import PRIMITIVES, special
+from adjoint.ops import PRIMITIVES, gamma, special
 from adjoint.ops import broadcast as bc
 from adjoint.ops import elementwise as ew
 from adjoint.ops.elementwise import Elementwise
@@ -108,7 +108,8 @@ def test_row(op: Elementwise) -> None:
 
 
 NATIVE = {"expit", "log_expit", "erf", "erfc"}  # of the special functions
-SPECIAL = {op.name for op in vars(special).values() if isinstance(op, Elementwise)} - NATIVE
+OTHERS = (*vars(special).values(), *vars(gamma).values())
+SPECIAL = {op.name for op in OTHERS if isinstance(op, Elementwise)} - NATIVE
 
 
 def test_most_rows_have_an_operation() -> None:
