@@ -10,7 +10,7 @@ array([0.        , 0.63970001])
 """
 
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from . import numpy
 from ._version import __version__
@@ -76,6 +76,9 @@ from .transforms import (
 )
 from .tree import tree_map
 
+if TYPE_CHECKING:
+    from .problems import Problem, Solution, Status, constrain, minimize
+
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
     # functions in, derivative functions out
@@ -86,6 +89,8 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     # multipliers
     "Tape", "Variable", "name", "scope", "with_multipliers", "Lagrangian", "Multiplier", "Multipliers",
     "Certificate", "Perturbation", "NonFinite", "nan_origin",
+    # constrained problems
+    "minimize", "constrain", "Problem", "Solution", "Status",
     # compiled programs
     "compile", "set_num_threads", "get_num_threads",
     # programs within programs
@@ -106,8 +111,13 @@ __all__ = [  # noqa: RUF022  (grouped by use)
 LATER = ("check", "extend", "misc", "models", "nn", "optim", "problems", "scipy", "test_util")
 
 
-def __getattr__(name: str) -> ModuleType:
+OF_PROBLEMS = ("Problem", "Solution", "Status", "constrain", "minimize")
+
+
+def __getattr__(name: str) -> Any:
     """Modules that not everybody needs are imported when first used."""
     if name in LATER:
         return import_module(f".{name}", __name__)
+    if name in OF_PROBLEMS:
+        return getattr(import_module(".problems", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,6 +12,11 @@ To maximise, minimise the negative. `ineq` means g ≤ 0 everywhere (SciPy has i
 Multipliers are KKT values; the signed derivative of f* by a right-hand side is `Solution.sensitivity`.
 """
 
-from .solution import Doubt, Residuals, Sensitivity, Solution, Status
+from .collect import constrain
+from .problem import Problem, minimize
+from .solution import Constraint, Doubt, Residuals, Sensitivity, Solution, Status, Step
 
-__all__ = ["Doubt", "Residuals", "Sensitivity", "Solution", "Status"]
+__all__ = [
+    "Constraint", "Doubt", "Problem", "Residuals", "Sensitivity", "Solution", "Status", "Step", "constrain",
+    "minimize",
+]  # fmt: skip

@@ -31,8 +31,9 @@ class Status(Enum):
     )
     UNBOUNDED = "unbounded: f fell to {fun:.3g} and decreases further along the certificate's direction"
     UNQUALIFIED = (
-        "no KKT multipliers: x is feasible and no step improves it, but constraints with linearly dependent "
-        "gradients (the certificate's weights) leave ∇f unbalanced by {stationarity:.1e}"
+        "no KKT multipliers: x is feasible and no step improves it, but the gradients of the constraints "
+        "that bind are linearly dependent (by the certificate's weights), and multipliers that would balance "
+        "∇f grow without limit"
     )
     STEPS = "stopped after {steps} steps at a worst KKT residual of {worst:.1e}; raise max_steps"
     STALLED = (
@@ -55,6 +56,10 @@ class Doubt(Enum):
     FLAT = (
         "the second-order sufficient condition fails: some direction changes L in neither first nor second "
         "order, so x may be one of many minima, or none"
+    )
+    LARGE = (
+        "multipliers exceed 1e6 in the units of the first gradients: the constraint qualification fails, or "
+        "nearly, and they depend on the tolerance"
     )
     CLAMPED = (
         "the inner minimiser leaves ∂L/∂x ≠ 0: it minimises over a set of its own, which has no multipliers"
@@ -103,7 +108,7 @@ class Residuals:
         return cls(
             float(np.max(np.abs(lagrangian_gradient), initial=0.0)) / scale,
             float(max(np.max(np.abs(h), initial=0.0), np.max(g, initial=0.0))),
-            float(np.max(-mu, initial=0.0)),
+            float(np.max(-mu, initial=0.0) + 0.0),
             float(np.max(product, initial=0.0)) / scale,
         )
 
@@ -272,7 +277,7 @@ class Solution:
             raise DomainError(f"no sensitivity without a solution: {self.message}")
         constraint = self.constraints[name]
         sign = 1.0 if constraint.relation == "≥" else -1.0
-        price = trees.tree_map(lambda mu: sign * mu, constraint.multiplier)
+        price = trees.tree_map(lambda mu: sign * mu + 0.0, constraint.multiplier)
         return Sensitivity(price, self._response(name, -sign))
 
     def _response(self, name: str, sign: float) -> Any:
@@ -338,10 +343,12 @@ def _rows(name: str, c: Constraint) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for k in np.flatnonzero(active):
         label = name if value.size == 1 else f"{name}[{k}]"
-        rows.append((label, c.relation, True, number(value[k]), number(mu[k]), number(sign * mu[k] + 0.0)))
-    slack = np.flatnonzero(active == 0)
+        rows.append(
+            (label, c.relation, True, number(value[k] + 0.0), number(mu[k]), number(sign * mu[k] + 0.0))
+        )
+    slack = np.flatnonzero((active == 0) & np.isfinite(value))  # an absent bound is no constraint
     if slack.size:
-        label = name if value.size == 1 else f"{name} ({slack.size} of {value.size})"
+        label = name if value.size == 1 else f"{name} ({slack.size} of {np.sum(np.isfinite(value))})"
         rows.append((label, c.relation, False, number(np.max(value[slack])), "0", "0"))
     return rows
 

@@ -386,6 +386,11 @@ def open_tapes() -> tuple[Tape, ...]:
     return tuple(tape for tape in _open_tapes.get() if tape.owner == thread)
 
 
+def scope_path() -> str:
+    """Path of the current scope, `"encoder/layer2"`; empty outside of any."""
+    return _scope.get()
+
+
 @contextmanager
 def scope(name: str) -> Iterator[None]:
     """Group what is recorded inside under a name; scopes nest to paths: `with ad.scope("encoder"): …`."""
