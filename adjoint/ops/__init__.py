@@ -5,11 +5,13 @@ from . import (
     convolution,
     determinants,
     elementwise,
+    equations,
     factorize,
     fourier,
     gamma,
     index,
     linalg,
+    matrix_functions,
     pinv,
     polynomials,
     products,
@@ -25,6 +27,7 @@ from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 
 __all__ = [
     "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "determinants",
-    "elementwise", "factorize", "fourier", "gamma", "index", "linalg", "pinv", "polynomials", "products",
-    "pseudoinverse", "reduce", "register", "search", "segment", "shape", "special", "spectral",
+    "elementwise", "equations", "factorize", "fourier", "gamma", "index", "linalg", "matrix_functions",
+    "pinv", "polynomials", "products", "pseudoinverse", "reduce", "register", "search", "segment", "shape",
+    "special", "spectral",
 ]  # fmt: skip
