@@ -71,8 +71,8 @@ def same_outcome(op: Any, args: Any, params: dict[str, Any]) -> None:
     try:
         with np.errstate(all="ignore"):
             op.value(*args, **params)
-    except (ValueError, TypeError, IndexError, OverflowError) as error:
-        if "ingular" in str(error) or "positive definite" in str(error):
+    except (ValueError, TypeError, IndexError, OverflowError, RuntimeWarning) as error:
+        if any(words in str(error) for words in ("ingular", "positive definite", "complex here")):
             return  # a matter of values
         with pytest.raises(type(error)):
             op.abstract(*map(abstract_of, args), **params)
