@@ -35,7 +35,7 @@ class DataError(AdjointError, ValueError):
     """Data or a parameter for which the model is not defined: NaN, one class, a negative penalty."""
 
 
-class ConversionWarning(UserWarning):
+class DataConversionWarning(UserWarning):
     """A column y was taken as the row of numbers that it holds."""
 
 
@@ -354,7 +354,7 @@ def _check_length(y: NDArray[Any], n: int) -> None:
 
 
 def _warn_column() -> None:
-    kind = _theirs("DataConversionWarning", ConversionWarning)
+    kind = _theirs("DataConversionWarning", DataConversionWarning)
     text = "A column-vector y was passed when a 1d array was expected; y[:, 0] was taken."
     warnings.warn(text, kind, stacklevel=5)
 

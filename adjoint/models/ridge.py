@@ -116,7 +116,7 @@ class Ridge(LinearRegressor):
         alpha: the penalty α ≥ 0, in squared units of y over those of w; a number, or (t,), one per output.
         budget: c > 0, and then alpha counts for nothing; a number bounds the coefficients of all outputs
             together, (t,) those of each output. None: by penalty.
-        fit_intercept: whether there is a b, which is neither penalised nor in the budget.
+        fit_intercept: whether there is a b, which is neither penalized nor in the budget.
 
     Attributes:
         coef_, intercept_: w (p,) or (t, p); b, a number or (t,).
@@ -132,10 +132,10 @@ class Ridge(LinearRegressor):
 
     >>> from adjoint.models import Ridge
     >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([0.0, 1.0, 2.0])
-    >>> penalised = Ridge(alpha=2.0).fit(X, y)
-    >>> float(penalised.coef_[0]), penalised.budget_
+    >>> penalized = Ridge(alpha=2.0).fit(X, y)
+    >>> round(float(penalized.coef_[0]), 12), round(penalized.budget_, 12)
     (0.5, 0.25)
-    >>> Ridge(budget=0.25).fit(X, y).multipliers_["norm"]
+    >>> round(Ridge(budget=0.25).fit(X, y).multipliers_["norm"], 12)
     2.0
     """
 

@@ -10,7 +10,14 @@ import pytest
 
 from adjoint import models
 
-MODELS = [models.Ridge(), models.Ridge(budget=0.5)]
+MODELS = [
+    models.Ridge(),
+    models.Ridge(budget=0.5),
+    models.Lasso(),
+    models.Lasso(budget=0.5),
+    models.ElasticNet(),
+    models.ElasticNet(budget=0.5),
+]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)
