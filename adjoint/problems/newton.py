@@ -193,7 +193,8 @@ def system(program: Program, hessian: np.ndarray, candidate: Candidate, strong: 
         for name, side in (("upper", pushed), ("lower", ~pushed)):
             positions, found = rows[name]
             rows[name] = (np.append(positions, program.fixed[side]), np.append(found, numbers[side]))
-    return System(hessian, np.concatenate([p.A, p.G[strong]]), rows)
+    limits = (fixed.rows.start, fixed.rows.stop)
+    return System(hessian, np.concatenate([p.A, p.G[strong]]), rows, np.flatnonzero(strong), limits)
 
 
 def _unqualified(rows: np.ndarray) -> bool:

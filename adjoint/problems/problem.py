@@ -15,6 +15,7 @@ from .. import tree as trees
 from ..errors import TraceError, UnknownNameError, refusal
 from ..ops.primitive import Recorded, innermost
 from ..tape.trace import is_traced
+from .differentiable import differentiable
 from .inputs import Function, Named
 from .newton import Answer, Options, newton
 from .program import Program
@@ -158,7 +159,7 @@ class Problem:
         answer = METHODS[how](program, options)
         solution = conclude(program, answer, f"{how} ({why})", tolerance)
         if any(isinstance(leaf, Recorded) for leaf in leaves):
-            raise NotImplementedError
+            return differentiable(program, solution, tuple(args))
         return solution
 
 

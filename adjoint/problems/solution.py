@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import DomainError, UnknownNameError
+from ..ops.primitive import innermost, shape_of
 from ..text import number, table
 
 
@@ -175,11 +176,20 @@ class System:
         hessian: ∇²ₓₓL, (n, n).
         jacobian: gradients of the constraints that hold with equality, (k, n).
         rows: name → (flat positions within that constraint, rows of `jacobian`), equally many.
+        binding: which of all the inequalities, bounds included, `jacobian` has after the equalities.
+        fixed: rows of `jacobian` that are x = lower = upper; their ν < 0 is a multiplier of the lower bound.
     """
 
     hessian: np.ndarray
     jacobian: np.ndarray
     rows: dict[str, tuple[np.ndarray, np.ndarray]]
+    binding: np.ndarray
+    fixed: tuple[int, int] = (0, 0)
+
+    def sign(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """What the multiplier of a row of `jacobian` is multiplied by to be that of the constraint."""
+        fixed = (rows >= self.fixed[0]) & (rows < self.fixed[1])
+        return np.where(fixed & (name == "lower"), -1.0, 1.0)
 
     def respond(self, right: np.ndarray) -> np.ndarray:
         """Changes (n, k) of x when the constraints' right-hand sides change by the columns of `right`.
@@ -290,7 +300,8 @@ class Solution:
         shape = np.shape(leaves[0]) if len(leaves) == 1 else (sum(np.size(leaf) for leaf in leaves),)
         positions, rows = self.system.rows[name]
         right = np.zeros((len(self.system.jacobian), len(rows)))
-        right[rows, np.arange(len(rows))] = sign
+        # (a lower bound that fixes x is the equality x = b, not −x ≤ −b)
+        right[rows, np.arange(len(rows))] = sign * self.system.sign(name, rows)
         response = np.zeros((len(self.system.hessian), int(np.prod(shape, dtype=int))))
         response[:, positions] = self.system.respond(right)
         return _split(self.x, response, shape)
@@ -328,15 +339,13 @@ class Solution:
 
 
 def _plain(x: Any) -> float:
-    return float(getattr(x, "value", x))
+    return float(innermost(x))
 
 
 def _rows(name: str, c: Constraint) -> list[tuple[Any, ...]]:
     """One row per element that binds, and one for all those that do not."""
     value, mu, active = (
-        np.concatenate(
-            [np.ravel(getattr(leaf, "value", leaf)) for leaf in trees.flatten(part)[0]] or [np.zeros(0)]
-        )
+        np.concatenate([np.ravel(innermost(leaf)) for leaf in trees.flatten(part)[0]] or [np.zeros(0)])
         for part in (c.value, c.multiplier, c.active)
     )
     sign = 1.0 if c.relation == "≥" else -1.0
@@ -358,8 +367,8 @@ def _split(x: Any, response: np.ndarray, shape: tuple[int, ...]) -> Any:
     leaves, structure = trees.flatten(x)
     parts, start = [], 0
     for leaf in leaves:
-        size = int(np.size(getattr(leaf, "value", leaf)))
-        parts.append(np.reshape(response[start : start + size], np.shape(leaf) + shape))
+        size = int(np.prod(shape_of(leaf), dtype=int))
+        parts.append(np.reshape(response[start : start + size], shape_of(leaf) + shape))
         start += size
     return trees.unflatten(structure, parts)
 

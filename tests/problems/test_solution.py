@@ -22,7 +22,7 @@ def solution(**changes: object) -> Solution:
         },
         "system": System(np.eye(2), np.ones((1, 2)), {
             "sum": (np.array([0]), np.array([0])), "box": (np.array([], int), np.array([], int)),
-        }),
+        }, np.array([], int)),
     }  # fmt: skip
     return Solution(**{**given, **changes})
 
