@@ -29,10 +29,11 @@ from . import shaping as _shaping  # noqa: F401
 from . import signals as _signals  # noqa: F401
 from . import statistics as _statistics  # noqa: F401
 from .creation import array, asarray, c_, full, full_like, make_diagonal, r_, row_stack
+from .lists import where
 
 __all__ = [
     "array", "asarray", "c_", "fft", "full", "full_like", "linalg", "make_diagonal", "r_", "random",
-    "row_stack",
+    "row_stack", "where",
 ]  # fmt: skip
 
 

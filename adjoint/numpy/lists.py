@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.primitive import Recorded
+from ..ops.primitive import Recorded, innermost
 from .creation import array, holds_variables, joined
 from .dispatch import FUNCTIONS
 
@@ -20,6 +20,7 @@ _OF_LISTS = {
 # Functions of functions: what those capture may be recorded though no argument is.
 _OF_FUNCTIONS = (np.apply_along_axis, np.piecewise)
 _ITERABLE = (list, tuple, Recorded)
+_ABSTRACT = (np.integer, np.signedinteger, np.unsignedinteger)
 
 
 def taking_lists(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,4 +60,33 @@ def _operand(x: Any, is_list: bool) -> Any:
 def entry(module: Any, name: str) -> Any:
     """What our twin of a module of NumPy has under a name: the function taking lists, or NumPy's own."""
     found = getattr(module, name)
+    if isinstance(found, type) and issubclass(found, np.integer) and found not in _ABSTRACT:
+        return _integer(found)
     return taking_lists(found) if callable(found) and found in FUNCTIONS else found
+
+
+def _integer(kind: Any) -> type:
+    """NumPy's integer type, which called on a Variable gives plain integers: a cast without derivative.
+
+    As a type it is NumPy's: in `isinstance`, as a dtype, in comparisons.
+    """
+
+    class Like(type):
+        def __instancecheck__(cls, x: object) -> bool:
+            return isinstance(x, kind)
+
+    def cast(cls: type, x: Any = 0, *options: Any) -> Any:
+        return kind(innermost(x), *options)
+
+    return Like(kind.__name__, (kind,), {"__new__": cast, "__doc__": kind.__doc__, "__wrapped__": kind})
+
+
+def where(condition: Any, x: Any = None, y: Any = None) -> Any:
+    """As np.where, also by keywords; between plain Python values a Python bool chooses as `if` does."""
+    if x is None and y is None:
+        return np.where(joined(condition))
+    plain = not any(isinstance(v, (np.ndarray, np.generic)) or holds_variables(v) for v in (x, y))
+    if plain and isinstance(condition, bool):
+        return x if condition else y
+    call: Callable[..., Any] = entry(np, "where")
+    return call(condition, x, y)

@@ -121,8 +121,6 @@ class Variable(Operators):
         raise refusal(ConversionError, text, remedy, operands=[made])
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        if dtype is not None and np.dtype(dtype).kind in "iub":  # np.int64(x): no derivative beyond the cast
-            return np.asarray(innermost(self), dtype=dtype)
         return np.asarray(self._plain("conversion to an ndarray", _STACK), dtype=dtype)
 
     def __float__(self) -> float:

@@ -115,7 +115,20 @@ def test_casts_to_integers_are_plain():
     """As `astype(int)`: whoever asks for integers wants no derivative of them."""
     with Tape() as tape:
         v = tape.input(X)
-        assert np.int64(v).tolist() == np.asarray(v, dtype=int).tolist() == [-2, 0, 3, 0]
+        assert anp.int64(v).tolist() == [-2, 0, 3, 0]
+        assert anp.int64(v).dtype == anp.int64 == np.zeros(1, anp.int64).dtype
+        assert isinstance(np.int64(3), anp.int64) and not isinstance(3.0, anp.int64)
+        with pytest.raises(ad.ConversionError):  # NumPy does the same to fill an array of integers
+            np.zeros((2, 4), int)[0] = v
+
+
+def test_where_by_keywords_and_between_python_values():
+    x, y = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    np.testing.assert_array_equal(anp.where(condition=[True, False], x=x, y=y), [1.0, 4.0])
+    np.testing.assert_array_equal(anp.where([False, True])[0], [1])
+    assert anp.where(True, 1, 2) == 1 and type(anp.where(False, 1, 2.0)) is float
+    assert anp.where(True, x.astype(np.float32), y).dtype == np.float64
+    np.testing.assert_array_equal(ad.grad(lambda v: np.sum(anp.where(True, [v[0], 2.0], y)))(x), [1.0, 0.0])
 
 
 REFUSED = {
