@@ -1,0 +1,1 @@
+"""Other libraries as independent witnesses, where they are installed."""
