@@ -199,9 +199,12 @@ def _is_uniform(x: np.ndarray) -> bool:
     if not any(x.strides):
         return bool(first == first)
     corners = (x.flat[x.size - 1], x.flat[x.size // 2], x.flat[x.size // 3])
-    return bool(
-        all(first == c for c in corners) and (x == first).all() and (first or not np.signbit(x).any())
-    )
+    return bool(all(first == c for c in corners) and (x == first).all() and (first or not has_sign(x)))
+
+
+def has_sign(x: Any) -> bool:
+    """Whether a sign bit is set, as in −0; of complex numbers, in either part."""
+    return bool(np.signbit(np.real(x)).any() or (np.iscomplexobj(x) and np.signbit(np.imag(x)).any()))
 
 
 def scalar_key(x: Any) -> Any:

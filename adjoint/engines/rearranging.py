@@ -15,7 +15,7 @@ from ..ops.abstract import Abstract
 from ..ops.linalg import mirror, triangle
 from ..ops.primitive import Primitive
 from .boxes import remainder
-from .graph import REWRITES, Graph, Node, Shape, _assembled, _disjoint, _plain_template, assemble
+from .graph import REWRITES, Graph, Node, Shape, _assembled, _disjoint, _plain_template, assemble, has_sign
 
 
 def _below(g: Graph, rows: int, columns: int, offset: int) -> Any:
@@ -106,7 +106,7 @@ def _inside(g: Graph, template: tuple[Any, ...], shape: Shape) -> Any:
 
 def _is_zero(x: Any) -> bool:
     """Positive zero, which an assembled array has where no piece lies."""
-    return not isinstance(x, Node) and x == 0 and not np.signbit(x)
+    return not isinstance(x, Node) and x == 0 and not has_sign(x)
 
 
 def _set_by_arrays(

@@ -86,7 +86,8 @@ class RealInverse(Linear):
         return np.fft.irfft(y, n, axis=axis, norm=norm)
 
     def abstract(self, y: Any, n: int, axis: int, norm: str) -> Abstract:
-        real = np.zeros(0, spectrum_dtype(y)).real.dtype
+        # NumPy gives half precision back as such, though its spectrum is in single
+        real = dtype_of(y) if dtype_of(y).kind == "f" else np.zeros(0, spectrum_dtype(y)).real.dtype
         return Abstract(with_length(y, axis, n), real)
 
     def transpose(self, lam: Any, y: Any, n: int, axis: int, norm: str) -> Any:

@@ -138,6 +138,9 @@ class SolveTriangular(Primitive):
     def value(self, a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Any:
         from scipy.linalg import solve_triangular
 
+        if 0 in np.shape(a) or 0 in np.shape(b):  # SciPy refuses an empty batch
+            kind = self.abstract(a, b, lower, transposed, unit)
+            return np.zeros(kind.shape, kind.dtype)
         return solve_triangular(a, b, lower=lower, trans=int(transposed), unit_diagonal=unit)
 
     def abstract(self, a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Abstract:

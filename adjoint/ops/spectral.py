@@ -200,6 +200,8 @@ class Eig(OfMatrices):
     def _pinned(v: Any) -> Any:
         """m_ik / |v_ik|² with m choosing the largest entry of each column, which stays real."""
         size, axis = absolute(v), (len(shape_of(v)) - 2,)
+        if 0 in shape_of(v):
+            return size
         largest = max_(size, axis=axis, keepdims=True)
         chosen = indicator(size == largest, size)
         return chosen / (sum_(chosen, axis=axis, keepdims=True) * square(largest))

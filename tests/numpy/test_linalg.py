@@ -116,6 +116,38 @@ def test_complex64_is_kept(name: str) -> None:
         close(g, e, 2e-2 * max(1.0, np.max(np.abs(e))))
 
 
+COMPILED = ("slogdet", "cholesky", "eigh", "eig", "svd", "qr complete", "lstsq", "cond", "matrix norm nuc")
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_complex_programs_compile(name: str) -> None:
+    """By NumPy's steps, which explain() counts."""
+    f, *args = PROGRAMS[name]
+    both = lambda *x: ad.value_and_grad(lambda *x: scalar(f(*x)), tuple(range(len(args))))(*x)  # noqa: E731
+    compiled = ad.compile(both)
+    value, gradients = both(*args)
+    found = compiled(*args)
+    close(found[0], value)
+    for a, b in zip(found[1], gradients, strict=True):
+        close(a, b)
+    assert compiled.explain().programs[0].fallbacks
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3, 3), (2, 0, 0), (0, 3), (3, 0)])
+def test_empty_matrices(shape: tuple[int, ...]) -> None:
+    names = ["svd", "qr", "pinv", "svdvals"]
+    if shape[-1] == shape[-2]:
+        names += ["inv", "det", "slogdet", "cholesky", "eig", "eigvals", "eigh", "eigvalsh"]
+    for name in names:
+        f, a = getattr(np.linalg, name), np.zeros(shape)
+        expected = f(a)
+        with ad.Tape() as tape:
+            found = f(tape.input(a))
+        for z, e in zip(*((x if isinstance(x, tuple) else (x,)) for x in (found, expected)), strict=True):
+            assert (z.shape, z.dtype) == (e.shape, e.dtype)
+        assert ad.grad(lambda a, f=f: scalar(f(a)))(a).shape == shape
+
+
 def scalar(z):
     """A real number that every entry counts in."""
     if isinstance(z, tuple):
