@@ -13,7 +13,7 @@ from ..helpers import close, message
 
 
 def complex_normal(*shape: int, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(100 + seed)  # not 0, from which check.gradients draws its directions
     return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
 
 
@@ -75,7 +75,7 @@ PROGRAMS = {
     "qr complete": (lambda a: completed(*np.linalg.qr(a, "complete")), TALL),
     "pinv": (np.linalg.pinv, TALL),
     "pinv wide": (np.linalg.pinv, np.stack([TALL.T, TALL[::-1].T])),
-    "pinv fixed rank": (lambda a: np.linalg.pinv(a @ dagger(a), 1e-8), TALL),
+    "pinv fixed rank": (lambda a: np.linalg.pinv(a @ dagger(a), 1e-4), TALL),
     "pinv hermitian": (lambda a: np.linalg.pinv(a, hermitian=True), HERMITIAN),
     "lstsq": (lambda a, b: np.linalg.lstsq(a, b)[:2], TALL, complex_normal(4, seed=5)),
     "lstsq wide": (lambda a, b: np.linalg.lstsq(a, b)[0], TALL.T, complex_normal(2, 2, seed=5)),
