@@ -345,7 +345,7 @@ def _disjoint(s: tuple[Any, ...], t: tuple[Any, ...]) -> bool:
 def _astype(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     x = args[0]
     if not isinstance(x, Node):
-        return np.asarray(x).astype(kind.dtype)[()]
+        return bc.astype.value(x, dtype=kind.dtype)
     if x.dtype == kind.dtype and not x.weak:
         return x
     if x.op is bc.broadcast_to:

@@ -19,6 +19,7 @@ SHAPES: tuple[tuple[int, ...], ...] = (
     (3,), (), (2, 3), (3, 1), (1,), (4, 4), (2, 1, 3), (3, 2, 2), (0, 3), (5,), (2, 0), (1, 3, 1),
 )  # fmt: skip
 STEP = 1e-9  # of the inputs, to see how results move
+AMPLIFIED = 1e5  # from here on, rounding in the last place can show in the ninth digit
 OFTEN = ("row", "real_row", "pair", "real_pair", "reduction", "indexed", "product", "solved", "factored")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from . import jax_reading
-from .programs import NAMESPACE, NUMPY, Draft, amplification, difference, drafts, results
+from .programs import AMPLIFIED, NAMESPACE, NUMPY, Draft, amplification, difference, drafts, results
 
 pytestmark = pytest.mark.peers
 jax = jax_reading.jax
@@ -17,7 +17,6 @@ jax = jax_reading.jax
 ORDINARY, MANY = 40, 500  # programs
 FEW = 16  # operations in the ordinary run: jax traces the derivatives of forty in one to two seconds
 CLOSE = 1e-9
-AMPLIFIED = 1e5  # from here on, rounding in the last place can show at `CLOSE`
 REPEATABLE = settings(
     max_examples=ORDINARY, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
