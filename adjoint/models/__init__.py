@@ -12,13 +12,16 @@ from .base import (
     Regressor,
     Transformer,
 )
+from .categorical import Categorical
 from .lasso import ElasticNet, Lasso, LassoPath, enet_path, lasso_path
+from .logistic import LogisticRegression
 from .ridge import Ridge, RidgePath, ridge_path
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
     "Ridge", "ridge_path", "RidgePath",
     "Lasso", "ElasticNet", "lasso_path", "enet_path", "LassoPath",
+    "LogisticRegression", "Categorical",
     "Estimator", "Regressor", "Classifier", "Transformer",
     "NotFittedError", "DataError", "DataConversionWarning",
 ]
