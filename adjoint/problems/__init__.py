@@ -13,10 +13,11 @@ Multipliers are KKT values; the signed derivative of f* by a right-hand side is 
 """
 
 from .collect import constrain
-from .problem import Problem, minimize
+from .problem import Problem, Settings, minimize
 from .solution import Constraint, Doubt, Residuals, Sensitivity, Solution, Status, Step
+from .stochastic import Ascent
 
 __all__ = [
-    "Constraint", "Doubt", "Problem", "Residuals", "Sensitivity", "Solution", "Status", "Step", "constrain",
-    "minimize",
+    "Ascent", "Constraint", "Doubt", "Problem", "Residuals", "Sensitivity", "Settings", "Solution", "Status",
+    "Step", "constrain", "minimize",
 ]  # fmt: skip

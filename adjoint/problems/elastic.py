@@ -61,7 +61,8 @@ class Elastic:
 
 def falls_forever(program: Program, x: np.ndarray, start: np.ndarray) -> np.ndarray | None:
     """A unit direction in which f falls at every length tried and no constraint is violated more; or None."""
-    for direction in (x - start, -program.point(x).gradient):
+    slope = program.lagrangian_gradient(x, np.zeros(program.m), np.zeros(program.p))
+    for direction in (x - start, -slope):
         size = float(np.linalg.norm(direction))
         if not np.isfinite(size) or size == 0.0:
             continue

@@ -111,6 +111,19 @@ def _run(
     return answer
 
 
+def certified(program: Program, answer: Answer, options: Options) -> Answer:
+    """An answer of another method, brought to rounding and judged with second derivatives."""
+    scaled = Scaled(program)
+    c = answer.candidate
+    found = polish(scaled, scaled.point(c.point.x), *scaled.inward(c.nu, c.mu))
+    candidate = Candidate(program.point(found.point.x), *scaled.multipliers(found.nu, found.mu), found.active)
+    better = judge(program, scaled, candidate, options)
+    if better.status not in (Status.SOLVED, Status.SADDLE):
+        return answer
+    better.steps, better.history = answer.steps, answer.history
+    return better
+
+
 def judge(program: Program, scaled: Scaled, candidate: Candidate, options: Options) -> Answer:
     """The verdict on a candidate: first and second order, and what makes its multipliers doubtful."""
     p = candidate.point

@@ -5,8 +5,8 @@ Sign convention: see `adjoint.problems`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,14 @@ from .. import tree as trees
 from ..errors import TraceError, UnknownNameError, refusal
 from ..ops.primitive import Recorded, innermost
 from ..tape.trace import is_traced
+from .augmented import augmented
 from .differentiable import differentiable
+from .dual import dual
 from .inputs import Function, Named
-from .newton import Answer, Options, newton
+from .newton import Answer, Options, certified, newton
 from .program import Program
-from .solution import Callback, Residuals, Solution
+from .solution import Callback, Residuals, Solution, Status
+from .stochastic import DAMPED, Ascent, Sampler, stochastic
 
 SMALL = 300  # unknowns and constraints up to which second derivatives are formed
 
@@ -28,16 +31,12 @@ def minimize(
     f: Function,
     x0: Any,
     *,
-    args: Sequence[Any] = (),
     eq: Named = None,
     ineq: Named = None,
     bounds: Any = None,
+    args: Sequence[Any] = (),
     method: str = "auto",
-    tolerance: float = 1e-8,
-    max_steps: int | None = None,
-    callback: Callback | None = None,
-    escape: bool = True,
-    compile: bool = False,
+    **options: Any,
 ) -> Solution:
     """Minimise f(x) subject to h(x) = 0 (`eq`) and g(x) ≤ 0 (`ineq`: at most zero, unlike SciPy).
 
@@ -47,21 +46,24 @@ def minimize(
     Args:
         f: returns a real number: `f(x, *args)`.
         x0: where to start: a float array, or a container of them. It may be infeasible. float64 is used.
-        args: what f, h and g depend on besides x; recorded values belong here and nowhere else.
         eq: {name: h}, functions `h(x, *args)` of any shape that are to be zero.
         ineq: {name: g}, functions that are to be at most zero.
         bounds: (lower, upper), each None, a number, or shaped like x; their multipliers are "lower" and
             "upper".
-        method: "newton", "augmented", or "auto", by size; the solution says which.
-        tolerance: largest of the four KKT residuals.
-        max_steps: steps at most; a method's own limit by default.
-        callback: called with a `Step` after every step.
-        escape: leave saddles along negative curvature.
-        compile: run the derivatives as compiled programs; pays when they run for seconds.
+        args: what f, h and g depend on besides x; recorded values belong here and nowhere else.
+        method: "auto", or one of
+
+            - "newton": interior point, then Newton's method on what binds; small smooth problems;
+            - "augmented": augmented Lagrangian with L-BFGS-B; large problems, verdict of first order;
+            - "dual": dual ascent; needs `inner`;
+            - "primal-dual": descent and damped ascent over minibatches; needs `batches`.
+
+        **options: `tolerance`, `max_steps`, `callback`, `escape`, `compile`, `inner`, `batches`, `rng`,
+            `optimizer`, `ascent`, `average`: see `Settings`.
 
     Returns:
-        A `Solution`: x, multipliers by name, the verdict, four KKT residuals, sensitivities. Infeasible,
-        unbounded and unfinished are verdicts, not errors.
+        A `Solution`: x, multipliers by name, the verdict, four KKT residuals, sensitivities, and which method
+        was chosen why. Infeasible, unbounded and unfinished are verdicts, not errors.
 
     Raises:
         ShapeError, DTypeError, DomainError: a function returns the wrong thing, or NaN at x0; the message
@@ -75,10 +77,54 @@ def minimize(
     (array([-1., -1.]), np.float64(0.5))
     """
     problem = Problem(f, eq=eq, ineq=ineq, bounds=bounds)
-    return problem.solve(
-        x0, args=args, method=method, tolerance=tolerance, max_steps=max_steps, callback=callback,
-        escape=escape, compile=compile,
-    )  # fmt: skip
+    return problem.solve(x0, args=args, method=method, **options)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of `minimize`.
+
+    Attributes:
+        tolerance: largest of the four KKT residuals; 1e-8, or 1e-2 over minibatches.
+        max_steps: steps at most; each method has a limit of its own.
+        callback: called with a `Step` after every step.
+        escape: leave saddles along negative curvature ("newton").
+        compile: run the derivatives as compiled programs; pays when they run for seconds.
+        inner: x = inner(multipliers, *args), the minimiser of L over the bounds for given multipliers, a dict
+            by name ("dual").
+        batches: a sequence of batches, taken in shuffled epochs, or a function of rng that draws one. A batch
+            is an argument, or a tuple of arguments, that follows `args` ("primal-dual").
+        rng: of the batches' order or draws.
+        optimizer: of x over minibatches; `ad.optim.adam(1e-2)` by default.
+        ascent: how multipliers move over minibatches.
+        average: answer with the mean over the second half of the steps, not with the last.
+    """
+
+    tolerance: float | None = None
+    max_steps: int | None = None
+    callback: Callback | None = None
+    escape: bool = True
+    compile: bool = False
+    inner: Function | None = None
+    batches: Any = None
+    rng: np.random.Generator | None = None
+    optimizer: Any = None
+    ascent: Ascent = DAMPED
+    average: bool = True
+
+    def of(self, method: str) -> Options:
+        """What every solver is told, with the method's own limits filled in."""
+        tolerance = self.tolerance if self.tolerance is not None else TOLERANCES.get(method, 1e-8)
+        steps = self.max_steps if self.max_steps is not None else LIMITS[method]
+        if not tolerance > 0:
+            raise ValueError(f"tolerance must be positive, got {tolerance}")
+        if not steps >= 1:
+            raise ValueError(f"max_steps must be at least 1, got {steps}")
+        return Options(tolerance, steps, self.callback, self.escape)
+
+
+LIMITS = {"newton": 300, "augmented": 100, "dual": 200, "primal-dual": 5000}
+TOLERANCES = {"primal-dual": 1e-2}  # steps of constant size end in a ball around the solution
 
 
 @dataclass(frozen=True)
@@ -136,47 +182,79 @@ class Problem:
                 raise UnknownNameError(f"no constraint {name!r}; there are {', '.join(known) or 'none'}")
         return nu, mu
 
-    def solve(
-        self,
-        x0: Any,
-        *,
-        args: Sequence[Any] = (),
-        method: str = "auto",
-        tolerance: float = 1e-8,
-        max_steps: int | None = None,
-        callback: Callback | None = None,
-        escape: bool = True,
-        compile: bool = False,
-    ) -> Solution:
+    def solve(self, x0: Any, *, args: Sequence[Any] = (), method: str = "auto", **options: Any) -> Solution:
         """Solve from x0; the arguments are those of `minimize`."""
         if not isinstance(args, (tuple, list)):
             raise TypeError(f"args must be a tuple of arguments, got {type(args).__name__}: write args=(p,)")
+        settings = _settings(options)
+        _check_method(method, settings)
         leaves, structure = trees.flatten(tuple(args))
         plain = trees.unflatten(structure, [_plain(leaf) for leaf in leaves])
-        program = self._program(x0, plain, compile)
-        how, why = _choose(method, program)
-        options = Options(tolerance, max_steps or LIMITS[how], callback, escape)
-        answer = METHODS[how](program, options)
-        solution = conclude(program, answer, f"{how} ({why})", tolerance)
+        sampler = None
+        first: tuple[Any, ...] = ()
+        if settings.batches is not None:
+            sampler = Sampler(settings.batches, settings.rng or np.random.default_rng(0))
+            first = sampler.all(1)[0]
+        program = self._program(x0, (*plain, *first), settings.compile)
+        how, why = _choose(method, program, settings)
+        answer = _answer(how, program, plain, settings, sampler)
+        solution = conclude(program, answer, f"{how} ({why})", settings.of(how).tolerance)
         if any(isinstance(leaf, Recorded) for leaf in leaves):
             return differentiable(program, solution, tuple(args))
         return solution
 
 
-METHODS: dict[str, Callable[[Program, Options], Answer]] = {"newton": newton}
-LIMITS = {"newton": 300}
+def _settings(options: dict[str, Any]) -> Settings:
+    known = [field.name for field in fields(Settings)]
+    for name in options:
+        if name not in known:
+            raise TypeError(f"minimize has no option {name!r}; there are {', '.join(known)}")
+    return Settings(**options)
 
 
-def _choose(method: str, program: Program) -> tuple[str, str]:
+def _check_method(method: str, settings: Settings) -> None:
+    if method != "auto" and method not in LIMITS:
+        raise ValueError(f"unknown method {method!r}: there are {', '.join(map(repr, LIMITS))} and 'auto'")
+    if method == "dual" and settings.inner is None:
+        raise ValueError("method 'dual' needs inner=, the minimiser of L as a function of the multipliers")
+    if method == "primal-dual" and settings.batches is None:
+        raise ValueError("method 'primal-dual' needs batches=")
+    if settings.batches is not None and method not in ("auto", "primal-dual"):
+        raise ValueError(f"method {method!r} does not take batches=; 'primal-dual' does")
+
+
+def _choose(method: str, program: Program, settings: Settings) -> tuple[str, str]:
     """The method, and why."""
     size = f"{program.n} unknowns, {program.m} equalities, {program.p} inequalities"
     if method != "auto":
-        if method not in METHODS:
-            raise ValueError(
-                f"unknown method {method!r}: there are {', '.join(map(repr, METHODS))} and 'auto'"
-            )
         return method, f"as asked for; {size}"
+    if settings.batches is not None:
+        return "primal-dual", f"{size}; f is known through minibatches"
+    if settings.inner is not None:
+        return "dual", f"{size}; the inner minimiser is given"
+    if program.n + program.m > SMALL or program.p > 10 * SMALL:
+        return "augmented", f"{size}: too many for second derivatives"
     return "newton", f"{size}: small enough for exact second derivatives"
+
+
+def _answer(
+    how: str, program: Program, args: tuple[Any, ...], settings: Settings, sampler: Sampler | None
+) -> Answer:
+    options = settings.of(how)
+    if how == "newton":
+        return newton(program, options)
+    if how == "augmented":
+        return augmented(program, options)
+    if how == "dual":
+        assert settings.inner is not None
+        answer = dual(program, settings.inner, options)
+        small = program.n + program.m <= SMALL and answer.status is Status.SOLVED
+        return certified(program, answer, options) if small else answer
+    from ..optim import adam  # not loaded with the package
+
+    assert sampler is not None
+    optimizer = settings.optimizer or adam(1e-2)
+    return stochastic(program, args, sampler, optimizer, settings.ascent, settings.average, options)
 
 
 def _plain(leaf: Any) -> Any:

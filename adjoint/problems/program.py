@@ -26,7 +26,7 @@ from ..errors import (
     refusal,
 )
 from ..ops.primitive import Recorded, dtype_of, shape_of
-from ..transforms import grad, hessian_vector_product, jacobian, nan_origin
+from ..transforms import grad, hessian_vector_product, jacobian, make_vjp, nan_origin
 from .collect import collecting
 from .inputs import Function, Named, defined_at, functions, limits
 from .point import Block, Point
@@ -204,6 +204,17 @@ class Program:
         of_g = np.concatenate([*G, -eye[self.below], eye[self.above]])
         return Point(v, f, np.asarray(gradient, np.float64), h, of_h, g, of_g)
 
+    def recorded(self, v: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, Function]:
+        """f, h, g, and a function of (ν, μ): ∇ₓL without the part of the bounds, by one adjoint sweep."""
+        with np.errstate(all="ignore"):
+            pullback, (f, values) = make_vjp(self.evaluate)(v, *self.args)
+
+        def pull(nu: np.ndarray, mu: np.ndarray) -> np.ndarray:
+            with np.errstate(all="ignore"):
+                return np.asarray(pullback((1.0, self.spread(nu, mu))), np.float64)
+
+        return float(f), *self._stack(v, [np.asarray(value, np.float64) for value in values]), pull
+
     def spread(self, nu: np.ndarray, mu: np.ndarray) -> list[np.ndarray]:
         """Multipliers in the shapes of the user's blocks."""
         return [np.reshape((nu if b.relation == "=" else mu)[b.rows], b.shape) for b in self.own]
@@ -243,8 +254,6 @@ class Program:
         if shape_of(f) != () or dtype_of(f).kind not in "fiu":
             what = f"f must return one real number, got {describe(f)}"
             raise refusal(ShapeError if shape_of(f) else DTypeError, what, defined_at(self.objective))
-        if not np.isfinite(f):
-            raise self._not_finite("f", self.objective, f, lambda v: self.evaluate(v, *self.args)[0])
         for k, (block, value) in enumerate(zip(self.own, values, strict=True)):
             function = {**self.equalities, **self.inequalities}.get(block.name, self.objective)
             if dtype_of(value).kind not in "fiu":
@@ -258,6 +267,8 @@ class Program:
                     f"constraint {block.name!r}", function, value,
                     lambda v, k=k: self.evaluate(v, *self.args)[1][k],
                 )  # fmt: skip
+        if not np.isfinite(f):  # after the constraints: one of them may be an intermediate value of f
+            raise self._not_finite("f", self.objective, f, lambda v: self.evaluate(v, *self.args)[0])
 
     def _not_finite(self, what: str, function: Function, value: Any, of: Function) -> AdjointError:
         try:

@@ -36,6 +36,10 @@ class Status(Enum):
         "that bind are linearly dependent (by the certificate's weights), and multipliers that would balance "
         "∇f grow without limit"
     )
+    RESTRICTED = (
+        "the dual function is at its maximum and the constraints hold, but ∂L/∂x = {stationarity:.1e}: inner "
+        "minimises over a set of its own, which has no multipliers here; state it by bounds"
+    )
     STEPS = "stopped after {steps} steps at a worst KKT residual of {worst:.1e}; raise max_steps"
     STALLED = (
         "no further progress after {steps} steps: the worst KKT residual is {worst:.1e}, the tolerance "
@@ -61,9 +65,6 @@ class Doubt(Enum):
     LARGE = (
         "multipliers exceed 1e6 in the units of the first gradients: the constraint qualification fails, or "
         "nearly, and they depend on the tolerance"
-    )
-    CLAMPED = (
-        "the inner minimiser leaves ∂L/∂x ≠ 0: it minimises over a set of its own, which has no multipliers"
     )
 
 
@@ -128,6 +129,7 @@ class Step(NamedTuple):
         fun: f there.
         stationarity, primal, slackness: residuals there, in the solver's own scale.
         length: the share of the proposed step that was taken.
+        multipliers: (ν, μ) of the user's constraints in one vector, where the method keeps them.
     """
 
     step: int
@@ -136,6 +138,7 @@ class Step(NamedTuple):
     primal: float
     slackness: float
     length: float
+    multipliers: Any = None
 
 
 @dataclass(frozen=True)
