@@ -15,13 +15,14 @@ from .base import (
 from .categorical import Categorical
 from .lasso import ElasticNet, Lasso, LassoPath, enet_path, lasso_path
 from .logistic import LogisticRegression
+from .pca import PCA
 from .ridge import Ridge, RidgePath, ridge_path
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
     "Ridge", "ridge_path", "RidgePath",
     "Lasso", "ElasticNet", "lasso_path", "enet_path", "LassoPath",
-    "LogisticRegression", "Categorical",
+    "LogisticRegression", "Categorical", "PCA",
     "Estimator", "Regressor", "Classifier", "Transformer",
     "NotFittedError", "DataError", "DataConversionWarning",
 ]

@@ -17,6 +17,8 @@ MODELS = [
     models.Lasso(budget=0.5),
     models.ElasticNet(),
     models.ElasticNet(budget=0.5),
+    models.PCA(),
+    models.PCA(whiten=True),
     models.LogisticRegression(),
     models.LogisticRegression(class_weight="balanced"),
 ]
