@@ -17,12 +17,15 @@ from .lasso import ElasticNet, Lasso, LassoPath, enet_path, lasso_path
 from .logistic import LogisticRegression
 from .pca import PCA
 from .ridge import Ridge, RidgePath, ridge_path
+from .svm import SVC, OneClassSVM
+from .svm_machine import FitWarning
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
     "Ridge", "ridge_path", "RidgePath",
     "Lasso", "ElasticNet", "lasso_path", "enet_path", "LassoPath",
     "LogisticRegression", "Categorical", "PCA",
+    "SVC", "OneClassSVM", "FitWarning",
     "Estimator", "Regressor", "Classifier", "Transformer",
     "NotFittedError", "DataError", "DataConversionWarning",
 ]

@@ -21,6 +21,9 @@ MODELS = [
     models.PCA(whiten=True),
     models.LogisticRegression(),
     models.LogisticRegression(class_weight="balanced"),
+    models.SVC(),
+    models.SVC(kernel="poly", coef0=1.0),
+    models.OneClassSVM(),
 ]
 
 
