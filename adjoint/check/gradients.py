@@ -17,7 +17,7 @@ import numpy as np
 from .. import tree as trees
 from ..errors import describe
 from ..ops.primitive import dtype_of
-from ..sweeps.pairing import direction_like, in_double, length, pairing
+from ..sweeps.pairing import default_rng, direction_like, in_double, length, pairing
 from ..transforms import make_jvp, make_vjp
 from ..transforms.recording import Argnum, pick, replace
 from .report import Finding, Report
@@ -239,9 +239,7 @@ def gradients(
     >>> bool(gradients(lambda x: np.sum(np.sin(x)), [np.array([0.3, 0.7])]))
     True
     """
-    probe = Probe(
-        f, args, tuple(range(len(args))) if argnum is None else argnum, rng or np.random.default_rng(0)
-    )
+    probe = Probe(f, args, tuple(range(len(args))) if argnum is None else argnum, rng or default_rng())
     findings = [dot_product(probe), differences(probe), *taylor_rates(probe, second_order=order > 1)]
     if order > 1:
         findings += second_order(probe)

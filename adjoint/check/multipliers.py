@@ -12,7 +12,7 @@ import numpy as np
 
 from ..ops.primitive import dtype_of
 from ..sweeps.adjoint import adjoint_sweep
-from ..sweeps.pairing import direction_like, length, pairing
+from ..sweeps.pairing import default_rng, direction_like, length, pairing
 from ..tape import Tape
 from ..transforms.recording import Argnum, Recording
 from .gradients import as_arguments
@@ -40,7 +40,7 @@ def multipliers(
     Returns:
         A report; on failure it names the *last* wrong node in program order: the sweep passes there first.
     """
-    rng = rng or np.random.default_rng(0)
+    rng = rng or default_rng()
     args = as_arguments(args)
     run = Recording(f, args, {}, tuple(range(len(args))) if argnum is None else argnum)
     loss = run.scalar_output("check.multipliers")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import MissingRuleError
 from ..ops.primitive import PRIMITIVES, Primitive, dtype_of, parts, shape_of
-from ..sweeps.pairing import direction_like, in_double
+from ..sweeps.pairing import default_rng, direction_like, in_double
 from ..transforms import make_jvp, make_vjp
 from .gradients import Probe, differences, dot_product, second_order, taylor_rates
 from .report import Finding, Report
@@ -31,7 +31,7 @@ def rule(op: Primitive | str, *args: Any, rng: np.random.Generator | None = None
         MissingRuleError: no args are given and the primitive has no samples.
     """
     op = PRIMITIVES[op] if isinstance(op, str) else op
-    rng = rng or np.random.default_rng(0)
+    rng = rng or default_rng()
     samples = [(args, params)] if args else op.samples(rng)
     if not samples:
         raise MissingRuleError(f"{op.name} has no samples; give operands: check.rule({op.name}, x, …)")

@@ -24,6 +24,7 @@ from ..tape import Tape, Variable
 from .adjoint import adjoint_sweep
 from .certificate import Certificate, NonFinite, certify, first_non_finite
 from .multipliers import Multipliers
+from .pairing import default_rng
 from .perturbation import Perturbation, perturb
 
 
@@ -122,7 +123,7 @@ class Lagrangian:
             LeakError: the tape is nested in an open one (inside another transform).
         """
         self._check_plain("residuals")
-        return certify(self.tape, self.loss.index, self.lam, rng or np.random.default_rng(0))
+        return certify(self.tape, self.loss.index, self.lam, rng or default_rng())
 
     def _check_plain(self, method: str) -> None:
         if any(isinstance(z, Recorded) for z in self.tape.values):
