@@ -157,7 +157,7 @@ class LogisticRegression(Classifier):
         log_p = z - top[:, None]
         every = np.exp(log_p)
         p = every[:, 1:] if loss.classes == 2 else every
-        self.objective_ = loss.value(theta)
+        self.objective_ = loss.evaluate(theta)[0]
         normalization = weight * (top - 1)
         self.multipliers_ = {
             "features": -self.coef_, "intercept": -self.intercept_, "normalization": normalization,

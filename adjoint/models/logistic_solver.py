@@ -17,13 +17,6 @@ def logsumexp(z: Floats) -> Floats:
     return total
 
 
-def softmax(z: Floats) -> Floats:
-    """exp(z_ik) / Σⱼ exp(z_ij) (n, K), without overflow."""
-    e = np.exp(z - np.max(z, axis=1, keepdims=True))
-    p: Floats = e / np.sum(e, axis=1, keepdims=True)
-    return p
-
-
 class Likelihood:
     """F as a function of θ (t, q): coefficients, then the intercept if there is one; t = 1 for two classes.
 
@@ -50,16 +43,21 @@ class Likelihood:
         z = self.X @ theta.T
         return np.hstack([np.zeros_like(z), z]) if self.classes == 2 else z
 
-    def value(self, theta: Floats) -> float:
-        """F."""
-        z = self.scores(theta)
-        lost = logsumexp(z) - np.sum(z * self.hot, axis=1)
-        return float(self.weight @ lost + 0.5 * np.sum(self.ridge * theta**2))
-
-    def probabilities(self, theta: Floats) -> Floats:
-        """p (n, t), of the second class or of all."""
-        p = softmax(self.scores(theta))
-        return p[:, 1:] if self.classes == 2 else p
+    def evaluate(self, theta: Floats) -> tuple[float, Floats]:
+        """F, and the probabilities p (n, t) of the second class or of all, by one exponential each."""
+        if self.classes == 2:
+            z = self.X @ theta[0]
+            e = np.exp(-np.abs(z))
+            lost = np.log1p(e) + np.maximum(z, 0.0) - z * self.targets[:, 0]
+            p = (np.where(z >= 0, 1.0, e) / (1 + e))[:, None]
+        else:
+            z = self.X @ theta.T
+            top = np.max(z, axis=1, keepdims=True)
+            e = np.exp(z - top)
+            total = np.sum(e, axis=1, keepdims=True)
+            lost = (top + np.log(total))[:, 0] - np.sum(z * self.hot, axis=1)
+            p = e / total
+        return float(self.weight @ lost + 0.5 * np.sum(self.ridge * theta**2)), p
 
     def gradient(self, theta: Floats, p: Floats) -> Floats:
         """∇F (t, q): how far the model's moments are from the data's, plus θ/C."""
@@ -79,8 +77,9 @@ class Likelihood:
         blocks = np.empty((t, q, t, q))
         for k in range(t):
             for j in range(k + 1):
-                share = self.weight * p[:, k] * ((j == k) - p[:, j])
-                blocks[k, :, j, :] = self.X.T @ (share[:, None] * self.X)
+                share = self.weight * p[:, k] * (1 - p[:, k] if j == k else p[:, j])
+                half = np.sqrt(share)[:, None] * self.X
+                blocks[k, :, j, :] = half.T @ half if j == k else -(half.T @ half)  # BLAS's symmetric product
                 blocks[j, :, k, :] = blocks[k, :, j, :]
         for k in range(t):
             blocks[k, :, k, :] += np.diag(self.ridge)
@@ -127,7 +126,7 @@ def minimize(loss: Likelihood, tol: float, max_iter: int) -> tuple[Floats, int, 
     Past the tolerance it goes on while a step still halves the gradient: full accuracy costs one or two more.
     """
     theta = np.zeros(loss.shape)
-    value, p = loss.value(theta), loss.probabilities(theta)
+    value, p = loss.evaluate(theta)
     gradient = loss.gradient(theta, p)
     start = max(float(np.max(np.abs(gradient))), np.finfo(float).tiny)
     for iteration in range(max_iter):
@@ -139,12 +138,11 @@ def minimize(loss: Likelihood, tol: float, max_iter: int) -> tuple[Floats, int, 
         length = 1.0
         while length > 1e-10:
             trial = theta + length * step
-            after = loss.value(trial)
+            after, p = loss.evaluate(trial)
             # the last steps change F by less than its rounding
             if after <= value + 1e-4 * length * fall + 1e-14 * abs(value):
                 break
             length *= 0.5
-        p = loss.probabilities(trial)
         gradient = loss.gradient(trial, p)
         if size <= tol * start and float(np.max(np.abs(gradient))) > 0.5 * size:
             return theta, iteration + 1, True

@@ -66,6 +66,10 @@ def spectrum(data: Centered, smallest: float) -> Spectrum:
         least = max(squares[0], 0.0) + smallest
         if least > 0 and squares[-1] + smallest <= GRAM_CONDITION * least:
             return Spectrum(vectors, np.maximum(squares, 0.0), vectors.T @ (X.T @ y))
+    if n >= p + y.shape[1]:
+        # the triangle of (X, y) = QR has all there is to know, and Q need not be formed
+        triangle = np.asarray(np.linalg.qr(np.hstack([X, y]), mode="r"))[:p]
+        X, y = triangle[:, :p], triangle[:, p:]
     left, sigma, right = np.linalg.svd(X, full_matrices=False)
     sigma[sigma <= EPS * max(n, p) * np.max(sigma, initial=0.0)] = 0.0
     return Spectrum(right.T, sigma**2, sigma[:, None] * (left.T @ y))

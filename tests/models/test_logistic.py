@@ -70,8 +70,8 @@ def test_derivatives_are_those_of_the_library(classes):
         return np.sum(loss.weight * fit) + 0.15 * np.sum(theta[:, :4] ** 2)
 
     value, gradient = ad.value_and_grad(plain)(theta)
-    p = loss.probabilities(theta)
-    assert_allclose(loss.value(theta), value, rtol=1e-13)
+    found, p = loss.evaluate(theta)
+    assert_allclose(found, value, rtol=1e-13)
     assert_allclose(loss.gradient(theta, p), gradient, atol=1e-12 * np.max(np.abs(gradient)))
     hessian = ad.hessian(plain)(theta).reshape(theta.size, theta.size)
     v = rng.normal(size=theta.shape)
