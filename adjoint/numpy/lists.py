@@ -68,12 +68,21 @@ def entry(module: Any, name: str) -> Any:
 def _integer(kind: Any) -> type:
     """NumPy's integer type, which called on a Variable gives plain integers: a cast without derivative.
 
-    As a type it is NumPy's: in `isinstance`, as a dtype, in comparisons.
+    As a type it is NumPy's: in `isinstance` and `issubclass`, as a dtype, in comparisons.
     """
 
     class Like(type):
         def __instancecheck__(cls, x: object) -> bool:
             return isinstance(x, kind)
+
+        def __subclasscheck__(cls, other: type) -> bool:
+            return issubclass(other, kind)
+
+        def __eq__(cls, other: object) -> bool:
+            return True if other is cls or other is kind else NotImplemented
+
+        def __hash__(cls) -> int:
+            return hash(kind)
 
     def cast(cls: type, x: Any = 0, *options: Any) -> Any:
         return kind(innermost(x), *options)

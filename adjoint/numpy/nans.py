@@ -11,6 +11,7 @@ from ..ops import reduce as rd
 from ..ops.broadcast import sum_
 from ..ops.elementwise import isnan, square
 from ..ops.elementwise import where as where_op
+from ..ops.primitive import dtype_of
 from .complexes import reduce_parts
 from .creation import asarray
 from .dispatch import implements
@@ -76,6 +77,8 @@ def nanmin(
 def _extremum(
     extremum: Any, choose: Any, filling: float, a: Any, axis: Any, keepdims: bool, initial: Any, where: Any
 ) -> Any:
+    if dtype_of(a).kind not in "fc":  # nothing to leave out; integers stay integers
+        return extremum(a, axis, None, keepdims, initial, where)
     filled, numbers = _numbers(a, filling, where)
     z = extremum(filled, axis, keepdims=keepdims)
     z = where_op(sum_of(numbers, axis, keepdims=keepdims) == 0, math.nan, z)

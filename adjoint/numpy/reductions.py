@@ -191,14 +191,14 @@ def scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
 @implements(np.cumsum)
 def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.cumsum."""
-    a, k = scan_axis(cast(a, dtype), axis if shape_of(a) else None)
+    a, k = scan_axis(np.atleast_1d(cast(a, dtype)), axis)
     return rd.cumsum(a, axis=k)
 
 
 @implements(np.cumprod)
 def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
     """As np.cumprod, by products over doubling distances: exact derivatives also where factors are zero."""
-    a, k = scan_axis(_factors(a, dtype), axis if shape_of(a) else None)
+    a, k = scan_axis(np.atleast_1d(_factors(a, dtype)), axis)
     before, n, distance = (slice(None),) * k, shape_of(a)[k], 1
     while distance < n:
         head, tail = a[(*before, slice(distance))], a[(*before, slice(distance, None))]
@@ -220,7 +220,8 @@ def average(
     """As np.average."""
     if weights is None:
         result = mean(a, axis, keepdims=keepdims)
-        total = np.full(shape_of(result), math.prod(shape_of(a)) / max(1, math.prod(shape_of(result))))
+        count = math.prod(shape_of(a)) / max(1, math.prod(shape_of(result)))
+        total = np.full(shape_of(result), count, dtype_of(result))[()]
     else:
         weights = spread_weights(weights, shape_of(a), axis)
         total = sum(weights, axis, keepdims=keepdims)

@@ -134,13 +134,13 @@ def _triangle(m: Any, k: int) -> Any:
 @implements(np.tril)
 def tril(m: Any, k: int = 0) -> Any:
     """As np.tril."""
-    return where_op(_triangle(m, k), m, 0.0)
+    return where_op(_triangle(m, k), m, dtype_of(m).type(0))
 
 
 @implements(np.triu)
 def triu(m: Any, k: int = 0) -> Any:
     """As np.triu."""
-    return where_op(_triangle(m, k - 1), 0.0, m)
+    return where_op(_triangle(m, k - 1), dtype_of(m).type(0), m)
 
 
 # ---------------------------------------------------------------------------------------- choice and rounding
@@ -170,6 +170,8 @@ def clip(
 @implements(np.round, np.around)
 def round_(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """As np.round; its derivative is 0."""
+    if dtype_of(a).kind in "iu" and decimals >= 0:
+        return a
     if decimals < 0:  # NumPy divides first: 0.1 is not a tenth
         return rint(a / 10.0**-decimals) * 10.0**-decimals
     return rint(a * 10.0**decimals) / 10.0**decimals if decimals else rint(a)
@@ -247,8 +249,9 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     if n and len(parts := [p for p in parts if p is not None]) > 1:
         a = concatenate(parts, axis)
     before = (slice(None),) * axis
+    change = np.not_equal if dtype_of(a).kind == "b" else np.subtract
     for _ in range(n):
-        a = a[(*before, slice(1, None))] - a[(*before, slice(None, -1))]
+        a = change(a[(*before, slice(1, None))], a[(*before, slice(None, -1))])
     return a
 
 
@@ -268,7 +271,15 @@ def linspace(
 
 UFUNCS[np.divmod] = lambda x, y: (floor_divide(x, y), remainder(x, y))
 UFUNCS[np.modf] = lambda x: (x - trunc(x), trunc(x))
-UFUNCS[np.float_power] = lambda x, y: power_op(astype(x, dtype=FLOAT64), astype(y, dtype=FLOAT64))
+
+
+def float_power(x: Any, y: Any) -> Any:
+    """As np.float_power: in double precision, complex if an operand is."""
+    kind = np.dtype(np.complex128) if "c" in dtype_of(x).kind + dtype_of(y).kind else FLOAT64
+    return power_op(astype(x, dtype=kind), astype(y, dtype=kind))
+
+
+UFUNCS[np.float_power] = float_power
 
 
 def _outer(rule: Any) -> Any:

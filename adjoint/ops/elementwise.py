@@ -167,8 +167,8 @@ class Elementwise(Primitive):
             return factor * derivative(NUMPY, *args, z)
         except (ZeroDivisionError, OverflowError):
             # Python scalars raise where NumPy says inf or nan; a derivative says what NumPy says.
-            args = [np.asarray(x)[()] if type(x) in (float, complex) else x for x in args]
-            return derivative(NUMPY, *args, np.asarray(z)[()]) * factor
+            *args, z = (np.asarray(x)[()] if type(x) in (int, float, complex) else x for x in (*args, z))
+            return derivative(RECORD if isinstance(z, Recorded) else NUMPY, *args, z) * factor
 
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         """Say which shapes do not broadcast."""
@@ -252,7 +252,7 @@ multiply = elementwise("multiply", lambda m, x, y: x * y, lambda m, x, y, z: y, 
 divide = elementwise(
     "divide",
     lambda m, x, y: x / y,
-    lambda m, x, y, z: 1 / y,
+    lambda m, x, y, z: 1 / m.promoted(y, z),
     lambda m, x, y, z: -z / y,
     domain=(REAL, NONZERO),
 )
@@ -262,17 +262,24 @@ positive = elementwise("positive", lambda m, x: +x, 1)
 barrier = elementwise("barrier", lambda m, x: +x, 1)
 reciprocal = elementwise("reciprocal", lambda m, x: 1 / x, lambda m, x, z: -z * z, domain=(NONZERO,))
 square = elementwise("square", lambda m, x: x * x, lambda m, x, z: 2 * x)
+
+
+def _power_slope(m: Any, x: Any, y: Any, z: Any) -> Any:
+    """y xʸ⁻¹; at y = 0 it is 0 also where x = 0 and x⁻¹ is not finite."""
+    y = m.promoted(y, z)
+    return y * x ** m.where(y == 0, 1, y - 1)
+
+
 power = elementwise(
     "power",
     lambda m, x, y: x**y,
-    # y = 0: the derivative of x⁰ is 0 also at x = 0, where x⁻¹ is not finite
-    lambda m, x, y, z: y * x ** m.where(y == 0, 1, y - 1),
+    _power_slope,
     # x = 0: the derivative of 0ʸ is 0, and log 0 is not finite
-    lambda m, x, y, z: z * m.log(m.where(x == 0, 1, x)),
+    lambda m, x, y, z: z * m.log(m.where(x == 0, 1, m.promoted(x, z))),
     domain=(POSITIVE, REAL),
     complex=(
-        lambda m, x, y, z: y * x ** m.where(y == 0, 1, y - 1),
-        lambda m, x, y, z: z * m.log(m.where(x == 0, 1, x) + 0j),  # x may be real and negative
+        _power_slope,
+        lambda m, x, y, z: z * m.log(m.where(x == 0, 1, m.promoted(x, z)) + 0j),  # x may be real and negative
     ),
 )
 floor_divide = elementwise(
@@ -432,7 +439,7 @@ arctan2 = elementwise(
     lambda m, y, x: m.arctan2(y, x),
     # through the radius, which neither overflows nor vanishes where x² + y² does
     lambda m, y, x, z: x / m.hypot(x, y) / m.hypot(x, y),
-    lambda m, y, x, z: -y / m.hypot(x, y) / m.hypot(x, y),
+    lambda m, y, x, z: -(y / m.hypot(x, y) / m.hypot(x, y)),  # y may be unsigned: there is no −y
     domain=(NONZERO, NONZERO),
 )
 sinh = elementwise("sinh", lambda m, x: m.sinh(x), lambda m, x, z: m.cosh(x))
@@ -463,8 +470,9 @@ ceil = elementwise("ceil", lambda m, x: m.ceil(x), None, kink=STEP)
 trunc = elementwise("trunc", lambda m, x: m.trunc(x), None, kink=STEP)
 rint = elementwise("rint", lambda m, x: m.rint(x), None, kink=STEP)
 heaviside = elementwise(
-    "heaviside", lambda m, x, y: m.heaviside(x, y), None, None, kink="x = 0: derivative 0"
-)
+    "heaviside", lambda m, x, y: m.heaviside(x, y), None, lambda m, x, y, z: m.indicator(x == 0, z),
+    kink="x = 0: derivative 0 in x",
+)  # fmt: skip
 
 # -------------------------------------------------------------------------------- comparisons and logic
 greater = elementwise("greater", lambda m, x, y: x > y, None, None)
@@ -490,7 +498,6 @@ signbit = elementwise("signbit", lambda m, x: m.signbit(x), None)
 ALIASES = {
     "psi": "digamma",
     "fabs": "absolute",
-    "float_power": "power",
     "deg2rad": "radians",
     "rad2deg": "degrees",
 }

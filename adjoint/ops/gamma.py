@@ -43,15 +43,15 @@ rgamma = elementwise("rgamma", lambda m, x: m.rgamma(x), _rgamma_slope, domain=(
 beta = elementwise(
     "beta",
     lambda m, a, b: m.beta(a, b),
-    lambda m, a, b, z: z * (m.digamma(a) - m.digamma(a + b)),
-    lambda m, a, b, z: z * (m.digamma(b) - m.digamma(a + b)),
+    lambda m, a, b, z: z * (m.digamma(m.promoted(a, z)) - m.digamma(a + b)),
+    lambda m, a, b, z: z * (m.digamma(m.promoted(b, z)) - m.digamma(a + b)),
     domain=(POSITIVE, POSITIVE),
 )
 betaln = elementwise(
     "betaln",
     lambda m, a, b: m.betaln(a, b),
-    lambda m, a, b, z: m.digamma(a) - m.digamma(a + b),
-    lambda m, a, b, z: m.digamma(b) - m.digamma(a + b),
+    lambda m, a, b, z: m.digamma(m.promoted(a, z)) - m.digamma(a + b),
+    lambda m, a, b, z: m.digamma(m.promoted(b, z)) - m.digamma(a + b),
     domain=(POSITIVE, POSITIVE),
 )
 
@@ -117,7 +117,7 @@ stdtr = elementwise(
     "stdtr",
     lambda m, df, t: m.stdtr(df, t),
     fixed("stdtr", 0, "degrees of freedom df"),
-    lambda m, df, t, z: t_density(m, df, t),
+    lambda m, df, t, z: t_density(m, m.promoted(df, z), t),
     domain=(COUNT, (-3.0, 3.0)),
 )
 
@@ -137,7 +137,7 @@ log_stdtr = in_own_dtype(
     "log_stdtr",
     _log_stdtr,
     fixed("log_stdtr", 0, "degrees of freedom df"),
-    lambda m, df, t, z: m.exp(t_log_density(m, df, t) - z),
+    lambda m, df, t, z: m.exp(t_log_density(m, m.promoted(df, z), t) - z),
     domain=(COUNT, (-3.0, 3.0)),
 )
 

@@ -115,19 +115,23 @@ def _both_vanish(m: Any, x: Any, y: Any) -> Any:
     return m.logical_and(x == 0, y == 0)
 
 
+def _over_one_plus(m: Any, x: Any, y: Any) -> Any:
+    return x / m.where(_both_vanish(m, x, 1 + y), math.inf, 1 + y)
+
+
 ORIGIN = "x = y = 0: derivative 0 in y, as at every other y"
 xlogy = elementwise(
     "xlogy",
     lambda m, x, y: m.xlogy(x, y),
-    lambda m, x, y, z: m.log(y),
+    lambda m, x, y, z: m.log(m.promoted(y, z)),
     lambda m, x, y, z: x / m.where(_both_vanish(m, x, y), math.inf, y),
     domain=(UNIT, POSITIVE), kink=ORIGIN,
 )  # fmt: skip
 xlog1py = elementwise(
     "xlog1py",
     lambda m, x, y: m.xlog1py(x, y),
-    lambda m, x, y, z: m.log1p(y),
-    lambda m, x, y, z: x / m.where(_both_vanish(m, x, 1 + y), math.inf, 1 + y),
+    lambda m, x, y, z: m.log1p(m.promoted(y, z)),
+    lambda m, x, y, z: _over_one_plus(m, x, m.promoted(y, z)),
     domain=(UNIT, (-0.7, 3.0)), kink="x = 0, y = −1: derivative 0 in y, as at every other y",
 )  # fmt: skip
 entr = elementwise(

@@ -135,9 +135,9 @@ class Variable(Operators):
     def __complex__(self) -> complex:
         return complex(self._plain("complex()", _STAY))
 
-    def item(self) -> Any:
+    def item(self, *index: Any) -> Any:
         """Raises for floats, like float(): use `.value.item()`."""
-        return self._plain(".item()", "Go on with the Variable itself").item()
+        return self._plain(".item()", "Go on with the Variable itself").item(*index)
 
     def tolist(self) -> Any:
         """Raises for floats, like float(): use `.value.tolist()`."""
@@ -259,29 +259,29 @@ class Variable(Operators):
         """As np.min."""
         return numpy.min(self, *args, **options)
 
-    def cumsum(self, axis: int | None = None) -> Variable:
+    def cumsum(self, *args: Any, **options: Any) -> Variable:
         """As np.cumsum."""
-        return numpy.cumsum(self, axis)
+        return numpy.cumsum(self, *args, **options)
 
-    def cumprod(self, axis: int | None = None) -> Variable:
+    def cumprod(self, *args: Any, **options: Any) -> Variable:
         """As np.cumprod."""
-        return numpy.cumprod(self, axis)
+        return numpy.cumprod(self, *args, **options)
 
-    def argmax(self, axis: int | None = None) -> Variable:
+    def argmax(self, *args: Any, **options: Any) -> Variable:
         """As np.argmax: integers, recorded so that a replay follows the values."""
-        return numpy.argmax(self, axis)
+        return numpy.argmax(self, *args, **options)
 
-    def argmin(self, axis: int | None = None) -> Variable:
+    def argmin(self, *args: Any, **options: Any) -> Variable:
         """As np.argmin."""
-        return numpy.argmin(self, axis)
+        return numpy.argmin(self, *args, **options)
 
-    def argsort(self, axis: int = -1) -> Variable:
+    def argsort(self, *args: Any, **options: Any) -> Variable:
         """As np.argsort."""
-        return numpy.argsort(self, axis)
+        return numpy.argsort(self, *args, **options)
 
-    def argpartition(self, kth: Any, axis: int = -1) -> Variable:
+    def argpartition(self, kth: Any, *args: Any, **options: Any) -> Variable:
         """As np.argpartition."""
-        return numpy.argpartition(self, kth, axis)
+        return numpy.argpartition(self, kth, *args, **options)
 
     def searchsorted(self, v: Any, *args: Any, **options: Any) -> Any:
         """As np.searchsorted; a plain result."""
@@ -299,17 +299,17 @@ class Variable(Operators):
         """As np.any; a plain result."""
         return numpy.any(self, *args, **options)
 
-    def reshape(self, *shape: Any) -> Variable:
+    def reshape(self, *shape: Any, **options: Any) -> Variable:
         """As ndarray.reshape: sizes one by one or as a tuple."""
-        return numpy.reshape(self, shape[0] if len(shape) == 1 else shape)
+        return numpy.reshape(self, shape[0] if len(shape) == 1 else shape, **options)
 
-    def ravel(self) -> Variable:
-        """As np.ravel, in C order."""
-        return self.reshape(-1)
+    def ravel(self, order: str = "C") -> Variable:
+        """As np.ravel."""
+        return numpy.ravel(self, order)
 
-    def flatten(self) -> Variable:
+    def flatten(self, order: str = "C") -> Variable:
         """As ndarray.flatten."""
-        return self.reshape(-1)
+        return numpy.ravel(self, order)
 
     def transpose(self, *axes: Any) -> Variable:
         """As ndarray.transpose: axes one by one, as a tuple, or none."""
@@ -328,25 +328,25 @@ class Variable(Operators):
         """As np.repeat."""
         return numpy.repeat(self, repeats, axis)
 
-    def take(self, indices: Any, axis: int | None = None) -> Variable:
+    def take(self, indices: Any, *args: Any, **options: Any) -> Variable:
         """As np.take."""
-        return numpy.take(self, indices, axis)
+        return numpy.take(self, indices, *args, **options)
 
-    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
+    def diagonal(self, *args: Any, **options: Any) -> Variable:
         """As np.diagonal."""
-        return numpy.diagonal(self, offset, axis1, axis2)
+        return numpy.diagonal(self, *args, **options)
 
-    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Variable:
+    def trace(self, *args: Any, **options: Any) -> Variable:
         """As np.trace."""
-        return numpy.trace(self, offset, axis1, axis2)
+        return numpy.trace(self, *args, **options)
 
     def dot(self, other: Any) -> Variable:
         """As np.dot."""
         return numpy.dot(self, other)
 
-    def clip(self, min: Any = None, max: Any = None) -> Variable:
+    def clip(self, min: Any = None, max: Any = None, out: Any = None) -> Variable:
         """As np.clip."""
-        return numpy.clip(self, min, max)
+        return numpy.clip(self, min, max, out)
 
     def conj(self) -> Variable:
         """As np.conjugate."""
@@ -356,15 +356,15 @@ class Variable(Operators):
         """As np.conjugate."""
         return numpy.conjugate(self)
 
-    def round(self, decimals: int = 0) -> Variable:
+    def round(self, decimals: int = 0, out: Any = None) -> Variable:
         """As np.round."""
-        return numpy.round(self, decimals)
+        return numpy.round(self, decimals, out)
 
-    def astype(self, dtype: Any) -> Variable:
-        """As ndarray.astype."""
+    def astype(self, dtype: Any, *args: Any, **options: Any) -> Variable:
+        """As ndarray.astype; order, casting and copy mean nothing for a value that never changes."""
         return astype(self, dtype=np.dtype(dtype))
 
-    def copy(self) -> Variable:
+    def copy(self, order: str = "C") -> Variable:
         """Itself: a recorded value never changes."""
         return self
 

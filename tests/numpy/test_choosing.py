@@ -118,6 +118,7 @@ def test_casts_to_integers_are_plain():
         assert anp.int64(v).tolist() == [-2, 0, 3, 0]
         assert anp.int64(v).dtype == anp.int64 == np.zeros(1, anp.int64).dtype
         assert isinstance(np.int64(3), anp.int64) and not isinstance(3.0, anp.int64)
+        assert np.issubdtype(np.int64, anp.int64) and anp.int64 == np.int64 != anp.int32
         with pytest.raises(ad.ConversionError):  # NumPy does the same to fill an array of integers
             np.zeros((2, 4), int)[0] = v
 

@@ -159,6 +159,39 @@ def test_integers_and_booleans_follow_numpy():
         assert np.array_equal(value, expected) and np.asarray(value).dtype == np.asarray(expected).dtype, f
 
 
+KEEP_THEIR_DTYPE = {
+    "tril": np.tril, "triu": np.triu, "round": lambda i: np.round(i[0]), "round of a count": np.round,
+    "nanmax": np.nanmax, "nanmin": lambda i: np.nanmin(i, axis=0), "diff": np.diff,
+    "float_power": lambda i: np.float_power(i, 2),
+    "complex float_power": lambda i: np.float_power(i + 2, 0.5j),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KEEP_THEIR_DTYPE)
+def test_integers_stay_integers_and_complex_numbers_complex(name):
+    f, x = KEEP_THEIR_DTYPE[name], np.array([[3.0, 1.0, 2.0], [0.5, -1.0, 2.0]])
+    makers = [np.argsort, lambda x: x > 0.7, lambda x: x * (1 + 2j)]
+    for make in [m for m in makers if "round" not in name or m is np.argsort]:
+        with Tape() as tape:
+            z = f(make(tape.input(x)))
+        expected = np.asarray(f(make(x)))
+        assert z.dtype == expected.dtype
+        np.testing.assert_allclose(z.value, expected)
+
+
+def test_average_returns_the_sum_of_weights_in_its_own_dtype():
+    with Tape() as tape:
+        mean, total = np.average(tape.input(np.ones((2, 3), np.float32)), axis=1, returned=True)
+    assert mean.dtype == total.dtype == np.float32 and total.tolist() == [3.0, 3.0]
+
+
+def test_scans_of_a_scalar_have_one_axis():
+    assert gradient(lambda x: np.sum(np.cumsum(x, 0) + np.cumprod(x, -1)), 2.0) == 2
+    for scan in (np.cumsum, np.cumprod):
+        with pytest.raises(ad.ShapeError, match="axis 1"):
+            gradient(lambda x, scan=scan: np.sum(scan(x, 1)), 2.0)
+
+
 def test_average_with_weights_of_sum_zero():
     with pytest.raises(ZeroDivisionError):
         gradient(lambda x: np.average(x, weights=[1.0, -1.0]), [1.0, 2.0])

@@ -331,3 +331,33 @@ def test_at_without_index_and_out_of_range() -> None:
         during(lambda v: v.at[7].set(1.0), VECTOR)()
     with pytest.raises(ShapeError):
         during(lambda v: v.at[:2].set(np.ones(5)), VECTOR)()
+
+
+METHODS: dict[str, Callable[[Any], Any]] = {
+    "reshape": lambda x: x.reshape(3, 2, order="F"),
+    "ravel": lambda x: x.ravel("F"),
+    "flatten": lambda x: x.flatten(order="F"),
+    "cumsum": lambda x: x.cumsum(0, dtype=np.float32),
+    "cumprod": lambda x: x.cumprod(axis=1, out=None),
+    "argmax": lambda x: x.argmax(1, keepdims=True),
+    "argmin": lambda x: x.argmin(axis=0, keepdims=True),
+    "argsort": lambda x: x.argsort(0, kind="stable"),
+    "argpartition": lambda x: x.argpartition(1, axis=0),
+    "take": lambda x: x.take([5, -9], mode="clip"),
+    "trace": lambda x: x.trace(1, dtype=np.float32),
+    "diagonal": lambda x: x.diagonal(offset=1),
+    "clip": lambda x: x.clip(0, 1, out=None),
+    "round": lambda x: x.round(1, out=None),
+    "astype": lambda x: x.astype(np.float32, copy=False),
+    "copy": lambda x: x.copy("F"),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_have_the_signatures_of_ndarray(name: str) -> None:
+    x = np.array([[0.3, -1.2, 2.0], [4.1, 0.25, -0.5]])
+    with ad.Tape() as tape:
+        z = METHODS[name](tape.input(x))
+    expected = METHODS[name](x)
+    np.testing.assert_array_equal(z.value, expected)
+    assert z.dtype == expected.dtype
