@@ -69,7 +69,7 @@ def _check_sample(
     if not probe(*x):
         return [_no_derivative(op, operands, params)]
     findings = [_shapes(f, x, "shapes and dtypes")]
-    single: list[Any] = [np.asarray(a, _half_precision(a))[()] for a in x]
+    single: list[Any] = [np.asarray(a, _single_precision(a))[()] for a in x]
     # a function from outside may compute in float64 only, a dtype may be asked for:
     # derivatives must then fit that
     free = op.foreign or "dtype" in params
@@ -110,7 +110,7 @@ def _shapes(f: Any, x: Sequence[Any], what: str) -> Finding:
     return Finding(what, float(len(wrong)), 0.0, not wrong, "; ".join(wrong))
 
 
-def _half_precision(x: Any) -> type:
+def _single_precision(x: Any) -> type:
     return np.complex64 if dtype_of(x).kind == "c" else np.float32
 
 
@@ -121,7 +121,7 @@ def _agreement(f: Any, x: Sequence[Any], single: Sequence[Any], rng: np.random.G
     pull64, value = make_vjp(f, everything)(*double)
     pull32, _ = make_vjp(f, everything)(*single)
     as64 = tuple(direction_like(z, rng) for z in parts(value))
-    as32: tuple[Any, ...] = tuple(np.asarray(a, _half_precision(a))[()] for a in as64)
+    as32: tuple[Any, ...] = tuple(np.asarray(a, _single_precision(a))[()] for a in as64)
     exact = pull64(as64 if isinstance(value, tuple) else as64[0])
     rough = pull32(as32 if isinstance(value, tuple) else as32[0])
     error = max(

@@ -78,6 +78,8 @@ def test_jacobians() -> None:
     close(ad.jacobian(lambda x: np.stack([np.exp(1j * x), x + 0j])[:, :2])(X).shape, (2, 2, 3))
     mixed = message(ad.DTypeError, ad.jacobian(lambda z: (z, np.abs(z))), Z)
     assert "real and complex" in mixed
+    both = ad.jacobian(lambda t: [np.real(t[1] * t[0]), t[1] * t[0]])  # no sweep gives all four blocks
+    assert "real and complex" in message(ad.DTypeError, both, (2.0, 1 + 3j))
 
 
 def test_scalars_and_python_numbers() -> None:

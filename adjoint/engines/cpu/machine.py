@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from ...ops import elementwise as ew
-from ...ops import special
 from ...ops.elementwise import Elementwise
+from ...ops.primitive import PRIMITIVES
 from .text import BOOL, F32, F64, NoText, Term, TextReading, term
 
 I32, I64 = np.dtype(np.int32), np.dtype(np.int64)
@@ -82,8 +82,8 @@ def operations() -> dict[Key, str]:
         ("float", I64): "np.float64(bits_f64(x))",
         ("float32", I64): "np.float64(np.float32(bits_f64(x)))",
     }
-    for op in (*vars(ew).values(), *vars(special).values()):
-        if isinstance(op, Elementwise) and op not in (*COPIES, ew.where, ew.indicator):
+    for op in PRIMITIVES.values():
+        if isinstance(op, Elementwise) and not op.foreign and op not in (*COPIES, ew.where, ew.indicator):
             for dtype in _dtypes(op):
                 _enter(found, (op.name, dtype), op, OPERANDS[dtype][: len(op.partials)])
     for exponent in POWERS:
