@@ -52,7 +52,8 @@ class Machine:
         nu: the multiplier of the balance, b.
         objective: ½‖w‖² + Σ cost ξ + c b.
         gap: objective − dual objective, ≥ 0 up to rounding: no other w is better by more.
-        residuals: the four KKT residuals of the primal problem, relative to max(1, cost).
+        residuals: the four KKT residuals of the primal problem, relative to max(1, cost); with one class
+            those of f − ρ are relative to max(1, ρ) besides.
         stalled: the solver gave up before its tolerance.
     """
 
@@ -74,7 +75,7 @@ def machine(K: Floats, y: Floats, s: float, cost: Floats, total: float, toleranc
         s: 1 for two classes, 0 for one.
         cost: (n,), ≥ 0.
         total: c, what yᵀμ should be.
-        tolerance: of the residuals, relative to max(s, ‖y‖∞) = 1.
+        tolerance: of y f − s where it should be 0; see `solve`.
     """
     up = y > 0
     program = Program(K, s * y, np.where(up, 0.0, -cost), np.where(up, cost, 0.0), total)
@@ -85,7 +86,7 @@ def machine(K: Floats, y: Floats, s: float, cost: Floats, total: float, toleranc
     xi = np.maximum(margin, 0.0)
     squared = float(point.beta @ seen)
     spent = float(cost @ xi) + total * nu
-    scale = max(1.0, float(np.max(cost)))
+    scale = max(1.0, float(np.max(cost))) * (1.0 if s else max(1.0, abs(nu)))
     slack = cost - mu
     residuals = Residuals(
         abs(float(np.sum(point.beta)) - total) / scale,
@@ -113,7 +114,8 @@ def judge(machines: Sequence[Machine], ends: tuple[float, float] | None) -> tupl
     if ends is not None:
         verdict = Verdict.INDEFINITE
     else:
-        verdict = Verdict.STALLED if any(m.stalled for m in machines) else Verdict.SOLVED
+        stalled = not worst.hold() or any(m.stalled for m in machines)
+        verdict = Verdict.STALLED if stalled else Verdict.SOLVED
     least, largest = ends or (0.0, 0.0)
     text = verdict.value.format(
         worst=worst.worst, gap=sum(m.gap for m in machines), objective=sum(m.objective for m in machines),

@@ -31,7 +31,8 @@ Indices = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 EPS = float(np.finfo(float).eps)
-ROUGH = 1e-3  # how far the pairs go, in units of t; the faces are quicker from there
+ROUGH = 1e-3  # how far the pairs go, in the unit of g; the faces are quicker from there
+REFRESH = 100  # moves along null directions before they are computed anew
 DEPENDENT = (
     1e-11  # a pivot of a unit diagonal that counts as 0: Newton steps keep five digits, refined in the next
 )
@@ -78,7 +79,8 @@ def solve(program: Program, tolerance: float = 1e-10) -> tuple[Point, float]:
 
     Args:
         program: what to solve.
-        tolerance: for the residuals of g + ν, in units of t; no smaller than their rounding errors allow.
+        tolerance: for the residuals of g + ν, in units of t, or of c K where t = 0; no smaller than their
+            rounding errors allow.
 
     Raises:
         DataError: no β in the box sums to c.
@@ -105,6 +107,11 @@ def start(program: Program) -> Floats:
     return beta
 
 
+def unit(program: Program) -> float:
+    """The size of g: that of t, or of c K where t = 0."""
+    return float(np.max(np.abs(program.t))) or abs(program.total) * float(np.max(np.diag(program.K)))
+
+
 def interval(program: Program, point: Point) -> tuple[float, float]:
     """The ends of the ν that the KKT conditions allow; crossed by as much as they are violated."""
     can_grow, can_fall = point.beta < program.upper, point.beta > program.lower
@@ -128,14 +135,14 @@ def pairs(program: Program, point: Point, most: int) -> None:
     """Move one entry up and one down by the same amount, until the worst pair is ROUGH or `most` times."""
     K, _, lower, upper, _ = program
     beta, slope, diagonal = point.beta, point.slope, np.diag(K).copy()
-    tiny = EPS * max(1.0, float(np.max(diagonal)))
+    tiny, enough = EPS * max(1.0, float(np.max(diagonal))), ROUGH * unit(program)
     # ∞ on entries that cannot grow, or cannot fall: they never win the comparison
     full, empty = np.where(beta < upper, 0.0, np.inf), np.where(beta > lower, 0.0, np.inf)
     work, gains = np.empty_like(beta), np.empty_like(beta)
     for point.moves in range(most):
         i = int(np.add(slope, full, out=work).argmin())
         row = K[i]
-        np.subtract(slope, slope[i] + ROUGH, out=work)
+        np.subtract(slope, slope[i] + enough, out=work)
         np.subtract(work, empty, out=work)  # how much is gained per unit; −∞ where there is no room
         np.maximum(work, 0.0, out=work)
         np.subtract(diagonal, 2 * row, out=gains)
@@ -183,8 +190,9 @@ class Face(NamedTuple):
         """The step (r,) to the minimum on the basis, with sum `missing`."""
         both = np.stack([slope, np.ones(len(slope))], axis=1) * self.scale[:, None]
         solved = _solve(self.factor, both) * self.scale[:, None]
-        nu = (missing + np.sum(solved[:, 0])) / np.sum(solved[:, 1])
-        return nu * solved[:, 1] - solved[:, 0]
+        along = solved[:, 1] / np.sum(solved[:, 1])
+        step = (missing + np.sum(solved[:, 0])) * along - solved[:, 0]
+        return np.asarray(step + (missing - np.sum(step)) * along)  # again, for what has cancelled
 
 
 def factorize(K: Floats, at: Indices) -> Face:
@@ -194,7 +202,7 @@ def factorize(K: Floats, at: Indices) -> Face:
     matrix = K[np.ix_(at, at)]
     diagonal, largest = np.diag(matrix), max(float(np.max(np.abs(matrix))), EPS)
     # any positive shift will do; this one keeps M as well scaled as K is
-    typical = float(np.exp(np.mean(np.log(np.maximum(diagonal, EPS * largest)))))
+    typical = float(np.mean(np.sqrt(np.maximum(diagonal, EPS * largest)))) ** 2
     matrix += typical if np.min(diagonal) >= 0 else 2 * largest
     scale = 1 / np.sqrt(np.maximum(np.diag(matrix), EPS * largest))
     matrix *= scale[:, None]
@@ -228,22 +236,24 @@ def _solve(factor: Floats, right: Floats) -> Floats:
 def faces(program: Program, point: Point, tolerance: float) -> None:
     """Newton steps on faces of the box until every multiplier has its sign."""
     K, t, lower, upper, total = program
-    size, largest = max(1.0, float(np.max(np.abs(t)))), float(np.max(np.abs(np.diag(K))))
+    largest = float(np.max(np.abs(np.diag(K))))
     free = (point.beta > lower) & (point.beta < upper)
     one_by_one = False
     for point.faces in range(100 + 10 * len(t)):
         beta = point.beta
-        rounding = EPS * largest * float(np.sum(np.abs(beta)))
-        limit = max(tolerance * size, rounding)
+        mass, missing = float(np.sum(np.abs(beta))), total - float(np.sum(beta))
+        limit = max(tolerance * unit(program), EPS * largest * mass)  # the rounding errors of g
         residual = point.slope + equality(program, point)
-        settled = np.max(np.abs(residual[free]), initial=0.0) <= limit
+        settled = np.max(np.abs(residual[free]), initial=0.0) <= limit and (
+            abs(missing) <= 1e-10 * mass or not free.any()
+        )
         if settled and not release(program, point, free, residual, limit, one_by_one):
             return
         face = factorize(K, np.flatnonzero(free))
         old = beta.copy()
         dependent = face.weights.size > 0 and slide(program, beta, point.slope, face, limit)
         if not dependent:
-            newton(program, point, face, total - float(np.sum(beta)))
+            newton(program, point, face, missing)
         one_by_one = bool(np.all(beta == old))
         free &= (beta > lower) & (beta < upper)
         point.slope = K @ beta - t
@@ -280,13 +290,13 @@ def slide(program: Program, beta: Floats, slope: Floats, face: Face, limit: floa
 
     Along p_k the objective is linear: a simplex method, which leaves fewer free entries.
     """
-    _, _, lower, upper, _ = program
+    _, _, lower, upper, total = program
     basis, rest, weights, curvature = face.basis.copy(), face.rest, face.weights, face.curvature
     cost = slope[rest] - slope[basis] @ weights
     waiting = np.abs(cost) > limit
     if not waiting.any():
         return False
-    for _ in range(len(rest)):
+    for _ in range(min(len(rest), REFRESH)):
         k = int(np.argmax(np.where(waiting, np.abs(cost), -1.0)))
         if not waiting[k]:
             break
@@ -295,7 +305,7 @@ def slide(program: Program, beta: Floats, slope: Floats, face: Face, limit: floa
         at, way = np.append(basis, rest[k]), sign * np.append(-weights[:, k], 1.0)
         bound = np.where(way > 0, upper[at], lower[at])
         with np.errstate(divide="ignore", invalid="ignore"):
-            room = np.where(np.abs(way) > 1e-12, (bound - beta[at]) / way, np.inf)
+            room = np.where(np.abs(way) > 1e-9 * np.max(np.abs(way)), (bound - beta[at]) / way, np.inf)
         room = np.maximum(room, 0.0)
         stop = int(np.argmin(room))
         best = abs(cost[k]) / curvature[k] if curvature[k] > 0 else np.inf
@@ -311,6 +321,10 @@ def slide(program: Program, beta: Floats, slope: Floats, face: Face, limit: floa
             weights[stop] = row
             basis[stop] = rest[k]
             waiting &= np.abs(cost) > limit
+    at = np.concatenate([face.basis, face.rest])
+    missing = total - float(np.sum(beta))
+    if abs(missing) > 1e-12 * float(np.sum(np.abs(beta))):  # p_k are null vectors, and sum to 0, nearly
+        beta[at] = project(beta[at], lower[at], upper[at], float(np.sum(beta[at])) + missing)
     return True
 
 
