@@ -15,6 +15,9 @@ from .base import (
 from .categorical import Categorical
 from .lasso import ElasticNet, Lasso, LassoPath, enet_path, lasso_path
 from .logistic import LogisticRegression
+from .maxent import MaxEnt
+from .maxent_existence import Verdict
+from .maxent_supports import Interval
 from .pca import PCA
 from .ridge import Ridge, RidgePath, ridge_path
 from .svm import SVC, OneClassSVM
@@ -26,6 +29,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "Lasso", "ElasticNet", "lasso_path", "enet_path", "LassoPath",
     "LogisticRegression", "Categorical", "PCA",
     "SVC", "OneClassSVM", "FitWarning",
+    "MaxEnt", "Interval", "Verdict",
     "Estimator", "Regressor", "Classifier", "Transformer",
     "NotFittedError", "DataError", "DataConversionWarning",
 ]
