@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .elastic import falls_forever
 from .matrix_free import Flat, polish, with_bounds
 from .newton import Answer, Options, normalised
 from .program import Program
+from .rays import falls_forever, straight
 from .solution import Status, Step
 
 FALL = 0.25  # the share of the violation that may be left, or ρ rises
@@ -42,7 +42,7 @@ class Work:
         self.unit = 1.0 / min(max(slope, 1e-8), 1e8) if slope > 0 else 1.0
         size = 0.5 * (np.sum(h[: self.m] ** 2) + np.sum(np.maximum(g[: self.p], 0) ** 2))
         self.rho = (
-            float(np.clip(10 * max(1.0, abs(f)) / max(1.0, size), 1e-3, 1e3)) if self.m + self.p else 0.0
+            float(np.clip(10 * max(1.0, abs(f)) / max(1.0, size), 1e-3, 10.0)) if self.m + self.p else 0.0
         )
         self.history: list[Step] = []
         self.evaluations = 0
@@ -155,10 +155,12 @@ def _descend(work: Work, accuracy: float) -> None:
 
     program = work.program
     pairs = np.column_stack([program.lower, program.upper])
+    options = {"maxcor": 20, "ftol": 0.0, "gtol": accuracy, "maxiter": 2000, "maxfun": 10_000}
+    options["maxls"] = 60  # 20 trials are too few where ρ max(0, g)² bends sharply
     try:
         found = minimize(
             work.value_and_slope, work.x, jac=True, method="L-BFGS-B", bounds=pairs,
-            options={"maxcor": 20, "ftol": 0.0, "gtol": accuracy, "maxiter": 2000, "maxfun": 10_000},
+            options=options
         )  # fmt: skip
     except _Falls:
         return
@@ -168,7 +170,9 @@ def _descend(work: Work, accuracy: float) -> None:
 
 def _unbounded(work: Work, f: float, violation: float) -> np.ndarray | None:
     far = work.unit * f <= -FAR and violation <= 1e-6 * (1 + np.max(np.abs(work.x)))
-    return falls_forever(work.program, work.x, work.program.start) if far else None
+    if not far:
+        return None
+    return falls_forever(work.program, work.x, straight(work.program, work.x, work.program.start))
 
 
 def _weights(work: Work, h: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -9,8 +9,6 @@ a local one.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .point import Point
@@ -57,20 +55,3 @@ class Elastic:
         """Weights (m,) of the equalities, of either sign, and (p,) of the inequalities, from multipliers."""
         m = self.inner.m
         return mu[:m] - mu[m : 2 * m], mu[2 * m : -1]
-
-
-def falls_forever(program: Program, x: np.ndarray, start: np.ndarray) -> np.ndarray | None:
-    """A unit direction in which f falls at every length tried and no constraint is violated more; or None."""
-    slope = program.lagrangian_gradient(x, np.zeros(program.m), np.zeros(program.p))
-    for direction in (x - start, -slope):
-        size = float(np.linalg.norm(direction))
-        if not np.isfinite(size) or size == 0.0:
-            continue
-        d = direction / size
-        reach = max(1.0, float(np.linalg.norm(x)))
-        found: list[Any] = [program.values(x + k * reach * d) for k in (0.0, 1.0, 10.0, 100.0)]
-        f = np.array([value[0] for value in found])
-        bad = np.array([max(np.max(np.abs(h), initial=0.0), np.max(g, initial=0.0)) for _, h, g in found])
-        if np.all(np.diff(f) < 0) and np.all(bad <= 1e-6 * reach * np.array([1.0, 1.0, 10.0, 100.0])):
-            return np.asarray(d)
-    return None

@@ -154,7 +154,7 @@ def kkt_solver(
     W: np.ndarray, A: np.ndarray, shift: float, last: float
 ) -> tuple[Callable[[np.ndarray], np.ndarray] | None, float]:
     """A solver of [[W + δI, Aᵀ], [A, −εI]] with the inertia of a minimum, and the δ that gave it."""
-    from scipy.linalg import LinAlgError, lu_factor, lu_solve
+    from scipy.linalg.lapack import dgetrf, dgetrs
 
     n, m = len(W), len(A)
     scale = max(1e-8, float(np.max(np.abs(np.diag(W)), initial=0.0)))
@@ -165,11 +165,9 @@ def kkt_solver(
             return None, shift
         negative, zero = inertia(matrix)
         if negative == m and not zero:
-            try:
-                factors = lu_factor(matrix)
-            except (LinAlgError, ValueError):
-                return None, shift
-            return lambda right, factors=factors: lu_solve(factors, right), shift
+            lu, pivots, singular = dgetrf(matrix)
+            if not singular:
+                return lambda right, lu=lu, pivots=pivots: dgetrs(lu, pivots, right)[0], shift
         if m and (zero or negative < m) and not relaxed:
             relaxed = 1e-8  # dependent rows of A
             continue

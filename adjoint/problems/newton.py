@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from .active import Candidate, curvature, least_multipliers, polish, rank
-from .elastic import Elastic, falls_forever
+from .elastic import Elastic
 from .interior import begin, interior
+from .point import Point
 from .program import Program
+from .rays import falls_forever, recession, straight
 from .scaled import Scaled
 from .solution import Doubt, Status, Step, System
 
+UNFINISHED = (Status.STALLED, Status.STEPS, Status.SADDLE)
 LARGE = (
     1e6  # multipliers above that, in the units of the first gradients, are those of a failing qualification
 )
@@ -65,7 +69,7 @@ def newton(program: Program, options: Options) -> Answer:
     """Solve; restore feasibility, and leave saddles, where the first run ends without a minimum."""
     answer = _run(program, program.start, options)
     if (
-        answer.status in (Status.STALLED, Status.STEPS, Status.UNQUALIFIED)
+        answer.status in (*UNFINISHED, Status.UNQUALIFIED)
         and answer.candidate.point.violation > options.tolerance
     ):
         answer = _restore(program, answer, options)
@@ -77,6 +81,13 @@ def newton(program: Program, options: Options) -> Answer:
             break
         answer = better
     return answer
+
+
+def _unbounded(
+    program: Program, point: Point, direction: np.ndarray, steps: int, history: list[Step]
+) -> Answer:
+    nothing = Candidate(point, np.zeros(program.m), np.zeros(program.p), np.zeros(program.p, bool))
+    return Answer(nothing, Status.UNBOUNDED, steps, history, certificate=direction)
 
 
 def _run(
@@ -92,22 +103,19 @@ def _run(
     state.steps, state.history = steps, history if history is not None else []
     inner = min(1e-9, 0.1 * options.tolerance)
     state = interior(scaled, state, tolerance=inner, max_steps=options.max_steps, callback=options.callback)
-    if state.outcome == "unbounded":
-        direction = falls_forever(program, state.point.x, start)
-        if direction is not None:
-            nothing = Candidate(
-                program.point(state.point.x),
-                np.zeros(program.m),
-                np.zeros(program.p),
-                np.zeros(program.p, bool),
-            )
-            return Answer(nothing, Status.UNBOUNDED, state.steps, state.history, certificate=direction)
     found = polish(scaled, state.point, state.nu, state.mu)
     candidate = Candidate(program.point(found.point.x), *scaled.multipliers(found.nu, found.mu), found.active)
     answer = judge(program, scaled, candidate, options)
     if answer.status is Status.STALLED and state.outcome == "steps":
         answer.status = Status.STEPS
     answer.steps, answer.history = state.steps, state.history
+    if answer.status in (*UNFINISHED, Status.UNQUALIFIED):  # is that because there is no minimum?
+        last = program.point(state.point.x)
+        for point in (last, answer.candidate.point):
+            rays = chain(straight(program, point.x, start), recession(program, point))
+            direction = falls_forever(program, point.x, rays)
+            if direction is not None:
+                return _unbounded(program, point, direction, state.steps, state.history)
     return answer
 
 
