@@ -73,7 +73,7 @@ class LeakError(AdjointError, RuntimeError):
     """A Variable is used after its tape was closed, or outside the thread that records it."""
 
 
-class MissingRuleError(AdjointError, TypeError):
+class MissingRuleError(AdjointError, TypeError, NotImplementedError):
     """A function without a rule was called on a Variable."""
 
 

@@ -17,6 +17,7 @@ way round. A second `defvjp` (or `defjvp`) for a function replaces the first.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
@@ -60,7 +61,9 @@ def primitive(f: Function) -> Function:
     >>> ad.grad(cube)(2.0), ad.deriv(cube)(2.0), ad.grad(ad.grad(cube))(2.0)
     (np.float64(12.0), np.float64(12.0), np.float64(12.0))
     """
-    return wrap(f)
+    recorded = wrap(f)
+    _attach_deprecated(recorded)
+    return recorded
 
 
 def notrace_primitive(f: Function) -> Function:
@@ -200,3 +203,28 @@ def _one_by_one(push: Function) -> Function:
         return trees.tree_map(lambda *leaves: add_all(leaves), *terms)
 
     return build
+
+
+def _attach_deprecated(f: Any) -> None:
+    """HIPS/autograd's methods of a primitive from before `defvjp`, which collect pullbacks by argument."""
+    makers: dict[int, Any] = {}
+
+    def enter(old: str, found: dict[int, Any]) -> None:
+        what = f"{f.__name__}.{old} is deprecated: use adjoint.extend.defvjp"
+        warnings.warn(what, DeprecationWarning, stacklevel=3)
+        makers.update(found)
+        defvjp(f, *makers.values(), argnums=makers)
+
+    def defgrad(gradmaker: Function, argnum: int = 0) -> None:
+        enter("defgrad", {argnum: gradmaker})
+
+    def of_everything(vjp: Function, argnum: int = 0) -> None:
+        def maker(ans: Any, *args: Any, **kwargs: Any) -> Function:
+            return lambda g: vjp(g, ans, None, None, *args, **kwargs)
+
+        enter("defvjp", {argnum: maker})
+
+    def defvjp_is_zero(argnums: Iterable[int] = (0,)) -> None:
+        enter("defvjp_is_zero", dict.fromkeys(argnums))
+
+    f.defgrad, f.defvjp, f.defvjp_is_zero = defgrad, of_everything, defvjp_is_zero

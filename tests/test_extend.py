@@ -10,6 +10,7 @@ import pytest
 import adjoint as ad
 from adjoint import check, extend
 from adjoint.errors import LeakError, MissingRuleError, RuleError
+from adjoint.util import quick_grad_check
 
 from .helpers import close, message, normal, points_at
 
@@ -303,3 +304,22 @@ def test_multipliers_of_a_wrapped_function() -> None:
     check.multipliers(loss, (X, 2.0)).raise_on_failure()
     close(ad.compile(ad.with_multipliers(loss, "h"))(X, 2.0)[2]["h"], np.full(3, np.sum(X)))
     close(ad.compile(ad.hessian(loss))(X, 2.0), ad.hessian(loss)(X, 2.0))
+
+
+def test_methods_that_autograd_deprecates_warn_and_work() -> None:
+    @extend.primitive
+    def product(x: Any, y: Any) -> Any:
+        return x * y
+
+    with pytest.warns(DeprecationWarning, match=r"product.defgrad is deprecated: use adjoint.extend.defvjp"):
+        product.defgrad(lambda ans, x, y: lambda g: y * g)
+    with pytest.warns(DeprecationWarning, match=r"product.defvjp"):
+        product.defvjp(lambda g, ans, vs, gvs, x, y: x * g, argnum=1)
+    assert ad.grad(product, (0, 1))(2.0, 3.0) == (3.0, 2.0)
+    with pytest.warns(DeprecationWarning, match=r"product.defvjp_is_zero"):
+        product.defvjp_is_zero([1])
+    assert ad.grad(product, (0, 1))(2.0, 3.0) == (3.0, 0.0)
+    with pytest.warns(DeprecationWarning, match=r"check_grads"):
+        quick_grad_check(lambda x, y: x**2 + y, 1.0, (2.0,))
+    with pytest.warns(DeprecationWarning), pytest.raises(AssertionError):
+        quick_grad_check(lambda y: product(2.0, y), 1.0)

@@ -30,6 +30,7 @@ LAYERS = [
     {"problems"},
     {"models"},
     {"demos", "misc", "test_util"},
+    {"util"},
     {"__init__", "__main__"},
 ]
 FILES = sorted(ROOT.rglob("*.py"))
