@@ -23,6 +23,7 @@ from . import nans as _nans  # noqa: F401
 from . import norms as _norms  # noqa: F401
 from . import order as _order  # noqa: F401
 from . import products as _products  # noqa: F401
+from . import questions as _questions  # noqa: F401
 from . import reductions as _reductions  # noqa: F401
 from . import selecting as _selecting  # noqa: F401
 from . import shaping as _shaping  # noqa: F401

@@ -72,6 +72,10 @@ def vector_outer(x1: Any, x2: Any, /) -> Any:
 @implements(np.linalg.vecdot)
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """As np.vecdot."""
+    sizes = [shape_of(x)[axis] for x in (x1, x2)]
+    if sizes[0] != sizes[1]:  # one element is not broadcast here
+        what = f"vecdot needs vectors of one length along axis {axis}: {shape_of(x1)} and {shape_of(x2)}"
+        raise refusal(ShapeError, what, "np.sum(x * y, axis=-1) broadcasts.")
     return np.sum(multiply(conjugate(np.moveaxis(x1, axis, -1)), np.moveaxis(x2, axis, -1)), axis=-1)
 
 

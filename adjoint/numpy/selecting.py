@@ -1,4 +1,4 @@
-"""Indexing, choice, rounding, differences, and what has no derivative, with NumPy's signatures."""
+"""Indexing, choice, rounding and differences, with NumPy's signatures."""
 
 from __future__ import annotations
 
@@ -14,34 +14,9 @@ from ..ops.elementwise import power as power_op
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem, scatter_add, take_along_axis
 from ..ops.primitive import FLOAT64, PRIMITIVES, Recorded, dtype_of, innermost, shape_of
-from .dispatch import FUNCTIONS, METHODS, UFUNCS, enter_plain, implements, plain, ufunc_rule
+from .dispatch import FUNCTIONS, METHODS, UFUNCS, implements, ufunc_rule
 from .joining import concatenate
 from .shaping import broadcast_to_, moveaxis, ndim_of, ravel, single_axis
-
-enter_plain(
-    "shape", "ndim", "size", "zeros_like", "ones_like", "empty_like", "allclose", "isclose",
-    "array_equal", "array_equiv", "nonzero", "flatnonzero", "argwhere",
-    "iscomplexobj", "isrealobj", "iscomplex", "isreal", "result_type",
-    "can_cast", "min_scalar_type", "array_repr", "array_str", "array2string", "nanargmax", "nanargmin",
-    "lexsort", "isin", "shares_memory", "may_share_memory",
-)  # fmt: skip
-
-
-def _count(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    """As np.count_nonzero, recorded."""
-    return np.sum(a if dtype_of(a).kind == "b" else a != 0, axis, keepdims=keepdims)
-
-
-def _any(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-    return _count(a, axis, keepdims=keepdims) > 0
-
-
-def _all(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
-    return _count(a == 0, axis, keepdims=keepdims) == 0
-
-
-for _function, _traced in ((np.count_nonzero, _count), (np.any, _any), (np.all, _all)):
-    FUNCTIONS[_function] = plain(_function, _traced)
 
 
 @implements(np.take)

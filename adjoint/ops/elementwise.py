@@ -409,18 +409,29 @@ log = elementwise("log", lambda m, x: m.log(x), lambda m, x, z: 1 / x, domain=(P
 log2 = elementwise("log2", lambda m, x: m.log2(x), lambda m, x, z: 1 / (LOG2 * x), domain=(POSITIVE,))
 log10 = elementwise("log10", lambda m, x: m.log10(x), lambda m, x, z: 1 / (LOG10 * x), domain=(POSITIVE,))
 log1p = elementwise("log1p", lambda m, x: m.log1p(x), lambda m, x, z: 1 / (1 + x), domain=((-0.7, 3.0),))
-# ∂/∂x log(eˣ + eʸ) = σ(x − y): finite also where both exponentials overflow
+
+
+def _share(m: Any, x: Any, y: Any, z: Any, scale: float = 1.0) -> Any:
+    """∂/∂x log(eˣ + eʸ) = σ(x − y): finite also where both exponentials overflow, or both vanish."""
+    nothing = z == -math.inf
+    gap = m.where(nothing, 0, x) - m.where(nothing, 0, y)
+    return m.where(nothing, 0, m.expit(gap if scale == 1 else scale * gap))
+
+
+NOTHING = "x = y = −∞: derivative 0"
 logaddexp = elementwise(
     "logaddexp",
     lambda m, x, y: m.logaddexp(x, y),
-    lambda m, x, y, z: m.expit(x - y),
-    lambda m, x, y, z: m.expit(y - x),
+    _share,
+    lambda m, x, y, z: _share(m, y, x, z),
+    kink=NOTHING,
 )
 logaddexp2 = elementwise(
     "logaddexp2",
     lambda m, x, y: m.logaddexp2(x, y),
-    lambda m, x, y, z: m.expit(LOG2 * (x - y)),
-    lambda m, x, y, z: m.expit(LOG2 * (y - x)),
+    lambda m, x, y, z: _share(m, x, y, z, LOG2),
+    lambda m, x, y, z: _share(m, y, x, z, LOG2),
+    kink=NOTHING,
 )
 
 # -------------------------------------------------------------------------------- trigonometric, hyperbolic

@@ -52,6 +52,9 @@ GRADIENTS = {
     "logsumexp of the huge": (lambda x: rd.logsumexp(x, axis=(0,)), [1e300, 0.0], [1, 0]),
     "logsumexp far below": (lambda x: rd.logsumexp(x, axis=(0,)), [-2000.0, -2000.0], [0.5, 0.5]),
     "logaddexp.reduce": (lambda x: np.logaddexp.reduce(x), [-INF, 800.0, 800.0], [0, 0.5, 0.5]),
+    "logaddexp of −inf": (lambda x: np.logaddexp(x[0], x[1]), [-INF, -INF], [0, 0]),
+    "logaddexp2 of −inf": (lambda x: np.logaddexp2(x[0], x[1]), [-INF, -INF], [0, 0]),
+    "logaddexp with −inf": (lambda x: np.logaddexp(x[0], x[1]), [-INF, 0.0], [0, 1]),
     "segments: one empty": (
         lambda x: sg.segment_logsumexp(x, np.array([0, 0, 2]))[1],
         [1.0, 1.0],
