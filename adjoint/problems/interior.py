@@ -120,7 +120,7 @@ def interior(
         if state.shift > 0 and state.error(state.tau) <= 1e-6:
             state.outcome = "stuck"  # a saddle: δ would only slow down the approach to it
             return state
-        if length == 0.0:
+        if length == 0.0 or np.max(state.mu, initial=0.0) > 1e30:  # they run off: there is no feasible point
             state.outcome = "stuck"
             return state
         if p.f < -FAR * (1 + abs(state.history[0].fun)) and p.violation <= 1e-6 * (1 + np.max(np.abs(p.x))):

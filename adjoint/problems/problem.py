@@ -89,7 +89,7 @@ class Settings:
         max_steps: steps at most; each method has a limit of its own.
         callback: called with a `Step` after every step.
         escape: leave saddles along negative curvature ("newton").
-        compile: run the derivatives as compiled programs; pays when they run for seconds.
+        compile: run first and second derivatives as compiled programs ("newton"); pays when they take seconds.
         inner: x = inner(multipliers, *args), the minimiser of L over the bounds for given multipliers, a dict
             by name ("dual").
         batches: a sequence of batches, taken in shuffled epochs, or a function of rng that draws one. A batch
@@ -197,7 +197,8 @@ class Problem:
             first = sampler.all(1)[0]
         program = self._program(x0, (*plain, *first), settings.compile)
         how, why = _choose(method, program, settings)
-        answer = _answer(how, program, plain, settings, sampler)
+        with np.errstate(all="ignore"):  # trial points may be anywhere
+            answer = _answer(how, program, plain, settings, sampler)
         solution = conclude(program, answer, f"{how} ({why})", settings.of(how).tolerance)
         if any(isinstance(leaf, Recorded) for leaf in leaves):
             return differentiable(program, solution, tuple(args))
