@@ -1,8 +1,8 @@
-"""Classic models beside scikit-learn: the ridge path, the lasso path, logistic regression, PCA.
+"""Classic models beside scikit-learn: ridge and lasso paths, logistic regression, PCA, SVMs.
 
 Accuracy first: every contestant's coefficients are compared with a reference that none of them computed; who
-deviates by more than 1e-8 of their size is not timed. So scikit-learn's coordinate descent and L-BFGS run at
-tolerances tight enough for that; its faster defaults are shown apart, by name, in a second table.
+deviates by more than 1e-8 of their size (SVMs: 1e-4) is not timed. So scikit-learn's coordinate descent and
+L-BFGS run at tolerances tight enough for that; its faster defaults are shown too, by name.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Case(NamedTuple):
     contestants: dict[str, Callable[[], np.ndarray]]
     asked: float
     loose: dict[str, Callable[[], np.ndarray]]
+    tolerance: float = TOLERANCE
 
 
 def regression(n: int, p: int, informative: int) -> tuple[np.ndarray, np.ndarray]:
@@ -179,7 +180,63 @@ def pca_case() -> Case:
     )  # fmt: skip
 
 
-CASES = {"ridge": ridge_case, "lasso": lasso_case, "logistic": logistic_case, "pca": pca_case}
+def svm_case(kernel: str, C: float, n: int = 2_000) -> Case:
+    from sklearn.datasets import make_classification
+    from sklearn.svm import SVC as Peer
+
+    from adjoint.models import SVC
+
+    X, y = make_classification(n, 20, n_informative=8, flip_y=0.1, random_state=0)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    squares = np.sum(X**2, axis=1)
+    K = X @ X.T if kernel == "linear" else np.exp((2 * X @ X.T - squares[:, None] - squares) / 20)
+
+    def fitted(model: Peer | SVC) -> np.ndarray:
+        model.set_params(kernel=kernel, C=C, gamma=0.05).fit(X, y)
+        if kernel == "linear":  # the multipliers are not unique, w is
+            return model.coef_[0]
+        beta = np.zeros(n)
+        beta[model.support_] = model.dual_coef_[0]
+        return beta
+
+    beta = sets_known(K, np.where(y > 0, 1.0, -1.0), C)
+    return Case(
+        f"SVM, {kernel}, C = {C:g}, {n:,} × 20", n, X.T @ beta if kernel == "linear" else beta,
+        {"adjoint": lambda: fitted(SVC()), "scikit-learn, tol 1e-6": lambda: fitted(Peer(tol=1e-6))},
+        10.0, {"scikit-learn, tol 1e-3": lambda: fitted(Peer())},
+        1e-4,  # scikit-learn keeps kernels in single precision
+    )  # fmt: skip
+
+
+def sets_known(K: np.ndarray, t: np.ndarray, C: float) -> np.ndarray:
+    """The multipliers yα: which are free by scikit-learn, then a linear system; KKT conditions asserted."""
+    from sklearn.svm import SVC as Peer
+
+    peer = Peer(kernel="precomputed", C=C, tol=1e-7).fit(K, t)
+    beta = np.zeros(len(t))
+    beta[peer.support_] = peer.dual_coef_[0]
+    size = np.abs(beta) / C
+    free, full = (size > 1e-7) & (size < 1 - 1e-7), size >= 1 - 1e-7
+    beta[~free] = np.where(full, C * t, 0.0)[~free]
+    ones = np.ones((np.sum(free), 1))
+    system = np.block([[K[np.ix_(free, free)], ones], [ones.T, np.zeros((1, 1))]])
+    right = np.append((t - K[:, full] @ beta[full])[free], -np.sum(beta[full]))
+    *beta[free], b = np.linalg.lstsq(system, right, rcond=1e-13)[0]
+    values = K @ beta + b
+    assert np.all(t * values >= np.where(full, -np.inf, 1 - 1e-8)), "a point inside the margin"
+    assert np.all(t * values <= np.where(full | free, 1 + 1e-8, np.inf)), "a point beyond the margin"
+    return beta
+
+
+CASES = {
+    "ridge": ridge_case,
+    "lasso": lasso_case,
+    "logistic": logistic_case,
+    "pca": pca_case,
+    "svm": lambda: svm_case("rbf", 1.0),
+    "svm-hard": lambda: svm_case("rbf", 100.0),
+    "svm-linear": lambda: svm_case("linear", 1.0),
+}
 
 
 def built(compute: Callable[[], np.ndarray]) -> Callable[[], Callable[[], Result]]:
@@ -189,7 +246,8 @@ def built(compute: Callable[[], np.ndarray]) -> Callable[[], Callable[[], Result
 def measure(case: Case, rounds: int) -> list[str]:
     """A table, JSON lines, and the row of the summary."""
     group = [Contestant(name, built(compute)) for name, compute in case.contestants.items()]
-    found = harness.compare(group, (0.0, [case.reference]), rounds=rounds, tolerance=TOLERANCE, patience=20)
+    reference = (0.0, [case.reference])
+    found = harness.compare(group, reference, rounds=rounds, tolerance=case.tolerance, patience=20)
     if case.loose:
         early = [Contestant(name, built(compute)) for name, compute in case.loose.items()]
         found |= harness.compare(early, (0.0, [case.reference]), rounds=3, tolerance=np.inf, patience=20)

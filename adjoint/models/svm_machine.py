@@ -91,7 +91,7 @@ def machine(K: Floats, y: Floats, s: float, cost: Floats, total: float, toleranc
     residuals = Residuals(
         abs(float(np.sum(point.beta)) - total) / scale,
         0.0,  # ξ is taken as large as it must be
-        float(max(np.max(-mu), np.max(-slack), 0.0)),
+        float(max(np.max(-mu), np.max(-slack), 0.0)) + 0.0,  # no −0
         float(max(np.max(mu * (xi - margin)), np.max(slack * xi))) / scale,
     )
     gap = squared + spent - s * float(np.sum(mu))
