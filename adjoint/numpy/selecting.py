@@ -29,8 +29,11 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
         indices = np.mod(indices, shape_of(a)[axis])
     elif mode == "clip":
         indices = np.clip(indices, 0, shape_of(a)[axis] - 1)
-    array = indices if isinstance(indices, Recorded) else np.asarray(indices, dtype=np.intp)
-    return getitem(a, array, template=(*(slice(None),) * axis, ARRAY))
+    if isinstance(indices, np.ndarray):
+        indices = indices.astype(np.intp, casting="safe", copy=False)  # floats are refused, as NumPy does
+    elif not isinstance(indices, Recorded):
+        indices = np.asarray(indices, dtype=np.intp)
+    return getitem(a, indices, template=(*(slice(None),) * axis, ARRAY))
 
 
 @implements(np.take_along_axis)

@@ -55,7 +55,8 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     slope = (take(fp, above) - take(fp, k)) / where_op(width == 0, 1.0, width)
     below, beyond = x < xp[0], x > xp[-1]
     inside = where_op(below | beyond, take(xp, k), x)  # x may be infinite
-    z = take(fp, k) + (inside - take(xp, k)) * slope
+    start = take(fp, where_op(width == 0, above, k))  # of knots that coincide at the end the last one counts
+    z = start + (inside - take(xp, k)) * slope
     z = where_op(below, fp[0] if left is None else left, z)
     return where_op(beyond, fp[-1] if right is None else right, z)
 

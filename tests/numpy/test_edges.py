@@ -200,6 +200,12 @@ def test_average_with_weights_of_sum_zero():
         gradient(lambda x: np.average(x, weights=[1.0, -1.0]), [1.0, 2.0])
 
 
+def test_take_refuses_places_between_elements():
+    with pytest.raises(TypeError, match="safe"):
+        gradient(lambda x: np.sum(np.take(x, np.array([0.5]))), [1.0, 2.0])
+    assert gradient(lambda x: np.sum(np.take(x, np.array([True, True]))), [1.0, 2.0]).tolist() == [0, 2]
+
+
 def test_where_of_one_argument_gives_positions():
     assert gradient(lambda x: np.sum(x[np.where(x > 1)]), [1.0, 2.0, 3.0]).tolist() == [0, 1, 1]
 

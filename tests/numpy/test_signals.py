@@ -47,6 +47,14 @@ def test_interp_at_a_knot_has_the_slope_to_its_right():
     assert slopes(np.array([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 3.5])).tolist() == [0, 2, 2, 0.5, 0.5, 0.5, 0]
 
 
+def test_interp_of_knots_that_coincide_at_the_end():
+    f, places = np.array([3.0, 1.0, 2.0]), np.array([-1.0, 0.0, 0.5, 1.0, 2.0])
+    for knots in ([0.0, 1.0, 1.0], [0.0, 0.0, 1.0]):
+        with Tape() as tape:
+            z = np.interp(places, knots, tape.input(f))
+        np.testing.assert_array_equal(z.value, np.interp(places, knots, f))
+
+
 def test_interp_beyond_and_nowhere():
     """Infinite places have the ends' values, NaN stays NaN, and neither spoils another gradient."""
     f = np.array([1.0, 2.0, 4.0])
