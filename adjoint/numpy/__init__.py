@@ -14,6 +14,7 @@ import numpy as _np
 from . import choosing as _choosing  # noqa: F401  (these enter their rules)
 from . import complexes as _complexes  # noqa: F401
 from . import convolution as _convolution  # noqa: F401
+from . import editing as _editing  # noqa: F401
 from . import factorizations as _factorizations  # noqa: F401
 from . import fft, linalg, random
 from . import joining as _joining  # noqa: F401
@@ -22,10 +23,13 @@ from . import matrices as _matrices  # noqa: F401
 from . import nans as _nans  # noqa: F401
 from . import norms as _norms  # noqa: F401
 from . import order as _order  # noqa: F401
+from . import polynomials as _polynomials  # noqa: F401
 from . import products as _products  # noqa: F401
 from . import questions as _questions  # noqa: F401
 from . import reductions as _reductions  # noqa: F401
+from . import scans as _scans  # noqa: F401
 from . import selecting as _selecting  # noqa: F401
+from . import sequences as _sequences  # noqa: F401
 from . import shaping as _shaping  # noqa: F401
 from . import signals as _signals  # noqa: F401
 from . import statistics as _statistics  # noqa: F401

@@ -167,3 +167,17 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
     z = np.stack(results).reshape((*lead, *shape_of(results[0])))
     axis, extra = axis % (len(lead) + 1), ndim_of(results[0])
     return np.moveaxis(z, range(len(lead), len(lead) + extra), range(axis, axis + extra))
+
+
+@implements(np.apply_over_axes)
+def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
+    """As np.apply_over_axes: a function of an array and an axis, over one axis after the other."""
+    z = asarray(a)
+    ndim = ndim_of(z)
+    for axis in np.atleast_1d(axes):
+        z = asarray(func(z, int(axis)))
+        if ndim_of(z) == ndim - 1:
+            z = np.expand_dims(z, int(axis))
+        elif ndim_of(z) != ndim:
+            raise ValueError("function is not returning an array of the correct shape")
+    return z

@@ -75,6 +75,26 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return concatenate([arr, values], axis) if axis is not None else concatenate([ravel(arr), ravel(values)])
 
 
+@implements(np.block)
+def block(arrays: Any) -> Any:
+    """As np.block: nested lists of blocks, the innermost ones joined along the last axis."""
+    depth, blocks = 0, [arrays]
+    while isinstance(blocks[0], list):
+        depth += 1
+        if not all(isinstance(b, list) and b for b in blocks):
+            raise ValueError("List depths are mismatched, or a list is empty, in the lists of blocks.")
+        blocks = [b for part in blocks for b in part]
+    ndim = max(depth, *(ndim_of(asarray(b)) for b in blocks), 0)
+    return _joined_blocks(arrays, depth, ndim)
+
+
+def _joined_blocks(arrays: Any, depth: int, ndim: int) -> Any:
+    if not depth:
+        a = asarray(arrays)
+        return reshape_(a, (1,) * (ndim - ndim_of(a)) + shape_of(a))
+    return concatenate([_joined_blocks(a, depth - 1, ndim) for a in arrays], ndim - depth)
+
+
 @implements(np.unstack)
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """As np.unstack."""

@@ -15,10 +15,11 @@ from .dispatch import FUNCTIONS
 # Functions whose first arguments are lists of arrays; elsewhere a list is one array.
 _OF_LISTS = {
     np.concatenate: 1, np.stack: 1, np.vstack: 1, np.hstack: 1, np.dstack: 1, np.column_stack: 1,
-    np.linalg.multi_dot: 1, np.select: 2,
+    np.linalg.multi_dot: 1, np.select: 2, np.choose: 2,
 }  # fmt: skip
 # Functions of functions: what those capture may be recorded though no argument is.
 _OF_FUNCTIONS = (np.apply_along_axis, np.piecewise)
+_LOOKING_INSIDE = (np.block,)  # NumPy itself looks into their lists of lists
 _ITERABLE = (list, tuple, Recorded)
 _ABSTRACT = (np.integer, np.signedinteger, np.unsignedinteger)
 
@@ -62,7 +63,8 @@ def entry(module: Any, name: str) -> Any:
     found = getattr(module, name)
     if isinstance(found, type) and issubclass(found, np.integer) and found not in _ABSTRACT:
         return _integer(found)
-    return taking_lists(found) if callable(found) and found in FUNCTIONS else found
+    ours = callable(found) and found in FUNCTIONS and found not in _LOOKING_INSIDE
+    return taking_lists(found) if ours else found
 
 
 def _integer(kind: Any) -> type:

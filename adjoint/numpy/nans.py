@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..ops import reduce as rd
-from ..ops.broadcast import sum_
-from ..ops.elementwise import isnan, square
+from ..ops.elementwise import isnan
 from ..ops.elementwise import where as where_op
 from ..ops.primitive import dtype_of
 from .complexes import reduce_parts
 from .creation import asarray
 from .dispatch import implements
-from .reductions import NONE, cast, counted, cumprod, cumsum, max_, min_, prod, reduced_axes
+from .reductions import NONE, cast, counted, max_, min_, prod, reduced_axes, sum_of_squares
 from .reductions import sum as sum_of
+from .scans import cumprod, cumsum
 
 
 def _numbers(a: Any, filling: float, where: Any = True) -> tuple[Any, Any]:
@@ -115,10 +115,6 @@ def _spread(
     return reduce_parts(reduction, centred, reduced_axes(axis, a), True), count - ddof
 
 
-def _sum_of_squares(x: Any, axis: Any, keepdims: bool) -> Any:
-    return sum_(square(x), axis=axis, keepdims=keepdims)
-
-
 @implements(np.nanvar)
 def nanvar(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False,
@@ -126,7 +122,7 @@ def nanvar(
 ) -> Any:  # fmt: skip
     """As np.nanvar."""
     ddof = ddof if correction is None else correction
-    return _divided(*_spread(_sum_of_squares, a, axis, dtype, ddof, where, mean), a, axis, keepdims)
+    return _divided(*_spread(sum_of_squares, a, axis, dtype, ddof, where, mean), a, axis, keepdims)
 
 
 @implements(np.nanstd)

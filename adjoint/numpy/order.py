@@ -16,7 +16,7 @@ from ..ops.search import argpartition as argpartition_op
 from ..ops.search import searchsorted as searchsorted_op
 from .creation import asarray
 from .dispatch import FUNCTIONS, implements, plain
-from .reductions import scan_axis
+from .scans import scan_axis
 from .selecting import take
 
 

@@ -49,8 +49,26 @@ def _allclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: b
     return _all(_isclose(a, b, rtol, atol, equal_nan))
 
 
-for _function, _traced in (
+def _isposinf(x: Any, out: Any = None) -> Any:
+    return x == np.inf
+
+
+def _isneginf(x: Any, out: Any = None) -> Any:
+    return x == -np.inf
+
+
+def _unravel_index(indices: Any, shape: Any, order: str = "C") -> tuple[Any, ...]:
+    places = []
+    for n in reversed(shape) if order == "C" else shape:
+        places.append(indices % n)
+        indices = indices // n
+    return tuple(reversed(places) if order == "C" else places)
+
+
+ANSWERS: tuple[Any, ...] = (
     (np.count_nonzero, _count), (np.any, _any), (np.all, _all), (np.iscomplex, _iscomplex),
     (np.isreal, _isreal), (np.isclose, _isclose), (np.allclose, _allclose),
-):  # fmt: skip
+    (np.isposinf, _isposinf), (np.isneginf, _isneginf), (np.unravel_index, _unravel_index),
+)  # fmt: skip
+for _function, _traced in ANSWERS:
     FUNCTIONS[_function] = plain(_function, _traced)

@@ -1,4 +1,4 @@
-"""Sums, means, extrema and scans, with NumPy's signatures."""
+"""Sums, means and extrema, with NumPy's signatures."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def _spread(
     return reduce_parts(reduction, selected(a - centre, where, 0), axes, bool(keepdims)), divisor
 
 
-def _sum_of_squares(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+def sum_of_squares(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """Σ x² over `axis`."""
     return sum_(square(x), axis=axis, keepdims=keepdims)
 
 
@@ -100,7 +101,7 @@ def var(
 ) -> Any:  # fmt: skip
     """As np.var."""
     ddof = ddof if correction is None else correction
-    z, divisor = _spread(_sum_of_squares, a, axis, dtype, ddof, keepdims, where, mean)
+    z, divisor = _spread(sum_of_squares, a, axis, dtype, ddof, keepdims, where, mean)
     return z / divisor
 
 
@@ -142,7 +143,7 @@ def min_(
     return _extremum(rd.min_, np.minimum, a, axis, keepdims, initial, where)
 
 
-def _factors(a: Any, dtype: Any) -> Any:
+def factors(a: Any, dtype: Any) -> Any:
     """In the dtype of their product: NumPy multiplies booleans and short integers as long ones."""
     wide = dtype is None and dtype_of(a).kind not in "fc"
     return cast(a, np.prod(np.ones(1, dtype_of(a))).dtype if wide else dtype)
@@ -165,7 +166,7 @@ def prod(
     """As np.prod, as a balanced tree of products: exact derivatives also where factors are zero."""
     if initial is not NONE:
         return prod(a, axis, dtype, None, keepdims, where=where) * initial
-    a = selected(_factors(a, dtype), where, 1)
+    a = selected(factors(a, dtype), where, 1)
     shape = shape_of(a)
     axes = reduced_axes(axis, a)
     a = reduced_first(a, axes)
@@ -177,34 +178,6 @@ def prod(
     return reshape(
         a, shape=tuple(1 if k in axes else m for k, m in enumerate(shape) if keepdims or k not in axes)
     )
-
-
-def scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
-    """The array and the axis to go along: a flat array and its only axis when none is named."""
-    return (
-        (reshape(a, shape=(math.prod(shape_of(a)),)), 0)
-        if axis is None
-        else (a, normalize_axis(axis, len(shape_of(a)))[0])
-    )
-
-
-@implements(np.cumsum)
-def cumsum(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
-    """As np.cumsum."""
-    a, k = scan_axis(np.atleast_1d(cast(a, dtype)), axis)
-    return rd.cumsum(a, axis=k)
-
-
-@implements(np.cumprod)
-def cumprod(a: Any, axis: int | None = None, dtype: Any = None, out: Any = None) -> Any:
-    """As np.cumprod, by products over doubling distances: exact derivatives also where factors are zero."""
-    a, k = scan_axis(np.atleast_1d(_factors(a, dtype)), axis)
-    before, n, distance = (slice(None),) * k, shape_of(a)[k], 1
-    while distance < n:
-        head, tail = a[(*before, slice(distance))], a[(*before, slice(distance, None))]
-        a = np.concatenate([head, tail * a[(*before, slice(n - distance))]], axis=k)
-        distance *= 2
-    return a
 
 
 @implements(np.ptp)
@@ -270,10 +243,6 @@ def _reducer(ufunc: Any, rule: Any) -> Any:
     return reduce
 
 
-def _scanner(rule: Any) -> Any:
-    return lambda a, axis=0, dtype=None, out=None: rule(a, axis, dtype)
-
-
 REDUCERS = {
     np.add: sum,
     np.multiply: prod,
@@ -282,4 +251,3 @@ REDUCERS = {
     np.logaddexp: logaddexp_reduce,
 }
 METHODS.update({(ufunc, "reduce"): _reducer(ufunc, rule) for ufunc, rule in REDUCERS.items()})
-METHODS.update({(np.add, "accumulate"): _scanner(cumsum), (np.multiply, "accumulate"): _scanner(cumprod)})

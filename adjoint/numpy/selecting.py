@@ -1,4 +1,4 @@
-"""Indexing, choice, rounding and differences, with NumPy's signatures."""
+"""Indexing, choice and rounding, with NumPy's signatures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from ..errors import MutationError, ShapeError, TraceError, refusal
 from ..ops.abstract import Abstract
-from ..ops.broadcast import astype, broadcast_to
-from ..ops.elementwise import floor, floor_divide, maximum, minimum, remainder, rint, trunc
+from ..ops.broadcast import astype
+from ..ops.elementwise import floor_divide, maximum, minimum, remainder, rint, trunc
 from ..ops.elementwise import power as power_op
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem, scatter_add, take_along_axis
 from ..ops.primitive import FLOAT64, PRIMITIVES, Recorded, dtype_of, innermost, shape_of
+from .creation import asarray
 from .dispatch import FUNCTIONS, METHODS, UFUNCS, implements, ufunc_rule
-from .joining import concatenate
 from .shaping import broadcast_to_, moveaxis, ndim_of, ravel, single_axis
 
 
@@ -214,39 +214,19 @@ def unique(
     return (values, *extras) if extras else values
 
 
-@implements(np.diff)
-def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """As np.diff."""
-    if n < 0:
-        raise ValueError(f"order must be non-negative but got {n}")
-    axis = single_axis(axis, a)
-    edge = tuple(1 if k == axis else m for k, m in enumerate(shape_of(a)))
-    parts = [
-        broadcast_to(p, shape=edge) if p is not None and not ndim_of(p) else p for p in (prepend, a, append)
-    ]
-    if n and len(parts := [p for p in parts if p is not None]) > 1:
-        a = concatenate(parts, axis)
-    before = (slice(None),) * axis
-    change = np.not_equal if dtype_of(a).kind == "b" else np.subtract
-    for _ in range(n):
-        a = change(a[(*before, slice(1, None))], a[(*before, slice(None, -1))])
-    return a
+@implements(np.i0)
+def i0(x: Any) -> Any:
+    """As np.i0: the modified Bessel function of order 0."""
+    return PRIMITIVES["i0"](x)
 
 
-@implements(np.linspace)
-def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
-    axis: int = 0, *, device: Any = None,
-) -> Any:  # fmt: skip
-    """As np.linspace."""
-    difference = stop - start
-    steps = np.linspace(0.0, 1.0, num, endpoint=endpoint, dtype=np.result_type(dtype_of(difference), 0.0))
-    z = moveaxis(start + difference * steps.reshape((num,) + (1,) * ndim_of(difference)), 0, axis)
-    if dtype is not None:
-        z = astype(z if np.dtype(dtype).kind in "fc" else floor(z), dtype=np.dtype(dtype))
-    return (z, difference / ((num - 1 if endpoint else num) or np.nan)) if retstep else z
+@implements(np.astype)
+def astype_(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+    """As np.astype."""
+    return astype(x, dtype=np.dtype(dtype))
 
 
+UFUNCS[np.ldexp] = lambda x, n: x * astype(np.exp2(asarray(n)), dtype=dtype_of(x))
 UFUNCS[np.divmod] = lambda x, y: (floor_divide(x, y), remainder(x, y))
 UFUNCS[np.modf] = lambda x: (x - trunc(x), trunc(x))
 

@@ -1,4 +1,4 @@
-"""Sampled functions and polynomials: interpolation, differences, quadrature, roots."""
+"""Sampled functions: interpolation, slopes, quadrature."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, ShapeError, refusal
-from ..ops.abstract import Abstract
 from ..ops.broadcast import astype
 from ..ops.elementwise import where as where_op
-from ..ops.polynomials import roots as roots_op
-from ..ops.primitive import FLOAT64, Recorded, dtype_of, innermost, shape_of
+from ..ops.primitive import FLOAT64, Recorded, dtype_of, shape_of
 from ..ops.search import searchsorted as searchsorted_op
 from ..ops.special import sinc as sinc_op
 from .creation import asarray
 from .dispatch import implements
 from .joining import concatenate
-from .selecting import diff, take
+from .selecting import take
+from .sequences import diff
 from .shaping import ndim_of, single_axis
 
 
@@ -142,38 +141,3 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     before = (slice(None),) * axis
     upper, lower = y[(*before, slice(1, None))], y[(*before, slice(None, -1))]
     return np.sum(dx * (upper + lower) / 2.0, axis=axis)
-
-
-# ------------------------------------------------------------------------------------------------ polynomials
-@implements(np.polyval)
-def polyval(p: Any, x: Any) -> Any:
-    """As np.polyval: Horner's rule, the highest power's coefficient first."""
-    p, x = asarray(p), asarray(x)
-    z = np.zeros_like(x)
-    for k in range(shape_of(p)[0]):
-        z = z * x + p[k] if k else z + p[k]
-    return z
-
-
-@implements(np.vander)
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """As np.vander."""
-    if ndim_of(x) != 1:
-        raise refusal(ShapeError, f"vander needs a vector, not {shape_of(x)}", "Flatten with np.ravel.")
-    powers = np.arange(shape_of(x)[0] if N is None else N)
-    x = astype(x, dtype=np.promote_types(dtype_of(x), int))
-    return x[:, None] ** (powers if increasing else powers[::-1])
-
-
-@implements(np.roots)
-def roots(p: Any) -> Any:
-    """As np.roots; differentiable where they are simple."""
-    p = np.atleast_1d(asarray(p))
-    if ndim_of(p) != 1:
-        raise ValueError("Input must be a rank-1 array.")
-    plain = innermost(p)
-    if type(plain) is not Abstract:
-        known = np.roots(plain)
-        return roots_op(p, count=known.size, dtype=known.dtype) if known.size else known
-    # which coefficients are zero, and which roots real, a compiled program does not know
-    return roots_op(p, count=shape_of(p)[0] - 1, dtype=np.result_type(dtype_of(p), np.complex64))

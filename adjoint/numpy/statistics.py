@@ -18,8 +18,9 @@ from ..ops.primitive import FLOAT64, Recorded, dtype_of, innermost, normalize_ax
 from .creation import asarray
 from .dispatch import implements
 from .order import argsort, sort
-from .reductions import cumsum, reduced_first, spread_weights
+from .reductions import reduced_first, spread_weights
 from .reductions import sum as sum_of
+from .scans import cumsum
 from .selecting import take_along_axis_
 
 
@@ -79,12 +80,7 @@ METHODS: dict[str, tuple[Place, Part]] = {
 DISCRETE = [METHODS[name] for name in ("inverted_cdf", "closest_observation", "lower", "higher", "nearest")]
 
 
-@implements(np.quantile)
-def quantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, *, weights: Any = None,
-) -> Any:  # fmt: skip
-    """As np.quantile, by all of its methods; differentiable in q as well where the method is continuous."""
+def _checked(a: Any, q: Any, method: str) -> Any:
     q = asarray(q)
     plain = innermost(q)
     if type(plain) is not Abstract and not np.all((plain >= 0) & (plain <= 1)):
@@ -93,9 +89,23 @@ def quantile(
         raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(METHODS)}")
     if dtype_of(a).kind == "c":
         raise refusal(DTypeError, "quantiles need real numbers", "np.real and np.imag have quantiles each.")
+    return q
+
+
+def _promoting(q: Any, rows: Any) -> Any:
+    """A number leaves float32 what it is; NumPy has arrays promote it."""
+    return q if isinstance(q, Recorded) or q.ndim else q.astype(dtype_of(rows))
+
+
+@implements(np.quantile)
+def quantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, *, weights: Any = None,
+) -> Any:  # fmt: skip
+    """As np.quantile, by all of its methods; differentiable in q as well where the method is continuous."""
+    q = _checked(a, q, method)
     rows, kept = _rows(a, axis, keepdims)
-    if not isinstance(q, Recorded) and not q.ndim:
-        q = q.astype(dtype_of(rows))  # a number leaves float32 what it is; NumPy has arrays promote it
+    q = _promoting(q, rows)
     if shape_of(rows)[0] == 0:
         return np.quantile(np.empty(shape_of(a), dtype_of(rows)), innermost(q), axis, keepdims=keepdims)
     if weights is None:
@@ -114,26 +124,36 @@ def percentile(
     keepdims: bool = False, *, weights: Any = None,
 ) -> Any:  # fmt: skip
     """As np.percentile."""
+    return quantile(
+        a, _parts_of_hundred(a, q), axis, None, overwrite_input, method, keepdims, weights=weights
+    )
+
+
+def _parts_of_hundred(a: Any, q: Any) -> Any:
     q, plain = asarray(q), innermost(q)
     if type(plain) is not Abstract and not np.all((np.asarray(plain) >= 0) & (np.asarray(plain) <= 100)):
         raise ValueError("Percentiles must be in the range [0, 100]")
-    hundred = dtype_of(a).type(100) if dtype_of(a).kind == "f" else 100
-    return quantile(a, q / hundred, axis, None, overwrite_input, method, keepdims, weights=weights)
+    return q / (dtype_of(a).type(100) if dtype_of(a).kind == "f" else 100)
 
 
 def _between(rows: Any, q: Any, method: tuple[Place, Part]) -> Any:
     """For sorted rows (n, …) and every q: the value below its place, the value above it, or some of both."""
     n, place = shape_of(rows)[0], method[0](shape_of(rows)[0], q)
     floor = np.floor(place)
-    kind = dtype_of(rows) if method in DISCRETE else np.result_type(dtype_of(rows), dtype_of(q))
-    part = astype(method[1](place - floor, floor % 2 == 1), dtype=kind)
     lower, upper = (getitem(rows, _position(floor + k, n), template=(ARRAY,)) for k in (0, 1))
-    if not isinstance(q, Recorded) and np.all(part == 0):
-        return astype(_nan_if_last(rows, lower), dtype=kind)
-    part = reshape(part, shape=shape_of(part) + (1,) * (len(shape_of(rows)) - 1))
+    part = reshape(place - floor, shape=shape_of(place) + (1,) * (len(shape_of(rows)) - 1))
+    return _nan_if_last(rows, _mixed(method, part, reshape(floor, shape=shape_of(part)), lower, upper, q))
+
+
+def _mixed(method: tuple[Place, Part], part: Any, floor: Any, lower: Any, upper: Any, q: Any) -> Any:
+    """The value below a place, the one above it, or some of both, by the part of the way between them."""
+    kind = dtype_of(lower) if method in DISCRETE else np.result_type(dtype_of(lower), dtype_of(q))
+    part = astype(method[1](part, floor % 2 == 1), dtype=kind)
+    if not isinstance(part, Recorded) and np.all(part == 0):
+        return astype(lower, dtype=kind)
     # apart where one of them counts for nothing: it may be infinite
     inside = lower + (upper - lower) * part
-    return _nan_if_last(rows, where_op(part == 0, lower, where_op(part == 1, upper, inside)))
+    return where_op(part == 0, lower, where_op(part == 1, upper, inside))
 
 
 def _position(place: Any, n: int) -> Any:
@@ -153,6 +173,69 @@ def _weighted(rows: Any, q: Any, weights: Any) -> Any:
     lead = (math.prod(shape_of(q)), *shape_of(rows)[1:])
     z = take_along_axis_(rows, reshape(position, shape=lead), 0)
     return _nan_if_last(rows, z)
+
+
+# ------------------------------------------------------------------------------------------- without NaN
+def _sorted_numbers(a: Any, axis: Any, keepdims: bool) -> tuple[Any, Any, tuple[int, ...]]:
+    """Sorted rows (n, …), in which NaN stand last, how many numbers precede them, and the result's shape."""
+    rows, kept = _rows(a, axis, keepdims)
+    count = sum_of(np.logical_not(isnan(rows)), 0)
+    return sort(rows, 0), count, kept
+
+
+def _picked(rows: Any, place: Any) -> Any:
+    """From rows (n, …) the elements at places (…), or at several of them (*lead, …)."""
+    rest = shape_of(rows)[1:]
+    lead = shape_of(place)[: len(shape_of(place)) - len(rest)]
+    place = reshape(_position(place, shape_of(rows)[0]), shape=(math.prod(lead), *rest))
+    return reshape(take_along_axis_(rows, place, 0), shape=lead + rest)
+
+
+@implements(np.nanmedian)
+def nanmedian(
+    a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
+    """As np.nanmedian; NaN over nothing."""
+    rows, count, kept = _sorted_numbers(a, axis, keepdims)
+    if not shape_of(rows)[0]:
+        return median(a, axis, keepdims=keepdims)
+    lower, upper = _picked(rows, (count - 1) // 2), _picked(rows, count // 2)
+    return reshape(where_op(count % 2 == 1, lower, (lower + upper) / 2), shape=kept)
+
+
+@implements(np.nanquantile)
+def nanquantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    """As np.nanquantile; NaN over nothing."""
+    if not math.prod(shape_of(a)):
+        return quantile(a, q, axis, None, False, method, keepdims)
+    q = _checked(a, q, method)
+    rows, count, kept = _sorted_numbers(a, axis, keepdims)
+    q = _promoting(q, rows)
+    count = astype(count, dtype=dtype_of(rows))
+    along = reshape(q, shape=shape_of(q) + (1,) * len(shape_of(count)))
+    place = METHODS[method][0](count, along)
+    floor = np.floor(place)
+    z = _mixed(
+        METHODS[method],
+        place - floor,
+        floor,
+        _picked(rows, np.minimum(floor, count - 1)),
+        _picked(rows, np.minimum(floor + 1, count - 1)),
+        q,
+    )
+    return reshape(z, shape=shape_of(q) + kept)
+
+
+@implements(np.nanpercentile)
+def nanpercentile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    """As np.nanpercentile."""
+    return nanquantile(a, _parts_of_hundred(a, q), axis, None, overwrite_input, method, keepdims)
 
 
 # ------------------------------------------------------------------------------------------------ covariances

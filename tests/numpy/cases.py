@@ -9,6 +9,7 @@ from adjoint.ops import reduce as rd
 from adjoint.ops import segment as sg
 
 from .cases_choosing import CHOOSING
+from .cases_editing import EDITING
 from .cases_fourier import FOURIER
 from .cases_linalg import LINALG
 from .cases_signals import SIGNALS
@@ -482,5 +483,8 @@ PRODUCTS: list[Case] = [
     case("linalg.cross", lambda x, y: np.linalg.cross(x, y), (2, 3), (2, 3)),
 ]
 
-CASES = SHAPING + INDEXING + REDUCTIONS + PRODUCTS + LINALG + FOURIER + STATISTICS + SIGNALS + CHOOSING
+CASES = [
+    *SHAPING, *INDEXING, *REDUCTIONS, *PRODUCTS, *LINALG, *FOURIER, *STATISTICS, *SIGNALS, *CHOOSING,
+    *EDITING,
+]  # fmt: skip
 assert len({c.name for c in CASES}) == len(CASES)

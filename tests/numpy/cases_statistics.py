@@ -114,6 +114,20 @@ STATISTICS: list[Case] = [
         case(f"{f.__name__} row of NaN", lambda x, f=f: f(with_holes(x, ROW_OF_HOLES), 1), (4, 5))
         for f in (np.nansum, np.nanprod)
     ),
+    *(
+        case(f"nanmedian {label}", lambda x, o=o: np.nanmedian(with_holes(x), **o), (4, 5))
+        for label, o in {"all": {}, "axis": {"axis": 1}, "axes": {"axis": (0, 1), "keepdims": True}}.items()
+    ),
+    case("nanmedian row of NaN", lambda x: np.nanmedian(x, -1) + np.nanmedian(x[:, :3]), (2, 4)),
+    *(
+        case(f"nanquantile {m}", lambda x, m=m: np.nanquantile(with_holes(x), Q, axis=1, method=m), (4, 5))
+        for m in METHODS
+    ),
+    case("nanquantile scalar", lambda x: np.nanquantile(with_holes(x), 0.3), (4, 5)),
+    case("nanquantile axes", lambda x: np.nanquantile(x, [0.3, 0.9], axis=(-1, 0), keepdims=True), (3, 4, 2)),
+    case("nanquantile in q", lambda x, q: anp.nanquantile(with_holes(x), q / 2.5, 0), (4, 5), positive(3)),
+    case("nanquantile empty", lambda x: np.nanquantile(x, 0.3, axis=1), (0, 3)),
+    case("nanpercentile", lambda x: np.nanpercentile(with_holes(x), [5, 50, 77.5], axis=-1), (4, 5)),
     case("nansum dtype", lambda x: np.nansum(with_holes(x), dtype=np.float64).astype(x.dtype), (4, 5)),
     *(
         case(f"{f.__name__} where {k}", lambda x, f=f, o=o: f(x, where=CHOSEN, **o), (3, 4))
