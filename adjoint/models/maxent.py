@@ -116,6 +116,8 @@ class MaxEnt(Posed):
         largest = float(np.max(np.abs(u)))
         self.n_iter_ = 0
         self.certificate_ = self._named(u / largest)
+        if isinstance(problem, Continuum) and self.prior is not None and problem.underflows():
+            raise self._underflow()
         support = problem.name if isinstance(problem, Continuum) else f"these {len(self.support_)} points"
         if found.margin > RESOLUTION:
             self._say(Verdict.INFEASIBLE, support=support, margin=found.margin / largest)
@@ -128,6 +130,10 @@ class MaxEnt(Posed):
             few = ", ".join(f"{x:g}" for x in shown[:4])
             where = f"near x = {few}" if 0 < len(shown) <= 4 else "a null set"
         self._say(Verdict.BOUNDARY, support=support, face=where)
+
+    def _underflow(self) -> DataError:
+        what = "the prior underflows to 0 where the density needs it"
+        return refusal(DataError, what, "Give its logarithm as log_prior.")
 
     def _say(self, status: Verdict, **figures: Any) -> None:
         self.status_, self.message_ = status, status.value.format(**figures)
@@ -177,8 +183,7 @@ class MaxEnt(Posed):
             self._x, log_q = problem.chart.sites(t).x, problem._fixed(t) - problem.chart.log_slope(t)
             state_mass = problem._state(self._nodes).p
             if self.log_prior is None and np.any((log_q < -690) & (state_mass > 1e-15)):
-                what = "the prior underflows to 0 where the density still has mass"
-                raise refusal(DataError, what, "Give its logarithm as log_prior.")
+                raise self._underflow()
         else:
             self._x, log_q, state_mass = self.support_, problem.log_prior, state.p
             self.probabilities_ = state.p

@@ -63,8 +63,8 @@ def separation(rows: Floats, slack: Floats) -> Separation | None:
         rows: (n, k) features minus moments; a row may be scaled by a positive number, `slack` with it.
         slack: (n, k) how far the moments may be missed, ≥ 0.
     """
-    size = np.maximum(np.linalg.norm(rows, axis=1), np.max(slack, axis=1, initial=0.0))
-    size[size == 0] = 1.0
+    # far rows by their length; not those next to 0, where a curved boundary touches
+    size = np.maximum(np.linalg.norm(rows, axis=1), 1.0)
     rows, slack = rows / size[:, None], slack / size[:, None]
     n, k = rows.shape
     # u = a − b, |u| = a + b:  maximise m  s.t.  rows u + slack |u| + m ≤ 0,  0 ≤ a, b ≤ 1
@@ -131,12 +131,12 @@ def separation_of_continuum(
 def _along(
     rows_at: Callable[[Floats], Floats], u: Floats, slack: Floats, *, scaled: bool
 ) -> Callable[[Floats], Floats]:
-    """t → u·(f − μ̂) + ε·|u|, over ‖f − μ̂‖ if scaled."""
+    """t → u·(f − μ̂) + ε·|u|, over max(1, ‖f − μ̂‖) if scaled."""
 
     def function(t: Floats) -> Floats:
         rows = rows_at(t)
         reach: Floats = rows @ u + slack @ np.abs(u)
-        size = np.maximum(np.linalg.norm(rows, axis=1), np.max(slack, initial=1e-300))
+        size = np.maximum(np.linalg.norm(rows, axis=1), 1.0)
         return reach / size if scaled else reach
 
     return function

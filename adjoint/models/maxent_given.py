@@ -109,8 +109,10 @@ class Posed(Estimator):
         if self._interval is None:
             x = self.support_
             matrix, where, shapes = self._matrix(table, x)
-            if moments is None:
-                moments = np.mean(matrix if samples is None else self._matrix(table, samples)[0], axis=0)
+            if samples is not None:
+                moments = np.mean(self._matrix(table, samples)[0], axis=0)
+            elif moments is None and self.support is None:
+                moments = np.mean(matrix, axis=0)
         else:
             at = np.array([0.5]) if samples is None else samples
             matrix, where, shapes = self._matrix(table, at)

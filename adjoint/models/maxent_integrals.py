@@ -151,6 +151,12 @@ class Continuum:
         total: Floats = log + self.chart.log_slope(t)
         return total
 
+    def underflows(self) -> bool:
+        """Whether the prior seems to be 0 where it is too small for float64."""
+        log = self._coarse_log - self.chart.log_slope(np.mean(self.cells, axis=1))
+        seen = log > -np.inf
+        return bool(np.any(~seen) and np.any(log[seen] < -600))
+
     def _values(self, lam: Floats, fixed: Floats, rows: Floats) -> Values:
         with np.errstate(over="ignore", invalid="ignore"):
             log = rows @ lam + fixed
