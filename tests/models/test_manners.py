@@ -24,6 +24,7 @@ MODELS = [
     models.SVC(),
     models.SVC(kernel="poly", coef0=1.0),
     models.OneClassSVM(),
+    models.MaxEnt(),
 ]
 
 

@@ -103,7 +103,8 @@ def test_kurtosis_above_three_has_no_maximiser() -> None:
     assert model.status_ is Verdict.UNATTAINED
     assert model.message_ == (
         "no maximiser: the supremum 1.41894 of the entropy is not attained. The density that comes closest "
-        "lacks the certificate's part of the moments, which only vanishing mass at the ends of the line could add"
+        "lacks the certificate's part of the moments, which only vanishing mass at the ends of the line "
+        "could add"
     )
     np.testing.assert_allclose(vector(model.certificate_), [0, 0, 0, 0.5], atol=1e-9)
     assert model.bound_ == pytest.approx(0.5 * np.log(2 * np.pi * np.e))
@@ -139,7 +140,9 @@ def test_skewed_ones_have_a_second_mode_far_out(skewness: float, kurtosis: float
     ("skewness", "kurtosis", "verdict"),
     [(0.0, 0.9, "INFEASIBLE"), (1.0, 1.9, "INFEASIBLE"), (0.0, 1.0, "BOUNDARY"), (1.0, 2.0, "BOUNDARY")],
 )
-def test_kurtosis_is_at_least_one_and_skewness_squared(skewness: float, kurtosis: float, verdict: str) -> None:
+def test_kurtosis_is_at_least_one_and_skewness_squared(
+    skewness: float, kurtosis: float, verdict: str
+) -> None:
     model = shape(skewness, kurtosis)
     assert model.status_ is Verdict[verdict], model.message_
     x = np.linspace(-50, 50, 200001)
@@ -174,7 +177,7 @@ def test_spread_that_nothing_limits() -> None:
 
 # ------------------------------------------------------------------------------- half lines and intervals
 def test_half_line_up_to_the_exponential() -> None:
-    """With mean 1, variances above 1 are not attained; at 1 it is the exponential, below a truncated Gaussian."""
+    """With mean 1: variances above 1 are not attained; at 1 it is the exponential."""
     found = {v: MaxEnt("half line", moments={"mean": 1.0, "variance": v}).fit() for v in (0.5, 1.0, 2.0)}
     assert found[0.5].status_ is Verdict.SOLVED and found[0.5].multipliers_["variance"] > 0
     assert found[1.0].status_ is Verdict.SOLVED and found[1.0].multipliers_["variance"] == 0
@@ -241,39 +244,87 @@ def test_steps_run_out() -> None:
     [
         (lambda: MaxEnt([]), ShapeError, "found 0 sample"),
         (lambda: MaxEnt([1.0, np.nan]), DataError, "X contains NaN"),
-        (lambda: MaxEnt("plane"), DataError, "no support is called 'plane'; there are line, half line, circle"),
+        (
+            lambda: MaxEnt("plane"),
+            DataError,
+            "no support is called 'plane'; there are line, half line, circle",
+        ),
         (lambda: Interval(2, 1), DataError, r"an interval needs low < high, got \(2, 1\)"),
         (lambda: MaxEnt(DIE, moments=np.nan), DataError, "moments contains NaN"),
-        (lambda: MaxEnt(DIE, moments=[1.0, 2.0]), ShapeError, r"moments should be \(1,\), one per feature, got"),
+        (
+            lambda: MaxEnt(DIE, moments=[1.0, 2.0]),
+            ShapeError,
+            r"moments should be \(1,\), one per feature, got",
+        ),
         (lambda: MaxEnt(DIE, features=np.square), DataError, "no moments are given, and no samples"),
-        (lambda: MaxEnt(DIE, moments={"mode": 1}), DataError, "no moment is called 'mode'; there are mean, var"),
-        (lambda: MaxEnt(DIE, moments={"variance": 1}), DataError, "variance is about the mean, so it needs mean"),
+        (
+            lambda: MaxEnt(DIE, moments={"mode": 1}),
+            DataError,
+            "no moment is called 'mode'; there are mean, var",
+        ),
+        (
+            lambda: MaxEnt(DIE, moments={"variance": 1}),
+            DataError,
+            "variance is about the mean, so it needs mean",
+        ),
         (
             lambda: MaxEnt("line", moments={"mean": 0, "kurtosis": 2}),
             DataError,
             "kurtosis is about the mean, so it needs mean and variance",
         ),
-        (lambda: MaxEnt("line", moments={"mean": 0, "variance": 0}), DataError, "a variance should be > 0, got 0"),
+        (
+            lambda: MaxEnt("line", moments={"mean": 0, "variance": 0}),
+            DataError,
+            "a variance should be > 0, got 0",
+        ),
         (
             lambda: MaxEnt(DIE, features={"a": np.square}, moments={"b": 1}),
             DataError,
             "moments names 'b'; the features are a",
         ),
-        (lambda: MaxEnt(DIE, features={"a": 3}, moments={"a": 1}), DataError, "feature 'a' should be a function"),
-        (lambda: MaxEnt(DIE, features={"total": np.sin}, moments=1), DataError, "the name 'total' is that of Σp"),
+        (
+            lambda: MaxEnt(DIE, features={"a": 3}, moments={"a": 1}),
+            DataError,
+            "feature 'a' should be a function",
+        ),
+        (
+            lambda: MaxEnt(DIE, features={"total": np.sin}, moments=1),
+            DataError,
+            "the name 'total' is that of Σp",
+        ),
         (lambda: MaxEnt(DIE, features=3, moments=1), DataError, "features should be a function of x, named"),
         (
             lambda: MaxEnt(DIE, features=lambda x: x[:3], moments=1),
             ShapeError,
             r"feature 'moments' should give one row per point, \(6,\) or \(6, k\), got \(3,\)",
         ),
-        (lambda: MaxEnt(DIE, features=lambda x: x * 1j, moments=1), DTypeError, "should be real numbers, got comp"),
+        (
+            lambda: MaxEnt(DIE, features=lambda x: x * 1j, moments=1),
+            DTypeError,
+            "should be real numbers, got comp",
+        ),
         (lambda: MaxEnt("line", features=np.log, moments=1), DataError, "feature 'moments' is nan at x = -"),
         (lambda: MaxEnt(DIE, moments=4.5, within=-1), DataError, "within should be ≥ 0, got -1"),
-        (lambda: MaxEnt(DIE, moments=4.5, prior=[1, 2]), ShapeError, r"the prior should be \(6,\), one weight"),
-        (lambda: MaxEnt(DIE, moments=4.5, prior=np.zeros(6)), DataError, "the prior should be finite and ≥ 0, and"),
-        (lambda: MaxEnt("line", prior=[1, 2]), DataError, "the prior on a continuous support should be a function"),
-        (lambda: MaxEnt("line", prior=np.sin, moments={"mean": 0}), DataError, "the prior should be finite and ≥ 0"),
+        (
+            lambda: MaxEnt(DIE, moments=4.5, prior=[1, 2]),
+            ShapeError,
+            r"the prior should be \(6,\), one weight",
+        ),
+        (
+            lambda: MaxEnt(DIE, moments=4.5, prior=np.zeros(6)),
+            DataError,
+            "the prior should be finite and ≥ 0, and",
+        ),
+        (
+            lambda: MaxEnt("line", prior=[1, 2]),
+            DataError,
+            "the prior on a continuous support should be a function",
+        ),
+        (
+            lambda: MaxEnt("line", prior=np.sin, moments={"mean": 0}),
+            DataError,
+            "the prior should be finite and ≥ 0",
+        ),
         (lambda: MaxEnt("circle", moments={"mean": 0}), DataError, "feature 'mean' differs at −π and π"),
         (lambda: MaxEnt(DIE, moments=4.5, max_iter=0), DataError, "max_iter should be a number ≥ 1"),
     ],
