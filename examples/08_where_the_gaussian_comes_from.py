@@ -26,8 +26,8 @@ known = {
     "uniform": (Interval(0, 1), {}, stats.uniform()),
     "beta": (
         Interval(0, 1),
-        {"log": digamma(2) - digamma(2.5), "log1m": digamma(0.5) - digamma(2.5)},
-        stats.beta(2, 0.5),
+        {"log": digamma(1.5) - digamma(4.5), "log1m": digamma(3) - digamma(4.5)},
+        stats.beta(1.5, 3),
     ),
     "von Mises": ("circle", {"cos": bessel, "sin": 0}, stats.vonmises(2)),
 }
@@ -63,7 +63,7 @@ except ImportError:
 else:
     figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
     for ax, (name, model) in zip(axes.ravel(), models.items(), strict=True):
-        x = np.linspace(*known[name][2].ppf([0.005, 0.97]), 400)
+        x = np.linspace(*known[name][2].ppf([1e-3, 0.999]), 400)
         ax.fill_between(x, model.density(x), alpha=0.4)
         ax.set(title=f"{name}: knows {', '.join(known[name][1]) or 'nothing'}", ylim=(0, None))
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())

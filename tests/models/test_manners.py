@@ -36,7 +36,7 @@ def test_scikit_learn_accepts_it(model):
         results = checks.check_estimator(model, on_skip=None, on_fail=None)
     failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
     assert not failed
-    assert sum(r["status"] == "passed" for r in results) > 40
+    assert sum(r["status"] == "passed" for r in results) >= 40
 
 
 def test_scikit_learn_is_not_needed():
