@@ -160,6 +160,11 @@ def at_penalty(gram: Gram, alpha: float, ratio: float) -> tuple[Floats, int]:
     """w (p,) at one penalty, and how many systems were solved: along the path, then verified."""
     lam, ridge, p = alpha * ratio, alpha * (1 - ratio), len(gram.b)
     w, corners = np.zeros(p), 0
+    if lam == 0 and ridge > 0:
+        every = np.arange(p)
+        found = solve(gram.columns(every) + ridge * np.eye(p), gram.b)
+        if found is not None:
+            return found[0], 1
     for segment in takewhile(lambda s: s.high > lam, path(gram, ridge)):
         w = segment.coefficients(max(lam, segment.low), p)
         corners += 1
@@ -192,7 +197,10 @@ def _budget_root(gram: Gram, budget: float, ratio: float, solved: int) -> tuple[
         high *= 4.0
     alpha, w = high, np.zeros(len(gram.b))
     for _ in range(200):
-        w, steps = at_penalty(gram, alpha, ratio)
+        if ratio > 0:
+            w, steps = feature_sign(gram, alpha * ratio, alpha * (1 - ratio), w)
+        else:
+            w, steps = at_penalty(gram, alpha, ratio)
         solved += steps
         excess = norm(w, ratio) - budget
         low, high = (alpha, high) if excess > 0 else (low, alpha)

@@ -22,6 +22,7 @@ from .base import Floats
 
 Indices = NDArray[np.intp]
 DEPENDENT = 1e-12  # a column of which less than this share (squared) is new adds nothing to the active ones
+NEARLY = 2 * DEPENDENT**0.5  # so much can the correlations of such columns differ
 TIE = 1e-11  # events this close together, relative to the largest λ, are one
 
 
@@ -40,6 +41,7 @@ class Gram:
         self.full: Floats | None = X.T @ X if p <= max(len(X), 1000) else None
         self.known: dict[int, Floats] = {}
         self.diagonal: Floats = np.einsum("ij,ij->j", X, X)
+        self.energy = float(y @ y)
 
     def columns(self, active: Indices) -> Floats:
         """G[:, active] (p, k)."""
@@ -67,6 +69,7 @@ class Segment(NamedTuple):
         active: positions (k,) of the coefficients that are not 0.
         signs: theirs (k,).
         u, d: (k,).
+        vanishing: which of them reach 0 at `low` (k,).
     """
 
     high: float
@@ -75,11 +78,14 @@ class Segment(NamedTuple):
     signs: Floats
     u: Floats
     d: Floats
+    vanishing: NDArray[np.bool_]
 
     def coefficients(self, lam: float, p: int) -> Floats:
         """w (p,) at one λ of this stretch, with 0 where rounding leaves the wrong sign at a corner."""
         w = np.zeros(p)
         w[self.active] = self.signs * np.maximum(self.signs * (self.u - lam * self.d), 0.0)
+        if lam <= self.low:
+            w[self.active[self.vanishing]] = 0.0
         return w
 
     def norm(self, lam: float) -> float:
@@ -167,18 +173,22 @@ def path(gram: Gram, ridge: float = 0.0) -> Iterator[Segment]:
     state = _State(gram, ridge)
     top = largest = float(np.max(np.abs(gram.b), initial=0.0))
     tolerance = TIE * largest
+    stalled = 0
     while top > tolerance:
         at, signs = state.events(top, tolerance)
         low = float(np.max(at))
         low = low if low > tolerance else 0.0
         moved = low < top
+        stalled = 0 if moved else stalled + 1
         if len(state.active) and moved:
-            yield Segment(top, low, state.active, state.signs, state.u, state.d)
+            vanishing = at[state.active] >= low - tolerance if low > 0 else np.zeros(len(state.active), bool)
+            yield Segment(top, low, state.active, state.signs, state.u, state.d, vanishing)
         if low == 0.0:
             return
         happening = np.flatnonzero(at >= low - tolerance)
         if len(happening) > 1 or not (moved or low == largest):
-            gap = 1e-8 * low + tolerance  # corners closer than that to a tie are not told from it
+            # corners closer than that to a tie are not told from it; where ties follow, a little more
+            gap = min(1e-8 * 10.0**stalled, 0.1) * low + tolerance
             state.restart(low, gap)
             low = low if moved else low - gap
         elif happening[0] in state.active:
@@ -198,6 +208,7 @@ def feature_sign(gram: Gram, lam: float, ridge: float, start: Floats) -> tuple[F
     w = start.copy()
     b, p = gram.b, len(gram.b)
     slack = 1e-13 * max(float(np.max(np.abs(b), initial=0.0)), lam)
+    barred = np.zeros(p, dtype=bool)
     for step in range(20 * p + 100):
         active = np.flatnonzero(w)
         signs = np.sign(w[active])
@@ -206,6 +217,7 @@ def feature_sign(gram: Gram, lam: float, ridge: float, start: Floats) -> tuple[F
         if np.max(np.abs(left[active] - ridge * w[active] - lam * signs), initial=0.0) <= slack:
             over = np.abs(left) - lam
             over[active] = -np.inf
+            over[barred] = -np.inf
             fresh = int(np.argmax(over))
             if over[fresh] <= slack:
                 return w, step
@@ -219,6 +231,11 @@ def feature_sign(gram: Gram, lam: float, ridge: float, start: Floats) -> tuple[F
                 return w, step  # at the precision of the numbers
             crossing = signs * new < 0
             crossing[old == 0] = False
+        elif fresh >= 0 and over[fresh] <= NEARLY * np.sqrt(gram.diagonal[fresh] * gram.energy):
+            barred[fresh] = (
+                True  # all but equal to a combination of others, with all but the same correlation
+            )
+            continue
         else:
             # the newcomer depends on the others: exchange it for them at equal fit until one of them is 0
             new = old + _exchange(M, signs, fresh >= 0)

@@ -232,6 +232,30 @@ def test_ties_and_dependent_columns(seed):
     assert_allclose((X - X.mean(axis=0)) @ (path.coefs[-1] - least), 0.0, atol=1e-8)
 
 
+@pytest.mark.parametrize("seed", [16, 40, 202])
+def test_nearly_equal_columns_end_quickly(seed):
+    """Copies that differ by 1e-7: their correlations are those of one column to as much."""
+    local = np.random.default_rng(seed)
+    X = local.normal(size=(25, 12))[:, local.integers(0, 12, size=30)] + 1e-7 * local.normal(size=(25, 30))
+    y = local.normal(size=25)
+    top = lasso_path(X, y).alphas[0]
+    for alpha in top * np.array([0.5, 0.05, 1e-4]):
+        for ratio in (1.0, 0.01):
+            model = ElasticNet(alpha / ratio, l1_ratio=ratio).fit(X, y)
+            assert model.n_iter_ < 300
+            assert model.residuals_.hold(2e-7), model.residuals_
+            assert ElasticNet(budget=0.9 * model.budget_, l1_ratio=ratio).fit(X, y).residuals_.hold(2e-7)
+
+
+def test_coefficients_are_exactly_zero_between_their_corners():
+    X, y = WIDE
+    path = lasso_path(X, y)
+    assert any(np.any((a != 0) & (b == 0)) for a, b in zip(path.coefs, path.coefs[1:], strict=False))
+    for high, low in zip(path.alphas, path.alphas[1:], strict=False):
+        alpha = 0.5 * (high + low)
+        assert kkt(X, y, path.at(alpha), alpha) < 1e-9 * path.alphas[0]
+
+
 def test_least_squares_limit_has_least_l1_norm():
     linprog = pytest.importorskip("scipy.optimize").linprog
     X, y = WIDE

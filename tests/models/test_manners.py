@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import warnings
 
+import numpy as np
 import pytest
 
 from adjoint import models
@@ -37,6 +39,28 @@ def test_scikit_learn_accepts_it(model):
     failed = {r["check_name"]: r["exception"] for r in results if r["status"] == "failed"}
     assert not failed
     assert sum(r["status"] == "passed" for r in results) >= 40
+
+
+def test_pipelines_and_searches_take_our_models():
+    datasets, pipeline = pytest.importorskip("sklearn.datasets"), pytest.importorskip("sklearn.pipeline")
+    search = pytest.importorskip("sklearn.model_selection").GridSearchCV
+    X, y = datasets.load_wine(return_X_y=True)
+    steps = pipeline.make_pipeline(models.PCA(5, whiten=True), models.LogisticRegression())
+    found = search(steps, {"logisticregression__C": [1e-3, 1.0]}, cv=3).fit(X, y)
+    assert found.best_score_ > 0.9
+    X, y = datasets.load_diabetes(return_X_y=True)
+    found = search(models.Lasso(), {"budget": [10.0, 1000.0]}, cv=3).fit(X, y)
+    assert found.best_params_ == {"budget": 1000.0}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=repr)
+def test_fitted_models_pickle_with_their_certificates(model):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 4))
+    fitted = type(model)(**model.get_params()).fit(X, X[:, 0] > 0)
+    again = pickle.loads(pickle.dumps(fitted))
+    assert again.residuals_ == fitted.residuals_
+    assert again.multipliers_.keys() == fitted.multipliers_.keys()
 
 
 def test_scikit_learn_is_not_needed():
