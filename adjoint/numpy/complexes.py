@@ -46,7 +46,7 @@ def sign(x: Any) -> Any:
     if not is_complex(x):
         return ew.sign(x)
     size = ew.absolute(x)
-    return x / ew.where(size == 0, 1, size)
+    return ew.where(size == 0, 0, x) / ew.where(size == 0, 1, size)
 
 
 def reduce_parts(reduction: Callable[..., Any], x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:

@@ -62,10 +62,17 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     # scaled by the maximum, so that powers neither overflow nor divide 0 by 0 at x = 0
     top = rd.max_(size, axis=axes, keepdims=True)
     top = np.where(top == 0, 1, top)
-    total = sum_((size / top) ** ord, axis=axes, keepdims=True)
+    total = sum_(_power(size / top, ord), axis=axes, keepdims=True)
     safe = np.where(total == 0, 1, total)
     z = np.where(total == 0, 0, top * safe ** (1 / ord))
     return z if keepdims else reshape(z, shape=tuple(n for k, n in enumerate(shape_of(x)) if k not in axes))
+
+
+def _power(x: Any, p: float) -> Any:
+    """xᵖ of x ≥ 0; at x = 0 without derivative where one is infinite, for 0 · ∞ would spoil other entries."""
+    if not 0 < p < 2:
+        return x**p
+    return np.where(x == 0, 0, np.where(x == 0, 1, x) ** p)
 
 
 def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any:

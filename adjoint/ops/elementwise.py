@@ -295,13 +295,20 @@ fmod = elementwise(
 )  # fmt: skip
 
 # -------------------------------------------------------------------------------- magnitude and choice
+
+
+def _over_size(m: Any, x: Any, z: Any) -> Any:
+    """x/|x|; where |x| = 0 it is 0, and so are its derivatives of every order."""
+    return m.where(z == 0, 0, x) / m.where(z == 0, 1, z)
+
+
 absolute = elementwise(
     "absolute",
     lambda m, x: m.absolute(x),
     lambda m, x, z: m.sign(x),
     domain=(NONZERO,),
     kink="x = 0: derivative 0",
-    complex=(lambda m, x, z: m.conjugate(x) / m.where(z == 0, 1, z),),
+    complex=(lambda m, x, z: _over_size(m, m.conjugate(x), z),),
 )
 sign = elementwise("sign", lambda m, x: m.sign(x), None, domain=(NONZERO,), kink="x = 0: derivative 0")
 copysign = elementwise(
@@ -362,8 +369,8 @@ where = elementwise(
 hypot = elementwise(
     "hypot",
     lambda m, x, y: m.hypot(x, y),
-    lambda m, x, y, z: x / m.where(z == 0, 1, z),
-    lambda m, x, y, z: y / m.where(z == 0, 1, z),
+    lambda m, x, y, z: _over_size(m, x, z),
+    lambda m, x, y, z: _over_size(m, y, z),
     kink="x = y = 0: derivative 0",
 )
 

@@ -36,6 +36,7 @@ GRADIENTS = {
     "norm at 0": (lambda x: np.linalg.norm(x), [0.0, 0.0], [0, 0]),
     "1-norm at 0": (lambda x: np.linalg.norm(x, 1), [0.0, -2.0], [0, -1]),
     "3-norm at 0": (lambda x: np.linalg.norm(x, 3), [0.0, 0.0], [0, 0]),
+    "½-norm with a zero": (lambda x: np.linalg.norm(x, 0.5), [0.0, 4.0, 1.0], [0, 1.5, 3]),
     "max-norm at 0": (lambda x: np.linalg.norm(x, INF), [0.0, 0.0], [0, 0]),
     "Frobenius norm at 0": (lambda x: np.linalg.norm(x, "fro"), np.zeros((2, 2)), np.zeros((2, 2))),
     "norm of the huge": (lambda x: np.linalg.norm(x), [3e200, 4e200], [0.6, 0.8]),
@@ -98,6 +99,10 @@ def test_tangent_agrees(name):
 
 HESSIANS = {
     "norm at 0": (lambda x: np.linalg.norm(x), [0.0, 0.0], np.zeros((2, 2))),
+    "hypot at 0": (lambda x: np.hypot(x[0], x[1]), [0.0, 0.0], np.zeros((2, 2))),
+    "complex absolute at 0": (lambda x: np.abs(x[0] + 1j * x[1]), [0.0, 0.0], np.zeros((2, 2))),
+    "complex sign at 0": (lambda x: np.real(np.sign(x[0] + 1j * x[1])) * x[0], [0.0, 0.0], np.zeros((2, 2))),
+    "1.5-norm with a zero": (lambda x: np.linalg.norm(x, 1.5), [0.0, 4.0], np.zeros((2, 2))),
     "std of a constant": (lambda x: np.std(x), [1.0, 1.0], np.zeros((2, 2))),
     "prod with two zeros": (lambda x: np.prod(x), [0.0, 0.0, 5.0], [[0, 5, 0], [5, 0, 0], [0, 0, 0]]),
     "logsumexp with −inf": (
