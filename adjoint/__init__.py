@@ -108,7 +108,19 @@ __all__ = [  # noqa: RUF022  (grouped by use)
 # fmt: on
 
 
-LATER = ("check", "extend", "misc", "models", "nn", "optim", "problems", "scipy", "test_util")
+LATER = (
+    "check",
+    "extend",
+    "misc",
+    "models",
+    "nn",
+    "optim",
+    "problems",
+    "scipy",
+    "test_util",
+    "tracer",
+    "util",
+)
 
 
 OF_PROBLEMS = ("Problem", "Solution", "Status", "constrain", "minimize")

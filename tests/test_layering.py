@@ -25,7 +25,7 @@ LAYERS = [
     {"tape"},
     {"sweeps", "engines"},
     {"transforms"},
-    {"check", "scipy", "extend", "builtins", "differential_operators"},
+    {"check", "scipy", "extend", "builtins", "differential_operators", "tracer"},
     {"optim", "nn"},
     {"problems"},
     {"models"},

@@ -25,7 +25,8 @@ numpy: Any = np  # for calls that come back through the protocols: NumPy's stubs
 
 
 _STAY = (
-    "Use NumPy functions (np.sin, not math.sin); to fill an array, collect a list and np.stack it, "
+    "Use NumPy functions (np.sin, not math.sin); print with f'{x:.3f}'; to fill an array, collect a list and "
+    "np.stack it, "
     "or write x = x.at[i].set(v) instead of a[i] = v"
 )
 _STACK = "Join Variables with np.stack or adjoint.numpy.array; SciPy's other functions are in adjoint.scipy"
@@ -49,6 +50,8 @@ class Variable(Operators):
             value = value.view()
             value.flags.writeable = False
         return value
+
+    _value = value  # its name in HIPS/autograd, where programs use it though it is private
 
     @property
     def shape(self) -> tuple[int, ...]:
