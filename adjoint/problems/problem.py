@@ -89,7 +89,7 @@ class Settings:
         max_steps: steps at most; each method has a limit of its own.
         callback: called with a `Step` after every step.
         escape: leave saddles along negative curvature ("newton").
-        compile: run first and second derivatives as compiled programs ("newton"); pays when they take seconds.
+        compile: run first and second derivatives as compiled programs ("newton"); pays when they take long.
         inner: x = inner(multipliers, *args), the minimiser of L over the bounds for given multipliers, a dict
             by name ("dual").
         batches: a sequence of batches, taken in shuffled epochs, or a function of rng that draws one. A batch

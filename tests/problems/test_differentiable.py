@@ -117,6 +117,35 @@ def test_a_value_from_the_surroundings_is_refused() -> None:
         ad.grad(lambda p: ad.minimize(lambda x: x**2, p).fun)(1.0)
 
 
+def test_a_value_from_the_surroundings_is_refused_wherever_it_is_met() -> None:
+    def lost_later(p: float) -> np.ndarray:
+        def f(x: np.ndarray) -> np.ndarray:
+            return (x[0] - 1) ** 2 + (p * x[0] if x[0] > 0.5 else 0.0)
+
+        return ad.minimize(f, np.zeros(1)).fun
+
+    with pytest.raises(ad.LeakError, match="f uses a recorded value"):
+        ad.grad(lost_later)(0.1)
+
+
+@pytest.mark.parametrize(("target", "side"), [(0.0, "lower"), (3.0, "upper")])
+def test_the_multiplier_of_a_fixed_unknown_belongs_to_the_side_that_pushes(target: float, side: str) -> None:
+    def price(a: float, name: str) -> np.ndarray:
+        bounds = (np.array([1.0, 0.0]), np.array([1.0, 5.0]))
+        found = ad.minimize(
+            lambda x, a: (x[0] - a) ** 2 + (x[1] - 2) ** 2, np.zeros(2), args=(a,), bounds=bounds
+        )
+        return found.multipliers[name][0]
+
+    other = "upper" if side == "lower" else "lower"
+    np.testing.assert_allclose(price(target, side), abs(2 * (1 - target)), atol=1e-10)
+    value, slope = ad.value_and_grad(price)(target, side)
+    np.testing.assert_allclose(
+        [value, slope], [price(target, side), -2 if side == "lower" else 2], atol=1e-10
+    )
+    assert price(target, other) == 0 == ad.grad(price)(target, other)
+
+
 def test_no_derivative_without_a_solution() -> None:
     def infeasible(p: float) -> np.ndarray:
         return ad.minimize(lambda x, p: x**2, 0.0, args=(p,), ineq={"a": lambda x, p: x**2 + p}).fun

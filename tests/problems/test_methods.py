@@ -123,6 +123,29 @@ def test_dual_inequalities_and_infeasibility() -> None:
     np.testing.assert_allclose([none.certificate["low"], none.certificate["high"]], 0.5, atol=1e-6)
 
 
+def test_dual_inequalities_that_compete() -> None:
+    """Multipliers that rise first and must fall to zero again: the projection onto μ ≥ 0 is at work."""
+    rng = np.random.default_rng(8)
+    for _ in range(5):
+        M, G, c = rng.normal(size=(6, 6)), rng.normal(size=(8, 6)), 3 * rng.normal(size=6)
+        Q = M @ M.T + 0.3 * np.eye(6)
+        d = G @ rng.normal(size=6)
+        given = {"ineq": {"g": lambda x, G=G, d=d: G @ x - d}}
+
+        def f(x: np.ndarray, Q: np.ndarray = Q, c: np.ndarray = c) -> np.ndarray:
+            return 0.5 * x @ Q @ x + c @ x
+
+        def inner(mu: dict, Q: np.ndarray = Q, G: np.ndarray = G, c: np.ndarray = c) -> np.ndarray:
+            return -np.linalg.solve(Q, c + G.T @ mu["g"])
+
+        found, reference = (
+            ad.minimize(f, np.zeros(6), **given, inner=inner),
+            ad.minimize(f, np.zeros(6), **given),
+        )
+        assert found.status is Status.SOLVED and found.residuals.hold(1e-9), found
+        np.testing.assert_allclose(found.multipliers["g"], reference.multipliers["g"], atol=1e-7)
+
+
 def noisy() -> tuple[list, np.ndarray, np.ndarray]:
     """Costs (1, 2) and returns (1, 1) per unit, seen with noise; at least 1 in return."""
     C = np.array([1.0, 2.0]) + 0.3 * RNG.normal(size=(400, 2))

@@ -31,9 +31,11 @@ def test_contradictory_constraints_come_with_a_farkas_certificate() -> None:
         found.sensitivity("low")
 
 
-def test_equalities_without_a_solution() -> None:
-    found = ad.minimize(lambda x: np.sum(x**2), np.array([0.3, 2.0]), eq={"a": lambda x: x @ x + 1})
+@pytest.mark.parametrize("sign", [1, -1])
+def test_equalities_without_a_solution(sign: int) -> None:
+    found = ad.minimize(lambda x: np.sum(x**2), np.array([0.3, 2.0]), eq={"a": lambda x: sign * (x @ x + 1)})
     assert found.status is Status.INFEASIBLE and finite(found)
+    np.testing.assert_allclose(found.certificate["a"], sign)
     np.testing.assert_allclose(found.violation, 1)
     np.testing.assert_allclose(found.x, 0, atol=1e-4)
 
