@@ -135,9 +135,11 @@ def poly(seq_of_zeros: Any) -> Any:
         raise ValueError("input must be 1d or non-empty square 2d array.")
     elif not real and type(plain := innermost(zeros)) is not Abstract:  # in pairs of conjugates
         real = bool(np.all(np.sort(plain) == np.sort(np.conjugate(plain))))
+    zeros = _floats(zeros)
     p = np.ones(1, dtype_of(zeros))
-    for k in range(shape_of(zeros)[0]):
-        p = convolve(p, concatenate([np.ones(1, dtype_of(zeros)), -zeros[k : k + 1]]))
+    for k in range(shape_of(zeros)[0]):  # times x − zeros[k]
+        lower = concatenate([p[1:], np.zeros(1, dtype_of(zeros))]) - zeros[k] * p
+        p = concatenate([p[:1], lower])
     return np.real(p) if real else p
 
 

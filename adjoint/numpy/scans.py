@@ -60,6 +60,7 @@ def cumulative_prod(
 
 
 def _cumulative(scan: Any, first: int, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Any:
+    x = np.atleast_1d(x)
     ndim = len(shape_of(x))
     if axis is None:
         if ndim > 1:

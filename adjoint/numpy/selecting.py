@@ -226,7 +226,12 @@ def astype_(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> 
     return astype(x, dtype=np.dtype(dtype))
 
 
-UFUNCS[np.ldexp] = lambda x, n: x * astype(np.exp2(asarray(n)), dtype=dtype_of(x))
+def ldexp(x: Any, n: Any) -> Any:
+    """As np.ldexp: x · 2ⁿ, in the precision of x."""
+    return x * astype(np.exp2(asarray(n)), dtype=dtype_of(x) if dtype_of(x).kind == "f" else FLOAT64)
+
+
+UFUNCS[np.ldexp] = ldexp
 UFUNCS[np.divmod] = lambda x, y: (floor_divide(x, y), remainder(x, y))
 UFUNCS[np.modf] = lambda x: (x - trunc(x), trunc(x))
 

@@ -210,7 +210,7 @@ def nanquantile(
 ) -> Any:  # fmt: skip
     """As np.nanquantile; NaN over nothing."""
     if not math.prod(shape_of(a)):
-        return quantile(a, q, axis, None, False, method, keepdims)
+        return np.nanquantile(np.empty(shape_of(a), dtype_of(a)), innermost(q), axis, keepdims=keepdims)
     q = _checked(a, q, method)
     rows, count, kept = _sorted_numbers(a, axis, keepdims)
     q = _promoting(q, rows)

@@ -73,6 +73,23 @@ def test_infinities_do_not_disturb_a_median_without_nan():
         assert np.nanmedian(tape.input(x)).value == np.inf
 
 
+def test_integers_become_floats_where_numpy_has_them_so():
+    with ad.Tape() as tape:
+        x = tape.input(np.array([4.0, 1.0, 7.0])).astype(int)
+        for f in (np.poly, lambda x: np.ldexp(x, 2), np.unwrap, np.polyint, np.nanmedian):
+            z, expected = f(x), f(x.value)
+            assert z.dtype == expected.dtype
+            np.testing.assert_allclose(z.value, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
+def test_the_quantile_of_nothing_is_nan(shape):
+    with ad.Tape() as tape, pytest.warns(RuntimeWarning, match="empty slice|All-NaN"):
+        z = np.nanpercentile(tape.input(np.zeros(shape)), [30, 50], axis=shape.index(0), keepdims=True)
+        expected = np.nanpercentile(np.zeros(shape), [30, 50], axis=shape.index(0), keepdims=True)
+    np.testing.assert_array_equal(z, expected)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
