@@ -164,6 +164,19 @@ def test_recovers(name: str) -> None:
         np.testing.assert_array_equal(got, -np.asarray(model.multipliers_[key]))
 
 
+def test_jumps_are_resolved() -> None:
+    """A quantile and a mean: two exponential pieces, whose integrals are known."""
+    features = {"mean": lambda x: x, "below": lambda x: (x < 1.3).astype(float)}
+    model = solved(MaxEnt("half line", features=features, moments={"mean": 2.0, "below": 0.2}))
+    r, jump = model.multipliers_["mean"], np.exp(model.natural_parameters_["below"])
+    low, high = -np.expm1(-1.3 * r) / r, np.exp(-1.3 * r) / r  # ∫ e^(−rx) below and above
+    total = jump * low + high
+    assert model.log_partition_ == pytest.approx(np.log(total), abs=1e-10)
+    assert jump * low / total == pytest.approx(0.2, abs=1e-10)
+    below, above = (1 / r - 1.3 * np.exp(-1.3 * r) / (1 - np.exp(-1.3 * r))), 1 / r + 1.3
+    assert 0.2 * below + 0.8 * above == pytest.approx(2.0, abs=1e-9)
+
+
 def test_prior_makes_an_i_projection() -> None:
     """Tilting N(0, 1) to mean 3 gives N(3, 1) at divergence 9/2."""
     model = solved(MaxEnt("line", moments={"mean": 3.0}, prior=stats.norm().pdf))
