@@ -14,7 +14,7 @@ from .elastic import Elastic
 from .interior import begin, interior
 from .point import Point
 from .program import Program
-from .rays import falls_forever, recession, straight
+from .rays import falls_forever, recession
 from .scaled import Scaled
 from .solution import Doubt, Status, Step, System
 
@@ -83,11 +83,15 @@ def newton(program: Program, options: Options) -> Answer:
     return answer
 
 
-def _unbounded(
-    program: Program, point: Point, direction: np.ndarray, steps: int, history: list[Step]
-) -> Answer:
+def _ray(program: Program, point: Point, towards: np.ndarray, answer: Answer) -> Answer | None:
+    """The verdict that f falls forever from a feasible point, or None."""
+    if not point.violation <= 1e-5:  # far out, rounding of the constraints hides whether they can hold at all
+        return None
+    direction = falls_forever(program, point.x, chain([towards, -point.gradient], recession(program, point)))
+    if direction is None:
+        return None
     nothing = Candidate(point, np.zeros(program.m), np.zeros(program.p), np.zeros(program.p, bool))
-    return Answer(nothing, Status.UNBOUNDED, steps, history, certificate=direction)
+    return Answer(nothing, Status.UNBOUNDED, answer.steps, answer.history, certificate=direction)
 
 
 def _run(
@@ -110,12 +114,10 @@ def _run(
         answer.status = Status.STEPS
     answer.steps, answer.history = state.steps, state.history
     if answer.status in (*UNFINISHED, Status.UNQUALIFIED):  # is that because there is no minimum?
-        last = program.point(state.point.x)
-        for point in (last, answer.candidate.point):
-            rays = chain(straight(program, point.x, start), recession(program, point))
-            direction = falls_forever(program, point.x, rays)
-            if direction is not None:
-                return _unbounded(program, point, direction, state.steps, state.history)
+        for point in (program.point(state.point.x), answer.candidate.point):
+            ray = _ray(program, point, point.x - start, answer)
+            if ray is not None:
+                return ray
     return answer
 
 
@@ -255,14 +257,10 @@ def _restore(program: Program, answer: Answer, options: Options) -> Answer:
             weights = elastic.weights(scaled.multipliers(found.nu, np.maximum(found.mu, 0.0))[1])
             best = (point.violation, point, weights if holds else None)
         if point.violation <= options.tolerance:
-            again = _run(
-                program,
-                point.x,
-                replace(options, max_steps=answer.steps + options.max_steps),
-                answer.steps,
-                answer.history,
-                0.01,
-            )
+            more = replace(options, max_steps=answer.steps + options.max_steps)
+            again = _run(program, point.x, more, answer.steps, answer.history, 0.01)
+            if again.status in UNFINISHED:
+                return _ray(program, point, again.candidate.point.x - point.x, again) or again
             return again
     assert best is not None
     violation, point, weights = best

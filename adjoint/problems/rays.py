@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .program import Program
 LENGTHS = np.array([0.0, 1.0, 10.0, 100.0, 1e4])
 
 
-def falls_forever(program: Program, x: np.ndarray, directions: Iterator[np.ndarray]) -> np.ndarray | None:
+def falls_forever(program: Program, x: np.ndarray, directions: Iterable[np.ndarray]) -> np.ndarray | None:
     """The first of the directions, at length one, in which f falls without limit as far as can be seen.
 
     It must fall by more on each tenfold length: exp(−x) falls forever too, but not below 0.

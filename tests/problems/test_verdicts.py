@@ -60,6 +60,21 @@ def test_unbounded_along_a_direction(f) -> None:  # type: ignore[no-untyped-def]
     assert "unbounded: f fell to" in found.message
 
 
+def test_an_unbounded_objective_does_not_hide_an_empty_feasible_set() -> None:
+    found = ad.minimize(lambda x: x[0], np.array([0.0, 1.0]), eq={"never": lambda x: 0 * x[1] + 3})
+    assert found.status is Status.INFEASIBLE and finite(found)
+    np.testing.assert_allclose([found.violation, found.certificate["never"]], [3, 1])
+
+
+def test_constants_are_functions_too() -> None:
+    assert ad.minimize(lambda x: 3.0, np.zeros(2)).fun == 3
+    held = ad.minimize(
+        lambda x: x @ x, np.ones(2), eq={"always": lambda x: 0.0}, ineq={"none": lambda x: np.zeros(0)}
+    )
+    assert held.status is Status.SOLVED and Doubt.LICQ in held.doubts
+    np.testing.assert_allclose(held.x, 0, atol=1e-12)
+
+
 def test_a_start_far_outside() -> None:
     found = ad.minimize(
         lambda x: np.sum((x - 3) ** 2), np.array([1e6, -1e6]), ineq={"disk": lambda x: x @ x - 2}
