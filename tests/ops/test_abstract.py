@@ -221,10 +221,11 @@ def loss_of(f: Any) -> Any:
     return lambda *x: sum(np.sum(np.sin(z)) for z in trees.flatten(f(*x))[0] if dtype_of(z).kind == "f")
 
 
+SIZED_BY_VALUES = ("unique", "x[x > 0]", "extract", "trim_zeros")
 CASES = {
     c.name: c
     for table in vars(cases).values() if isinstance(table, list)
-    for c in table if isinstance(c, Case) and c.name not in ("unique", "unique counts", "x[x > 0]")
+    for c in table if isinstance(c, Case) and not c.name.startswith(SIZED_BY_VALUES)
 }  # fmt: skip
 
 
