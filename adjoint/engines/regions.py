@@ -324,7 +324,7 @@ class Planner:
     def _needed(self) -> set[Node]:
         needed = {*self.graph.outputs, *[f for f, _, _ in self.graph.checks if isinstance(f, Node)]}
         for node in reversed(self.graph.nodes):  # operands stand before what is made of them
-            if node in needed:
+            if node in needed and node.size:  # what has no elements reads nothing
                 for a in node.args:
                     if type(a) is Node:
                         needed.add(a)

@@ -420,3 +420,14 @@ def test_a_forked_process_goes_on() -> None:
         os._exit(0 if compiled(x) == want else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert compiled(x) == want
+
+
+def test_values_that_only_empty_arrays_read_are_not_computed() -> None:
+    """Once their sum was written over another value: it had no place in memory of its own."""
+    x, y, c = np.empty((0, 3)), normal(3), normal(3, 2, seed=1)
+
+    def loss(x: Any, y: Any) -> Any:
+        z = np.zeros((3, 1)) @ np.tanh(y)[np.array([0, 1])].reshape(1, 2)
+        return np.sum(z * c) + np.sum(z.at[::2].set(np.sum(x)) * c[::-1])
+
+    agree(ad.value_and_grad(loss, argnum=(0, 1)), x, y)
