@@ -133,6 +133,7 @@ def sampled(m: Any, x: Any, y: Any, k: int) -> Any:
         return x
     v, axis = m.ravel(tamed(m, x)), axis_of(x, k // 32)
     w = m.ravel(tamed(m, fitting(m, x, y)))
+    w = w if np.size(w) else v  # nothing to convolve with is an error
     r = real(m, v)
     knots = np.arange(np.size(x)) - 1.5
     return chosen([
