@@ -78,6 +78,7 @@ from .tree import tree_map
 
 if TYPE_CHECKING:
     from .problems import Problem, Solution, Status, constrain, minimize
+    from .render import LayoutError, Picture, draw
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
@@ -91,6 +92,8 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "Certificate", "Perturbation", "NonFinite", "nan_origin",
     # constrained problems
     "minimize", "constrain", "Problem", "Solution", "Status",
+    # drawings
+    "draw", "Picture",
     # compiled programs
     "compile", "set_num_threads", "get_num_threads",
     # programs within programs
@@ -101,7 +104,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "numpy", "tree_map", "save", "load",
     # errors
     "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError",
-    "LeakError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TraceError",
+    "LayoutError", "LeakError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TraceError",
     "TreeError", "UnknownNameError",
     "__version__",
 ]
@@ -116,6 +119,7 @@ LATER = (
     "nn",
     "optim",
     "problems",
+    "render",
     "scipy",
     "test_util",
     "tracer",
@@ -124,6 +128,7 @@ LATER = (
 
 
 OF_PROBLEMS = ("Problem", "Solution", "Status", "constrain", "minimize")
+OF_RENDER = ("LayoutError", "Picture", "draw")
 
 
 def __getattr__(name: str) -> Any:
@@ -132,4 +137,6 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name in OF_PROBLEMS:
         return getattr(import_module(".problems", __name__), name)
+    if name in OF_RENDER:
+        return getattr(import_module(".render", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

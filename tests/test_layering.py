@@ -29,6 +29,7 @@ LAYERS = [
     {"optim", "nn"},
     {"problems"},
     {"models"},
+    {"render"},
     {"demos", "misc", "test_util"},
     {"util"},
     {"__init__", "__main__"},

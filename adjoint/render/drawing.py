@@ -1,0 +1,87 @@
+"""`draw`: whatever can be drawn → `Picture`."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..errors import describe
+from ..sweeps import Lagrangian
+from ..tape import Tape, Variable
+from .folding import LIMIT
+from .graph import Graph
+from .picture import Picture
+from .tapes import of_lagrangian, of_tape, of_variable
+from .views import view_of
+
+DIRECTIONS = ("down", "right")
+
+
+def draw(
+    x: Any, *, limit: int = LIMIT, expand: Iterable[str] = (), fold: bool = True, direction: str = "down"
+) -> Picture:
+    """Draw a program as a graph of its constraints, with z_i and λ_i side by side in each.
+
+    Color and outline of a box grow with ‖λ_i‖, the width of an arrow with its contribution
+    ‖(∂f_i/∂z_j)ᵀλ_i‖: one sees where sensitivity flows. Equal repeats are drawn once ("× 12"), scopes are
+    outlines, and are folded, the innermost first, until at most `limit` boxes are left.
+
+    Args:
+        x: a Variable (what it depends on; with multipliers, if it is a real scalar), a Tape, a Lagrangian.
+        limit: boxes at most.
+        expand: patterns of paths of scopes that stay open: `["encoder/*"]`, or one pattern.
+        fold: False draws every node.
+        direction: "down" or "right".
+
+    Raises:
+        TypeError: x is nothing that can be drawn.
+
+    >>> import numpy as np
+    >>> import adjoint as ad
+    >>> with ad.Tape() as tape:
+    ...     w = tape.parameter(np.array([1.0, 2.0]), name="w")
+    ...     loss = np.sum(np.tanh(w))
+    >>> ad.draw(loss)
+    <Picture: Lagrangian of 3 constraints; 3 nodes>
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction is one of {', '.join(map(repr, DIRECTIONS))}, not {direction!r}")
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    patterns = (expand,) if isinstance(expand, str) else tuple(expand)
+    with without_collections():
+        graph = graph_of(x)
+        return Picture(graph, view_of(graph, limit=limit, expand=patterns, fold=fold), direction)
+
+
+def graph_of(x: Any) -> Graph:
+    """The graph of whatever can be drawn.
+
+    Raises:
+        TypeError: nothing that can be drawn.
+    """
+    if isinstance(x, Lagrangian):
+        return of_lagrangian(x)
+    if isinstance(x, Variable):
+        return of_variable(x)
+    if isinstance(x, Tape):
+        return of_tape(x)
+    raise TypeError(
+        f"cannot draw {describe(x)}: pass a Variable, Tape, Lagrangian, compiled function, "
+        "Problem or Solution\n"
+        "  Of a plain function draw what it records: with ad.Tape() as tape: draw(f(tape.input(x)))."
+    )
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """No garbage collection meanwhile: a graph is 10⁶ objects that live, and it would visit each often."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

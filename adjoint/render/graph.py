@@ -1,0 +1,188 @@
+"""The drawing as data: a graph of constraints, without layout, colors or a tape.
+
+Whatever can be drawn becomes a `Graph` first (`of_tape`, `of_compiled`, `of_problem`), is folded to a `View`
+of few boxes, and is then written: as dot, SVG, Mermaid, JSON or plain text. It holds numbers and texts only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+SCHEMA = 1  # of the JSON; rises when a reader of the old one would err
+
+
+@dataclass(slots=True)
+class Numbers:
+    """What is shown of an array: of a scalar its value, of an array its norm, range and histogram.
+
+    Attributes:
+        norm: Euclidean norm; |z| of a scalar.
+        low: smallest element (real part, if complex); NaN where none is finite.
+        high: largest element.
+        size: number of elements.
+        finite: whether all elements are.
+        bins: elements in each of ten equal parts of [low, high]; empty for scalars and in large programs.
+    """
+
+    norm: float
+    low: float
+    high: float
+    size: int = 1
+    finite: bool = True
+    bins: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Node:
+    """One constraint z_i = f_i(…).
+
+    Attributes:
+        number: i.
+        operation: name of the primitive; the role of an input.
+        role: "input", "parameter", "operation", "output", or of problems "objective" and "constraint".
+        formula: operation with what its operands do not show: `divide(·, 3)`.
+        name: given by the user; may be empty.
+        scope: number of its scope in `Graph.scopes`.
+        shape: sizes; those of a tuple of results are joined in the text `kind` alone.
+        kind: shape and dtype in words, `50×3 float64`.
+        bytes: memory that the record keeps for its value.
+        place: number of the user's line in `Graph.places`, −1 when unknown.
+        z: numbers of the value.
+        lam: numbers of the multiplier; None when there is none.
+        connected: whether the loss depends on it (True where nobody asked).
+        note: one more line: a constraint's state.
+        active: of a constraint, whether it binds.
+        view: whether it shows its parent's elements in another form, so that an edge can stand for it.
+    """
+
+    number: int
+    operation: str
+    role: str
+    formula: str
+    name: str = ""
+    scope: int = 0
+    kind: str = ""
+    bytes: int = 0
+    place: int = -1
+    z: Numbers | None = None
+    lam: Numbers | None = None
+    connected: bool = True
+    note: str = ""
+    active: bool | None = None
+    view: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of the user's: its file, number and text."""
+
+    file: str
+    line: int
+    source: str
+
+    @property
+    def short(self) -> str:
+        """`train.py:41`."""
+        return f"{self.file.replace(chr(92), '/').rpartition('/')[2]}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A group of nodes: its name, the number of the scope around it (−1 for the outermost), and its kind.
+
+    The kind is "scope" for the user's and "kernel" for what a compiled program runs as one step.
+    """
+
+    name: str
+    parent: int
+    kind: str = "scope"
+    note: str = ""
+
+
+@dataclass
+class Graph:
+    """Nodes, edges and scopes.
+
+    Attributes:
+        title: what is drawn, in words.
+        subject: "tape", "lagrangian", "compiled" or "problem".
+        edges: (from, to, ‖(∂f_to/∂z_from)ᵀλ_to‖ or None).
+        scopes: the first is the whole; a scope's parent comes before it.
+        facts: what is said below the picture: (name, text).
+    """
+
+    title: str
+    subject: str
+    nodes: list[Node] = field(default_factory=list)
+    edges: list[tuple[int, int, float | None]] = field(default_factory=list)
+    scopes: list[Scope] = field(default_factory=lambda: [Scope("", -1)])
+    places: list[Place] = field(default_factory=list)
+    facts: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Box:
+    """What is drawn as one box: a node, equal nodes of a repeat, or a folded scope.
+
+    Attributes:
+        id: `n12` of a node, `c3` of a folded cluster; the same in every format.
+        members: numbers of the nodes, ascending.
+        cluster: number of the cluster around it in `View.clusters`.
+        title: of a folded cluster; a node has its own.
+        norms: ‖λ‖ of the occurrences of a repeat, in order.
+        lam: ‖λ‖ of all members together, None without multipliers.
+        heat: 0 to 1, where ‖λ‖ stands among all boxes on a logarithmic scale; None without multipliers.
+    """
+
+    id: str
+    members: list[int]
+    cluster: int
+    folded: bool = False
+    title: str = ""
+    norms: tuple[float, ...] = ()
+    lam: float | None = None
+    heat: float | None = None
+
+
+@dataclass(frozen=True)
+class Arrow:
+    """An edge between boxes.
+
+    Attributes:
+        source, target: positions in `View.boxes`.
+        count: how many edges of the graph it stands for.
+        contribution: their ‖(∂f_i/∂z_j)ᵀλ_i‖ together, None without multipliers.
+        weight: 0 to 1, where that stands among all arrows; None without multipliers.
+        label: of views that it stands for.
+        carried: from one turn of a repeat to the next.
+    """
+
+    source: int
+    target: int
+    count: int
+    contribution: float | None
+    weight: float | None
+    label: str
+    carried: bool
+
+
+@dataclass
+class Cluster:
+    """A drawn outline: a scope, the body of a repeat (`count` times), or a kernel."""
+
+    id: str
+    name: str
+    kind: str
+    parent: int
+    count: int = 1
+    note: str = ""
+
+
+@dataclass
+class View:
+    """What of a graph is drawn."""
+
+    boxes: list[Box]
+    arrows: list[Arrow]
+    clusters: list[Cluster]
+    caption: str

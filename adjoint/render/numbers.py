@@ -1,0 +1,95 @@
+"""Few numbers for many: norm, range and histogram of a value."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..ops.abstract import Abstract
+from ..ops.primitive import innermost, parts
+from .graph import Numbers
+
+BINS = 10
+
+
+def numbers_of(x: Any, histogram: bool = True) -> Numbers | None:
+    """What is shown of a value, or of λ; None for what has no numbers (a trace's shapes, nothing).
+
+    Args:
+        x: a number, array, tuple of these (several results; None is zero), or a Variable of an older tape.
+        histogram: count elements in ten bins, which costs twenty times the norm of a small array.
+    """
+    if type(x) is float or type(x) is np.float64:
+        value = float(x)
+        return Numbers(abs(value), value, value, 1, math.isfinite(value))
+    if x is None:
+        return None
+    pieces = [innermost(p) for p in parts(x) if p is not None]
+    if not pieces or any(isinstance(p, Abstract) for p in pieces):
+        return None
+    flat = [np.ravel(p) for p in pieces]
+    whole = flat[0] if len(flat) == 1 else np.concatenate([f.astype(np.complex128) for f in flat])
+    return _of_array(whole, histogram)
+
+
+def _of_array(x: np.ndarray, histogram: bool) -> Numbers:
+    norm = norm_of(x)
+    real = x.real if x.dtype.kind == "c" else x
+    if x.dtype.kind == "b":
+        real = x.astype(np.uint8)
+    finite = math.isfinite(norm) or bool(np.isfinite(x).all())
+    if not finite:
+        real = real[np.isfinite(real)]
+    if not real.size:
+        return Numbers(norm, math.nan, math.nan, x.size, finite)
+    low, high = float(real.min()), float(real.max())
+    bins: tuple[int, ...] = ()
+    if histogram and x.size > 1:
+        # by hand: np.histogram refuses a range that is too small for its steps
+        with np.errstate(all="ignore"):
+            step = (real.astype(np.float64) - low) / ((high - low) or 1.0)
+        where = np.clip(np.nan_to_num(step, nan=0.5) * BINS, 0, BINS - 1).astype(np.intp)
+        bins = tuple(np.bincount(where, minlength=BINS).tolist())
+    return Numbers(norm, low, high, x.size, finite, bins)
+
+
+def norm_of(x: Any) -> float:
+    """‖x‖ in double precision; 0 for None."""
+    kind = type(x)
+    if kind is float or kind is np.float64:
+        return abs(float(x))
+    if x is None:
+        return 0.0
+    if isinstance(x, tuple):
+        return math.hypot(*[norm_of(innermost(p)) for p in x])
+    x = np.asarray(innermost(x))
+    if x.dtype.kind == "c":
+        x = np.abs(x)
+    if x.dtype != np.float64:
+        x = x.astype(np.float64)
+    x = x.ravel()
+    square = float(np.dot(x, x))
+    if square and math.isfinite(square):
+        return math.sqrt(square)
+    largest = float(np.abs(x).max(initial=0.0))  # squares of large and of tiny numbers leave the range
+    if not largest or not math.isfinite(largest):
+        return largest
+    return largest * math.sqrt(float(np.dot(x / largest, x / largest)))
+
+
+def text_of(x: float) -> str:
+    """A number in three digits, with a true minus sign."""
+    return f"{x:.3g}".replace("-", "−")
+
+
+def size_text(count: int) -> str:
+    """Bytes in words: `4.1 kB`."""
+    if count < 1000:
+        return f"{count} B"
+    for unit in ("kB", "MB", "GB"):
+        count_of = count / 1000 ** (1 + ("kB", "MB", "GB").index(unit))
+        if count_of < 999.5 or unit == "GB":
+            return f"{count_of:.3g} {unit}"
+    raise AssertionError

@@ -1,0 +1,218 @@
+"""What is drawn of a graph: boxes, arrows between them, outlines, and a caption that says what was folded."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+
+from .folding import LIMIT, Tree, fold_to, path_of
+from .graph import Arrow, Box, Cluster, Graph, View
+
+Ends = tuple[int, int, bool]  # of an arrow: from, to, whether it is carried to the next turn
+DECADES = 6.0  # of ‖λ‖ that the scale of heat spans at most
+
+
+def view_of(graph: Graph, *, limit: int = LIMIT, expand: Iterable[str] = (), fold: bool = True) -> View:
+    """Fold a graph.
+
+    Args:
+        graph: what is to be drawn.
+        limit: boxes at most.
+        expand: patterns of scopes' paths that stay open, `encoder/*`.
+        fold: False draws every node, views and repeats too.
+    """
+    tree = Tree(graph, repeated=fold, views=fold and graph.subject != "compiled")
+    if fold:
+        fold_to(tree, limit, _wanted(tuple(expand)))
+    maker = _Maker(tree)
+    arrows = maker.arrows()
+    _heat(maker.boxes, graph)
+    return View(maker.boxes, arrows, maker.clusters, maker.caption())
+
+
+def _wanted(patterns: tuple[str, ...]) -> Callable[[str], bool] | None:
+    if not patterns:
+        return None
+    return lambda path: any(
+        fnmatchcase(path, pattern) or fnmatchcase(pattern, f"{path}/*") for pattern in patterns
+    )
+
+
+class _Maker:
+    """Boxes and outlines in the order of the program."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree, self.graph = tree, tree.graph
+        self.boxes: list[Box] = []
+        self.clusters: list[Cluster] = []
+        self.box_of = [-1] * len(self.graph.nodes)  # by position of the node that is shown
+        self.folded: Counter[str] = Counter()
+        self.turns: list[int] = []  # of the repeats that are drawn once
+        self.hidden = 0  # arrows
+        self._walk()
+        for k, stands in enumerate(tree.shown):
+            box = self.boxes[self.box_of[stands]]
+            box.members.append(self.graph.nodes[k].number)
+            self.box_of[k] = self.box_of[stands]
+
+    def _walk(self) -> None:
+        groups = self.tree.groups
+        stack: list[tuple[int, int]] = [(item, -1) for item in reversed(groups[0].items)]
+        while stack:
+            item, around = stack.pop()
+            if item >= 0:
+                self.box_of[item] = len(self.boxes)
+                self.boxes.append(Box(f"n{self.graph.nodes[item].number}", [], around))
+                continue
+            group = groups[-1 - item]
+            if group.folded:
+                self._folded(-1 - item, around)
+                continue
+            if group.kind == "repeat":
+                self.turns.append(group.count)
+                if len(group.items) == 1 and group.items[0] >= 0:  # one box, which says how often
+                    stack.append((group.items[0], around))
+                    continue
+            self.clusters.append(
+                Cluster(f"g{len(self.clusters)}", group.name, group.kind, around, group.count, group.note)
+            )
+            around = len(self.clusters) - 1
+            if group.kind == "repeat" and len(group.items) == 1 and group.items[0] < 0:
+                inner = groups[-1 - group.items[0]]
+                if inner.kind == "scope" and not inner.folded:  # a scope that repeats has one outline
+                    self.clusters[-1].name = self.clusters[-1].name or inner.name
+                    group = inner
+            stack += [(inner, around) for inner in reversed(group.items)]
+
+    def _folded(self, number: int, around: int) -> None:
+        group = self.tree.groups[number]
+        for leaf in group.leaves:
+            self.box_of[leaf] = len(self.boxes)
+        first = self.graph.nodes[group.leaves[0]].number if group.leaves else 0
+        title = group.name or ("repeat" if group.kind == "repeat" else "")
+        if group.count > 1:
+            title = f"{title} × {group.count}"
+        self.boxes.append(Box(f"c{first}", [], around, True, title))
+        self.folded[group.kind] += 1
+
+    # ---------------------------------------------------------------------------------- arrows
+    def arrows(self) -> list[Arrow]:
+        """One for each pair of boxes with an edge between; those of one folded box are inside it."""
+        graph, shown = self.graph, self.tree.shown
+        position = {node.number: k for k, node in enumerate(graph.nodes)}
+        sums: dict[Ends, list[float]] = {}
+        labels: dict[Ends, str] = {}
+        kinds: dict[Ends, set[str]] = {}
+        for p, i, contribution in graph.edges:
+            at, to = position[p], position[i]
+            a, b = self.box_of[at], self.box_of[to]
+            if a == b and (self.boxes[a].folded or self._is_view(to)):
+                continue
+            carried = shown[at] >= shown[to]
+            entry = sums.setdefault((a, b, carried), [0, 0.0])
+            entry[0] += 1
+            if contribution is not None:
+                entry[1] = math.hypot(entry[1], contribution)
+            kinds.setdefault((a, b, carried), set()).add(graph.nodes[at].kind)
+            if self._is_view(at) and (a, b, carried) not in labels:
+                labels[a, b, carried] = graph.nodes[at].formula.replace("(·, ", "(").replace("(·)", "")
+        for (a, b, carried), found in kinds.items():  # what crosses the border of a folded box
+            if (self.boxes[a].folded or self.boxes[b].folded) and len(found) == 1:
+                count = int(sums[a, b, carried][0])
+                labels.setdefault((a, b, carried), (f"{count} of " if count > 1 else "") + min(found))
+        measured = any(c is not None for _, _, c in graph.edges)
+        scale = _logarithmic([total for _, total in sums.values()])
+        drawn = self._strongest(sums)
+        return [
+            Arrow(a, b, int(count), total if measured else None, scale(total) if measured else None,
+                  labels.get((a, b, carried), ""), carried)
+            for (a, b, carried), (count, total) in drawn
+        ]  # fmt: skip
+
+    def _strongest(self, sums: dict[Ends, list[float]]) -> list[tuple[Ends, list[float]]]:
+        """All arrows in order; of very many the strongest, and at least one into every box.
+
+        A tangle tells nothing, and the layout of 300 arrows among 30 boxes takes a minute.
+        """
+        most = 3 * len(self.boxes) + 20
+        if len(sums) > most:
+            ranked = sorted(sums.items(), key=lambda item: (-item[1][1], -item[1][0], item[0]))
+            first: dict[int, Ends] = {}
+            for ends, _ in ranked:
+                first.setdefault(ends[1], ends)
+            needed = set(first.values())
+            free = [ends for ends, _ in ranked if ends not in needed]
+            kept = needed | set(free[: max(0, most - len(needed))])
+            self.hidden = len(sums) - len(kept)
+            sums = {ends: entry for ends, entry in sums.items() if ends in kept}
+        return sorted(sums.items())
+
+    def _is_view(self, k: int) -> bool:
+        return self.graph.nodes[k].view and self.tree.shown[k] != k
+
+    def caption(self) -> str:
+        """What was folded, in words."""
+        parts = [_count(len(self.graph.nodes), "node")]
+        if len(self.boxes) != len(self.graph.nodes):
+            parts = [f"{parts[0]} in {_count(len(self.boxes), 'box')}"]
+        groups = self.tree.groups
+        if self.turns:
+            times = ", ".join(f"× {n}" for n in self.turns[:4]) + (" …" if len(self.turns) > 4 else "")
+            parts.append(f"{_count(len(self.turns), 'repeat')} drawn once ({times})")
+        words = {"scope": "scope", "repeat": "repeat", "run": "stretch", "kernel": "kernel"}
+        for kind, number in sorted(self.folded.items()):
+            names = [path_of(self.tree, g) for g, x in enumerate(groups) if x.folded and x.kind == kind]
+            names = [short(name, 24) for name in names if name][:3] if kind == "scope" else []
+            more = f" ({', '.join(names)}{' …' if number > len(names) else ''})" if names else ""
+            parts.append(f"{_count(number, words[kind])} folded{more}")
+        if self.tree.views:
+            parts.append(f"{_count(self.tree.views, 'reshape or cast', 'reshapes and casts')} told on edges")
+        if self.hidden:
+            parts.append(f"the {self.hidden} weakest arrows are not drawn")
+        return "; ".join(parts)
+
+
+def _count(n: int, word: str, plural: str = "") -> str:
+    return f"{n} {word if n == 1 else plural or (word + ('es' if word.endswith(('ch', 'x')) else 's'))}"
+
+
+def short(text: str, limit: int) -> str:
+    """A text of any length in at most `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _heat(boxes: Sequence[Box], graph: Graph) -> None:
+    """‖λ‖ of every box and where it stands among them."""
+    if graph.subject == "tape" or all(node.lam is None for node in graph.nodes):
+        return
+    norms = {node.number: node.lam.norm if node.lam is not None else 0.0 for node in graph.nodes}
+    views = {node.number for node in graph.nodes if node.view}
+    for box in boxes:
+        each = [norms[m] for m in box.members if m == box.members[0] or m not in views]
+        box.lam = math.hypot(*each) if len(each) < 1000 else math.sqrt(math.fsum(x * x for x in each))
+        if not box.folded and len(each) > 1:
+            box.norms = tuple(each)
+    scale = _logarithmic([box.lam for box in boxes if box.lam is not None])
+    for box in boxes:
+        box.heat = scale(box.lam) if box.lam is not None else None
+
+
+def _logarithmic(values: Sequence[float]) -> Callable[[float], float]:
+    """0 to 1 between the smallest and the largest positive value, over six decades at most; 0 for zero."""
+    known = [x for x in values if 0 < x < math.inf]
+    if not known:
+        return lambda x: 1.0 if x else 0.0
+    high = math.log10(max(known))
+    low = max(math.log10(min(known)), high - DECADES)
+    span = max(high - low, 0.5)  # equal norms are not made to look different
+
+    def scale(x: float) -> float:
+        if x == 0:
+            return 0.0
+        if not math.isfinite(x):
+            return 1.0
+        return min(1.0, max(0.0, 1 - (high - math.log10(x)) / span))
+
+    return scale

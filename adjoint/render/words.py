@@ -1,0 +1,152 @@
+"""What the boxes of every format say, and how a hostile name is made harmless."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from .graph import Box, Graph, Node, Numbers
+from .numbers import size_text, text_of
+from .views import short
+
+WIDTH = 36  # characters of a title
+
+
+def clean(text: str, limit: int = 0) -> str:
+    """A text on one line that every format can hold: no control characters, no lone surrogates.
+
+    Args:
+        text: anything.
+        limit: characters at most; 0 for all.
+
+    Returns:
+        The text; what is invisible or forbidden in XML is shown as �, white space as one space.
+    """
+    if limit:
+        text = text[: 4 * limit + 64]  # a name of a megabyte is not read to its end
+    text = " ".join(text.split())
+    if not (text.isascii() and text.isprintable()):
+        text = "".join("\ufffd" if _is_forbidden(c) else c for c in text)
+    return short(text, limit) if limit else text
+
+
+def _is_forbidden(c: str) -> bool:
+    # Cf turns the direction of writing; Co and Cn hold what XML forbids (U+FFFE) beside what fonts lack
+    return unicodedata.category(c) in ("Cc", "Cs", "Cf", "Cn", "Co")
+
+
+def by_number(graph: Graph) -> dict[int, Node]:
+    """Nodes by number."""
+    return {node.number: node for node in graph.nodes}
+
+
+def numbers_text(symbol: str, x: Numbers | None, disconnected: bool = False) -> str:
+    """`z 0.53` of a scalar, `‖z‖ 3.1 in [−0.9, 0.98]` of an array."""
+    if disconnected:
+        return f"{symbol} 0, disconnected"
+    if x is None:
+        return ""
+    if x.size == 1 and x.finite:
+        return f"{symbol} {text_of(x.low)}" if x.norm == abs(x.low) else f"|{symbol}| {text_of(x.norm)}"
+    finite = "" if x.finite else " not finite"
+    if x.low != x.low:
+        return f"{symbol}{finite}" if x.size else f"{symbol} empty"
+    return f"‖{symbol}‖ {text_of(x.norm)} in [{text_of(x.low)}, {text_of(x.high)}]{finite}"
+
+
+def turns_of(box: Box, nodes: dict[int, Node]) -> list[Node]:
+    """The node of every turn of a repeat; of another box that is no outline, its one node."""
+    return [nodes[m] for m in box.members if m == box.members[0] or not nodes[m].view]
+
+
+def title_of(box: Box, nodes: dict[int, Node]) -> str:
+    """The first line of a box."""
+    first = nodes[box.members[0]]
+    if not box.folded:
+        turns = turns_of(box, nodes)
+        times = f" × {len(turns)}" if len(turns) > 1 else ""
+        return clean(_common_name(turns) or first.formula, WIDTH) + times
+    if box.title:
+        return clean(box.title, WIDTH)
+    return f"nodes {box.members[0]} to {box.members[-1]}"
+
+
+def _common_name(turns: list[Node]) -> str:
+    """`layer/0…11/b` of names that differ in numbers alone; names inside a scope do not repeat it."""
+    first, last = turns[0].name.partition("#")[0], turns[-1].name.partition("#")[0]
+    if len(turns) == 1:
+        return turns[0].name
+    a, b = re.split(r"(\d+)", first[:200]), re.split(r"(\d+)", last[:200])
+    if a[::2] != b[::2]:
+        return first
+    return "".join(x if x == y else f"{x}…{y}" for x, y in zip(a, b, strict=True))
+
+
+def operations_of(box: Box, nodes: dict[int, Node], limit: int = 4) -> str:
+    """The operations in a folded box, the most frequent first."""
+    names = Counter(nodes[m].operation for m in box.members)
+    ranked = sorted(names.items(), key=lambda item: (-item[1], item[0]))
+    text = ", ".join(f"{clean(name, 16)} {n}" if n > 1 else clean(name, 16) for name, n in ranked[:limit])
+    return text + (f" +{len(ranked) - limit}" if len(ranked) > limit else "")
+
+
+def place_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> str:
+    """The user's line, `train.py:41`; of a folded box the first and how many others."""
+    places = dict.fromkeys(nodes[m].place for m in box.members if nodes[m].place >= 0)
+    if not places:
+        return ""
+    first = clean(graph.places[min(places)].short, 40)
+    return first + (f" +{len(places) - 1}" if len(places) > 1 else "")
+
+
+def bytes_text(box: Box, nodes: dict[int, Node]) -> str:
+    """Memory kept by all members."""
+    total = sum(nodes[m].bytes for m in box.members)
+    return size_text(total) if total else ""
+
+
+def source_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> str:
+    """The text of the user's line."""
+    places = [nodes[m].place for m in box.members if nodes[m].place >= 0]
+    return clean(graph.places[min(places)].source, 120) if places else ""
+
+
+def lines_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> list[str]:
+    """What a box says below its title, one text a line; the last is where it comes from."""
+    first = nodes[box.members[0]]
+    lines = []
+    if box.folded:
+        lines += [f"{len(box.members)} nodes", operations_of(box, nodes)]
+        if box.lam is not None:
+            lines.append(f"‖λ‖ {text_of(box.lam)}")
+    else:
+        said = first.name and first.formula not in ("input", "parameter", first.name)
+        lines.append(" · ".join(clean(t, WIDTH) for t in (first.formula if said else "", first.kind) if t))
+        turns = turns_of(box, nodes)
+        if len(turns) > 1:
+            lines.append(_range_text("z", [node.z.norm for node in turns if node.z is not None]))
+            lines.append(_range_text("λ", box.norms))
+        else:
+            lines.append(numbers_text("z", first.z))
+            if box.lam is not None:
+                lines.append(numbers_text(multiplier_symbol(first), first.lam, not first.connected))
+        lines.append(clean(first.note, 60))
+    where = " · ".join(t for t in (place_of(box, graph, nodes), bytes_text(box, nodes)) if t)
+    return [line for line in [*lines, where] if line]
+
+
+def _range_text(symbol: str, norms: Sequence[float]) -> str:
+    """Norms over the turns of a repeat."""
+    if not norms:
+        return ""
+    low, high = text_of(min(norms)), text_of(max(norms))
+    return f"‖{symbol}‖ {low}" + (f" to {high}" if low != high else "")
+
+
+def multiplier_symbol(node: Node) -> str:
+    """Λ of a tape's constraint; of a problem's, ν where it is an equality and μ where an inequality."""
+    if node.role != "constraint":
+        return "λ"
+    return "ν" if node.operation == "=" else "μ"
