@@ -14,8 +14,9 @@ Multipliers are KKT values; the signed derivative of f* by a right-hand side is 
 
 from .collect import constrain
 from .problem import Problem, Settings, minimize
-from .solution import Constraint, Doubt, Residuals, Sensitivity, Solution, Status, Step
+from .solution import Constraint, Residuals, Sensitivity, Solution, Step
 from .stochastic import Ascent
+from .verdict import Doubt, Status
 
 __all__ = [
     "Ascent", "Constraint", "Doubt", "Problem", "Residuals", "Sensitivity", "Settings", "Solution", "Status",

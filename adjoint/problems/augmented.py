@@ -17,7 +17,8 @@ from .matrix_free import Flat, polish, with_bounds
 from .newton import Answer, Options, normalised
 from .program import Program
 from .rays import falls_forever, straight
-from .solution import Status, Step
+from .solution import Step
+from .verdict import Status
 
 FALL = 0.25  # the share of the violation that may be left, or ρ rises
 HIGHEST = 1e10  # ρ above which a violation that stays is taken for the smallest there is

@@ -19,7 +19,8 @@ from ..errors import ConvergenceError, DomainError, refusal
 from ..transforms import grad
 from ..transforms.implicit import Root
 from .program import Program
-from .solution import Doubt, Solution, System
+from .solution import Solution, System
+from .verdict import Doubt
 
 numpy: Any = np  # for calls that come back through the protocols
 

@@ -20,7 +20,8 @@ from .inputs import Function, defined_at
 from .matrix_free import Flat, with_bounds
 from .newton import Answer, Options, normalised
 from .program import Program
-from .solution import Residuals, Status, Step
+from .solution import Residuals, Step
+from .verdict import Status
 
 numpy: Any = np  # for calls that come back through the protocols
 FAR = 1e8  # multipliers beyond which D, still rising, is taken for unbounded

@@ -16,7 +16,8 @@ from .point import Point
 from .program import Program
 from .rays import falls_forever, recession
 from .scaled import Scaled
-from .solution import Doubt, Status, Step, System
+from .solution import Step, System
+from .verdict import Doubt, Status
 
 UNFINISHED = (Status.STALLED, Status.STEPS, Status.SADDLE)
 LARGE = (

@@ -21,8 +21,9 @@ from .dual import dual
 from .inputs import Function, Named
 from .newton import Answer, Options, certified, newton
 from .program import Program
-from .solution import Callback, Residuals, Solution, Status
+from .solution import Callback, Residuals, Solution
 from .stochastic import DAMPED, Ascent, Sampler, stochastic
+from .verdict import Status
 
 SMALL = 300  # unknowns and constraints up to which second derivatives are formed
 

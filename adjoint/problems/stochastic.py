@@ -23,7 +23,8 @@ from ..errors import ShapeError, refusal
 from .matrix_free import with_bounds
 from .newton import Answer, Options
 from .program import Program
-from .solution import Status, Step
+from .solution import Step
+from .verdict import Status
 
 Batches = Sequence[Any] | Callable[[np.random.Generator], Any]
 

@@ -31,6 +31,26 @@ def test_bilevel_gradient_and_curvature_of_a_penalty() -> None:
     np.testing.assert_allclose(ad.deriv(validation)(1.5), ad.grad(closed)(1.5), rtol=1e-10)
 
 
+def test_the_best_penalty_is_a_problem_over_a_problem() -> None:
+    """Bilevel: Newton steps in log λ need second derivatives of the inner solution."""
+    w = np.array([0.3, 0.1, -0.2, 0.1])
+    t, t_new = X @ w + 0.5 * y, X_new @ w + 0.5 * y_new
+
+    def inner(w: np.ndarray, penalty: float) -> np.ndarray:
+        return np.sum((X @ w - t) ** 2) + penalty * w @ w
+
+    def outer(log_penalty: float) -> np.ndarray:
+        return np.mean((X_new @ ad.minimize(inner, np.zeros(4), args=(np.exp(log_penalty),)).x - t_new) ** 2)
+
+    def closed(log_penalty: float) -> np.ndarray:
+        w = np.linalg.solve(X.T @ X + np.exp(log_penalty) * np.eye(4), X.T @ t)
+        return np.mean((X_new @ w - t_new) ** 2)
+
+    found = ad.minimize(outer, 0.0, bounds=(-5.0, 8.0))
+    assert found.success and -4 < found.x < 7
+    np.testing.assert_allclose(ad.grad(closed)(float(found.x)), 0, atol=1e-10)
+
+
 def quadratic(x: np.ndarray, p: dict) -> np.ndarray:
     return 0.5 * np.sum((x - p["target"]) ** 2) + 0.1 * np.sum(x**4)
 
