@@ -9,7 +9,8 @@ decision function, meets t at every free point: the intercept b of a support vec
 Two stages. *Pairs*: move the pair of entries that gains most until few are wrong; a move costs two rows of K.
 *Faces*: Newton's method on the free entries; a step that would leave the box is bent along it or cut short at
 it; then bounds whose multipliers have the wrong sign are released. Every step decreases the objective, and
-there are finitely many faces, so this ends, at residuals near the rounding errors of g.
+there are finitely many faces, so this ends, at residuals near the rounding errors of g. While Newton's steps
+are cut short, pairs get as much time as they take.
 
 Source: R.-E. Fan, P.-H. Chen and C.-J. Lin, "Working set selection using second order information", JMLR 6,
 2005 (pairs); J. Nocedal and S. Wright, "Numerical Optimization", 2006, sections 16.5 and 16.7 (faces).
@@ -36,6 +37,7 @@ REFRESH = 100  # moves along null directions before they are computed anew
 DEPENDENT = (
     1e-11  # a pivot of a unit diagonal that counts as 0: Newton steps keep five digits, refined in the next
 )
+PER_CUBE = 7e-7  # moves of pairs that take as long as a Cholesky factorization, per size cubed
 PER_ENTRY = 3  # moves of pairs per entry: well-behaved data need 1 to 2, and hard data hundreds
 
 
@@ -139,7 +141,8 @@ def pairs(program: Program, point: Point, most: int) -> None:
     # ∞ on entries that cannot grow, or cannot fall: they never win the comparison
     full, empty = np.where(beta < upper, 0.0, np.inf), np.where(beta > lower, 0.0, np.inf)
     work, gains = np.empty_like(beta), np.empty_like(beta)
-    for point.moves in range(most):
+    for _ in range(most):
+        point.moves += 1
         i = int(np.add(slope, full, out=work).argmin())
         row = K[i]
         np.subtract(slope, slope[i] + enough, out=work)
@@ -252,11 +255,15 @@ def faces(program: Program, point: Point, tolerance: float) -> None:
         face = factorize(K, np.flatnonzero(free))
         old = beta.copy()
         dependent = face.weights.size > 0 and slide(program, beta, point.slope, face, limit)
-        if not dependent:
-            newton(program, point, face, missing)
+        whole = not dependent and newton(program, point, face, missing)
         one_by_one = bool(np.all(beta == old))
         free &= (beta > lower) & (beta < upper)
         point.slope = K @ beta - t
+        moves = int(PER_CUBE * np.sum(free) ** 3)
+        if not whole and moves > 10:  # far from the right face: pairs, for as long as such a step takes
+            pairs(program, point, moves)
+            free = (beta > lower) & (beta < upper)
+            point.slope = K @ beta - t
     point.stalled = True
 
 
@@ -328,8 +335,11 @@ def slide(program: Program, beta: Floats, slope: Floats, face: Face, limit: floa
     return True
 
 
-def newton(program: Program, point: Point, face: Face, missing: float) -> None:
-    """A Newton step on the basis; outside the box, the better of bending it and cutting it short."""
+def newton(program: Program, point: Point, face: Face, missing: float) -> bool:
+    """A Newton step on the basis; outside the box, the better of bending it and cutting it short.
+
+    Returns whether it stayed in the box.
+    """
     at = face.basis
     here, low, high, slope = point.beta[at], program.lower[at], program.upper[at], point.slope[at]
     step = face.step(slope, missing)
@@ -347,6 +357,7 @@ def newton(program: Program, point: Point, face: Face, missing: float) -> None:
         if gains[1] < gains[0]:
             new = bent
     point.beta[at] = new
+    return length == 1
 
 
 def project(v: Floats, lower: Floats, upper: Floats, total: float) -> Floats:
