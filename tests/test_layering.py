@@ -79,6 +79,19 @@ def test_the_walk_sees_imports() -> None:
     assert height("check") > height("tape")
 
 
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if part(p) != "engines"], ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_kernels_are_compiled_by_engines_only(path: Path) -> None:
+    """No private solver: what is jitted lives under engines/."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            assert not any(alias.name.split(".")[0] in ("numba", "llvmlite") for alias in node.names), path
+        elif isinstance(node, ast.ImportFrom):
+            assert (node.module or "").split(".")[0] not in ("numba", "llvmlite"), path
+            assert not {"njit", "jit", "cfunc"} & {alias.name for alias in node.names}, path
+
+
 def run(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True

@@ -34,9 +34,8 @@ Mask = NDArray[np.bool_]
 EPS = float(np.finfo(float).eps)
 ROUGH = 1e-3  # how far the pairs go, in the unit of g; the faces are quicker from there
 REFRESH = 100  # moves along null directions before they are computed anew
-DEPENDENT = (
-    1e-11  # a pivot of a unit diagonal that counts as 0: Newton steps keep five digits, refined in the next
-)
+DEPENDENT = 1e-11  # pivots of a unit diagonal that count as 0; above, a Newton step keeps five digits
+LOOKS = 100  # faces after which pairs are left out: they might undo what a face has settled
 PER_CUBE = 7e-7  # moves of pairs that take as long as a Cholesky factorization, per size cubed
 PER_ENTRY = 3  # moves of pairs per entry: well-behaved data need 1 to 2, and hard data hundreds
 
@@ -242,7 +241,7 @@ def faces(program: Program, point: Point, tolerance: float) -> None:
     largest = float(np.max(np.abs(np.diag(K))))
     free = (point.beta > lower) & (point.beta < upper)
     one_by_one = False
-    for point.faces in range(100 + 10 * len(t)):
+    for point.faces in range(200 + 10 * len(t)):
         beta = point.beta
         mass, missing = float(np.sum(np.abs(beta))), total - float(np.sum(beta))
         limit = max(tolerance * unit(program), EPS * largest * mass)  # the rounding errors of g
@@ -254,16 +253,20 @@ def faces(program: Program, point: Point, tolerance: float) -> None:
             return
         face = factorize(K, np.flatnonzero(free))
         old = beta.copy()
-        dependent = face.weights.size > 0 and slide(program, beta, point.slope, face, limit)
-        whole = not dependent and newton(program, point, face, missing)
+        whole = False
+        if not (face.weights.size and slide(program, beta, point.slope, face, limit)):
+            if face.weights.size:
+                point.slope = K @ beta - t
+            whole = newton(program, point, face, missing)
         one_by_one = bool(np.all(beta == old))
         free &= (beta > lower) & (beta < upper)
-        point.slope = K @ beta - t
-        moves = int(PER_CUBE * np.sum(free) ** 3)
-        if not whole and moves > 10:  # far from the right face: pairs, for as long as such a step takes
-            pairs(program, point, moves)
-            free = (beta > lower) & (beta < upper)
+        if (
+            point.faces < LOOKS and not whole
+        ):  # far from the right face: pairs, for as long as such a step takes
             point.slope = K @ beta - t
+            pairs(program, point, 20 + int(PER_CUBE * np.sum(free) ** 3))
+            free = (beta > lower) & (beta < upper)
+        point.slope = K @ beta - t
     point.stalled = True
 
 
@@ -293,14 +296,14 @@ def release(
 
 
 def slide(program: Program, beta: Floats, slope: Floats, face: Face, limit: float) -> bool:
-    """Move along directions that K does not see, each until a bound stops it; whether any gained.
+    """Move along directions that K does not see, each until a bound stops it; whether one did.
 
     Along p_k the objective is linear: a simplex method, which leaves fewer free entries.
     """
     _, _, lower, upper, total = program
     basis, rest, weights, curvature = face.basis.copy(), face.rest, face.weights, face.curvature
     cost = slope[rest] - slope[basis] @ weights
-    waiting = np.abs(cost) > limit
+    waiting, stopped = np.abs(cost) > limit, False
     if not waiting.any():
         return False
     for _ in range(min(len(rest), REFRESH)):
@@ -319,6 +322,7 @@ def slide(program: Program, beta: Floats, slope: Floats, face: Face, limit: floa
         if best < room[stop]:
             beta[at] = np.clip(beta[at] + best * way, lower[at], upper[at])
             continue
+        stopped = True
         beta[at] = np.clip(beta[at] + room[stop] * way, lower[at], upper[at])
         beta[at[stop]] = bound[stop]
         if stop < len(basis):  # k takes its place in the basis
@@ -332,7 +336,7 @@ def slide(program: Program, beta: Floats, slope: Floats, face: Face, limit: floa
     missing = total - float(np.sum(beta))
     if abs(missing) > 1e-12 * float(np.sum(np.abs(beta))):  # p_k are null vectors, and sum to 0, nearly
         beta[at] = project(beta[at], lower[at], upper[at], float(np.sum(beta[at])) + missing)
-    return True
+    return stopped
 
 
 def newton(program: Program, point: Point, face: Face, missing: float) -> bool:

