@@ -20,9 +20,7 @@ from .solution import Step, System
 from .verdict import Doubt, Status
 
 UNFINISHED = (Status.STALLED, Status.STEPS, Status.SADDLE)
-LARGE = (
-    1e6  # multipliers above that, in the units of the first gradients, are those of a failing qualification
-)
+LARGE = 1e6  # multipliers above that, in units of the first gradients, are those of a failing qualification
 
 
 @dataclass

@@ -87,7 +87,8 @@ class Settings:
 
     Attributes:
         tolerance: largest of the four KKT residuals; 1e-8, or 1e-2 over minibatches.
-        max_steps: steps at most; each method has a limit of its own.
+        max_steps: steps at most, and as many again to restore feasibility or to leave a saddle; each method
+            has a limit of its own.
         callback: called with a `Step` after every step.
         escape: leave saddles along negative curvature ("newton").
         compile: run first and second derivatives as compiled programs ("newton"); pays when they take long.
