@@ -1,15 +1,17 @@
-"""The command line: `python -m adjoint demo`, `check`, `cache`, `doctor`."""
+"""The command line: `python -m adjoint demo`, `check`, `cache`, `draw`, `doctor`."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import importlib.util
+import inspect
 import os
 import platform
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from ._version import __version__
 from .demos import DEMOS
@@ -33,12 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_argument("name", nargs="*", help="names of primitives (default: all)")
     cache = commands.add_parser("cache", help="compiled kernels on disk: where, how many, how large")
     cache.add_argument("action", nargs="?", default="show", choices=("show", "clear"), help="(default: show)")
+    draw = commands.add_parser("draw", help="draw the computation graph that a function of yours records")
+    draw.add_argument("target", help="module:function; the function takes nothing and returns what to draw")
+    draw.add_argument(
+        "-o", "--output", help="file, by suffix .svg .png .pdf .dot .mmd .json .txt (default: text)"
+    )
+    draw.add_argument("--limit", type=int, default=150, help="boxes at most (default: 150)")
+    draw.add_argument("--right", action="store_true", help="from left to right instead of downwards")
     commands.add_parser("doctor", help="versions, what is installed, which engines can run and why not")
     options = parser.parse_args(arguments)
     if options.command == "demo":
         return run_demos(DEMOS if options.name == "all" else (options.name,), options.seed)
     if options.command == "cache":
         return run_cache(options.action)
+    if options.command == "draw":
+        return run_draw(options.target, options.output, options.limit, "right" if options.right else "down")
     return run_checks(options.name) if options.command == "check" else run_doctor()
 
 
@@ -102,6 +113,40 @@ def run_cache(action: str) -> int:
     if objection:
         console.print(f"not used: {objection}", highlight=False, markup=False, soft_wrap=True)
     return 1 if objection else 0
+
+
+def run_draw(target: str, output: str | None, limit: int, direction: str) -> int:
+    """Draw what `module:function` returns, to a file or as text; 2 when there is no such function."""
+    from .errors import AdjointError
+    from .render import draw
+
+    module, _, path = target.partition(":")
+    if not module or not path:
+        print(f"draw needs module:function, got {target!r}", file=sys.stderr)
+        return 2
+    sys.path.insert(0, os.getcwd())  # the installed command does not look there by itself
+    try:
+        subject: Any = importlib.import_module(module)
+        for name in path.split("."):
+            subject = getattr(subject, name)
+    except (ImportError, AttributeError) as error:
+        print(f"cannot draw {target}: {error}", file=sys.stderr)
+        return 2
+    finally:
+        sys.path.remove(os.getcwd())
+    try:
+        picture = draw(
+            subject() if inspect.isfunction(subject) else subject, limit=limit, direction=direction
+        )
+        if output is None:
+            print(picture.text())
+        else:
+            picture.save(output)
+            print(f"{output}: {picture.caption}")
+    except (AdjointError, TypeError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 PACKAGES = (

@@ -18,6 +18,7 @@ from .words import (
     source_of,
     title_of,
     turns_of,
+    value_symbol,
 )
 
 INK, SOFT, LINE = "#1f2933", "#66717d", "#52606d"
@@ -45,7 +46,7 @@ def dot(graph: Graph, view: View, direction: str = "down") -> str:
     ]
     lines += haste
     lines += _nested(graph, view, nodes)
-    lines += [_arrow(arrow, view) for arrow in view.arrows]
+    lines += [_arrow(arrow, view, not dense) for arrow in view.arrows]
     return "\n".join([*lines, "}", ""])
 
 
@@ -152,11 +153,11 @@ def _label(box: Box, graph: Graph, nodes: dict[int, Node]) -> str:
             if len(turns) > 1:
                 norms = [t.z.norm for t in turns if t.z is not None] if line.startswith("‖z‖") else box.norms
                 bars = _bars(_thinned(norms)) if line.startswith("‖") else ""
-            elif line.startswith("‖z‖") and first.z is not None:
+            elif line.startswith(f"‖{value_symbol(first)}‖") and first.z is not None:
                 bars = _bars([float(n) for n in first.z.bins])
             elif line.startswith(f"‖{z.strip()}‖") and first.lam is not None:
                 bars = _bars([float(n) for n in first.lam.bins])
-        numeric = line.startswith(("‖", "|", "z ", z))
+        numeric = line.startswith(("‖", "|", f"{value_symbol(first)} ", z))
         text = html(line) if numeric else f'<font point-size="8" color="{soft}">{html(line)}</font>'
         if bars:
             rows.append(f'<tr><td align="left">{text}</td><td align="right">{bars}</td></tr>')
@@ -192,7 +193,7 @@ def _bars(values: list[float]) -> str:
 
 
 # --------------------------------------------------------------------------------------------- arrows
-def _arrow(arrow: Arrow, view: View) -> str:
+def _arrow(arrow: Arrow, view: View, labeled: bool) -> str:
     attributes = []
     weight = arrow.weight
     if weight is not None:
@@ -206,7 +207,7 @@ def _arrow(arrow: Arrow, view: View) -> str:
         attributes.append("style=dashed")
     if arrow.carried:
         attributes.append("constraint=false")
-    if arrow.label:
+    if arrow.label and labeled:
         attributes.append(f"label=<{html(arrow.label, 32)}>")
     if arrow.count > 1:
         tooltip += f" over {arrow.count} edges"
@@ -218,7 +219,7 @@ def _arrow(arrow: Arrow, view: View) -> str:
 def _legend(graph: Graph, view: View) -> str:
     """Title, what colors and lines mean, and the caption."""
     small = f'<font point-size="8" color="{SOFT}">{{}}</font>'
-    facts = " · ".join(f"{name} {text}" for name, text in graph.facts)
+    facts = " · ".join(f"{name} {text}".strip() for name, text in graph.facts)
     said = f"<b>{html(graph.title, 80)}</b>" + (f"&#160; · {html(facts, 160)}" if facts else "")
     rows = [f'<tr><td align="left">{said}</td></tr>']
     heats = [box.lam for box in view.boxes if box.heat is not None and box.lam]
@@ -228,6 +229,7 @@ def _legend(graph: Graph, view: View) -> str:
     if graph.subject == "compiled":
         signs = ["square: argument", "green outline: one kernel"]
     if heats:
+        norm = "‖μ‖" if graph.subject == "problem" else "‖λ‖"
         low, high = text_of(min(heats)), text_of(max(heats))
         swatches = "".join(
             f'<td fixedsize="true" width="14" height="9" border="1" color="{LINE}" '
@@ -235,8 +237,10 @@ def _legend(graph: Graph, view: View) -> str:
             for k in range(7)
         )
         scale = (
-            f'<table border="0" cellborder="0" cellspacing="0" cellpadding="2"><tr>'
-            f"<td>{small.format(f'‖λ‖ {html(low)}')}</td>{swatches}<td>{small.format(html(high))}</td>"
+            # of fixed size: otherwise it is spread over the width of the title
+            f'<table border="0" cellborder="0" cellspacing="0" cellpadding="2" fixedsize="true" width="390" '
+            f'height="16"><tr>'
+            f"<td>{small.format(f'{norm} {html(low)}')}</td>{swatches}<td>{small.format(html(high))}</td>"
             f"<td>{small.format('· wide arrow: large ‖(∂f/∂z)ᵀλ‖, dotted: none')}</td></tr></table>"
         )
         rows.append(f'<tr><td align="left">{scale}</td></tr>')

@@ -29,7 +29,9 @@ def draw(
     outlines, and are folded, the innermost first, until at most `limit` boxes are left.
 
     Args:
-        x: a Variable (what it depends on; with multipliers, if it is a real scalar), a Tape, a Lagrangian.
+        x: a Variable (what it depends on; with multipliers, if it is a real scalar), a Tape, a Lagrangian,
+            a compiled function that has run (its kernels as outlines), a Problem, or a Solution (constraints
+            with residuals and multipliers; those that bind have thick outlines).
         limit: boxes at most.
         expand: patterns of paths of scopes that stay open: `["encoder/*"]`, or one pattern.
         fold: False draws every node.
@@ -68,6 +70,18 @@ def graph_of(x: Any) -> Graph:
         return of_variable(x)
     if isinstance(x, Tape):
         return of_tape(x)
+    from ..engines.compiled import Compiled
+
+    if isinstance(x, Compiled):
+        from .programs import of_compiled
+
+        return of_compiled(x)
+    from ..problems import Problem, Solution
+
+    if isinstance(x, (Problem, Solution)):
+        from .problems import of_problem, of_solution
+
+        return of_problem(x) if isinstance(x, Problem) else of_solution(x)
     raise TypeError(
         f"cannot draw {describe(x)}: pass a Variable, Tape, Lagrangian, compiled function, "
         "Problem or Solution\n"

@@ -46,7 +46,7 @@ def _of_array(x: np.ndarray, histogram: bool) -> Numbers:
         return Numbers(norm, math.nan, math.nan, x.size, finite)
     low, high = float(real.min()), float(real.max())
     bins: tuple[int, ...] = ()
-    if histogram and x.size > 1:
+    if histogram and high > low:
         # by hand: np.histogram refuses a range that is too small for its steps
         with np.errstate(all="ignore"):
             step = (real.astype(np.float64) - low) / ((high - low) or 1.0)

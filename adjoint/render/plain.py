@@ -21,7 +21,7 @@ def text(graph: Graph, view: View) -> str:
     for arrow in view.arrows:
         mark = "↺" if arrow.carried else ""
         sources.setdefault(arrow.target, []).append(mark + title_of(view.boxes[arrow.source], nodes))
-    facts = "".join(f", {name} {said}" for name, said in graph.facts)
+    facts = "".join(f", {name} {said}".replace(",  ", ", ") for name, said in graph.facts)
     lines = [clean(graph.title + facts), clean(view.caption)]
     opened: list[int] = []
     for k, box in enumerate(view.boxes):

@@ -23,7 +23,7 @@ def view_of(graph: Graph, *, limit: int = LIMIT, expand: Iterable[str] = (), fol
         expand: patterns of scopes' paths that stay open, `encoder/*`.
         fold: False draws every node, views and repeats too.
     """
-    tree = Tree(graph, repeated=fold, views=fold and graph.subject != "compiled")
+    tree = Tree(graph, repeated=fold, views=fold)
     if fold:
         fold_to(tree, limit, _wanted(tuple(expand)))
     maker = _Maker(tree)
@@ -136,12 +136,12 @@ class _Maker:
 
         A tangle tells nothing, and the layout of 300 arrows among 30 boxes takes a minute.
         """
-        most = 3 * len(self.boxes) + 20
+        most = 2 * len(self.boxes) + 40
         if len(sums) > most:
             ranked = sorted(sums.items(), key=lambda item: (-item[1][1], -item[1][0], item[0]))
             first: dict[int, Ends] = {}
-            for ends, _ in ranked:
-                first.setdefault(ends[1], ends)
+            for ends in sorted(sums, key=lambda ends: (abs(ends[1] - ends[0]), ends)):
+                first.setdefault(ends[1], ends)  # the nearest: they keep the boxes in order
             needed = set(first.values())
             free = [ends for ends, _ in ranked if ends not in needed]
             kept = needed | set(free[: max(0, most - len(needed))])

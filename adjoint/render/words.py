@@ -53,6 +53,8 @@ def numbers_text(symbol: str, x: Numbers | None, disconnected: bool = False) -> 
     finite = "" if x.finite else " not finite"
     if x.low != x.low:
         return f"{symbol}{finite}" if x.size else f"{symbol} empty"
+    if x.norm == 0:
+        return f"‖{symbol}‖ 0"
     return f"‖{symbol}‖ {text_of(x.norm)} in [{text_of(x.low)}, {text_of(x.high)}]{finite}"
 
 
@@ -129,7 +131,7 @@ def lines_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> list[str]:
             lines.append(_range_text("z", [node.z.norm for node in turns if node.z is not None]))
             lines.append(_range_text("λ", box.norms))
         else:
-            lines.append(numbers_text("z", first.z))
+            lines.append(numbers_text(value_symbol(first), first.z))
             if box.lam is not None:
                 lines.append(numbers_text(multiplier_symbol(first), first.lam, not first.connected))
         lines.append(clean(first.note, 60))
@@ -143,6 +145,13 @@ def _range_text(symbol: str, norms: Sequence[float]) -> str:
         return ""
     low, high = text_of(min(norms)), text_of(max(norms))
     return f"‖{symbol}‖ {low}" + (f" to {high}" if low != high else "")
+
+
+def value_symbol(node: Node) -> str:
+    """Z of a tape's value; of a problem's parts their letters."""
+    if node.role == "constraint":
+        return "h" if node.operation == "=" else "g"
+    return {"x": "x", "minimize": "f"}.get(node.operation, "z" if node.name != "L" else "L")
 
 
 def multiplier_symbol(node: Node) -> str:
