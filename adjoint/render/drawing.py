@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 from ..errors import describe
@@ -12,7 +10,7 @@ from ..sweeps import Lagrangian
 from ..tape import Tape, Variable
 from .folding import LIMIT
 from .graph import Graph
-from .picture import Picture
+from .picture import Picture, without_collections
 from .tapes import of_lagrangian, of_tape, of_variable
 from .views import view_of
 
@@ -87,15 +85,3 @@ def graph_of(x: Any) -> Graph:
         "Problem or Solution\n"
         "  Of a plain function draw what it records: with ad.Tape() as tape: draw(f(tape.input(x)))."
     )
-
-
-@contextmanager
-def without_collections() -> Iterator[None]:
-    """No garbage collection meanwhile: a graph is 10⁶ objects that live, and it would visit each often."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

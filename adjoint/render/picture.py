@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,18 @@ from .svg import finished
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid", "json", "text")
 SUFFIXES = {".gv": "dot", ".mmd": "mermaid", ".txt": "text"}
 PIXELS = 60e6  # of a PNG at most; larger ones break viewers, and cut pictures off in some
+
+
+@contextmanager
+def without_collections() -> Iterator[None]:
+    """No garbage collection meanwhile: a graph is 10⁶ objects that live, and it would visit each often."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Picture:
@@ -53,7 +67,8 @@ class Picture:
 
     def json(self) -> str:
         """Every node, edge and scope, and the view; `"format": "adjoint.graph"`, with a version."""
-        return plain.json(self.graph, self.view)
+        with without_collections():
+            return plain.json(self.graph, self.view)
 
     def mermaid(self) -> str:
         """A Mermaid flowchart, for READMEs and issues."""

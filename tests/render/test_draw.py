@@ -323,3 +323,21 @@ def test_drawing_changes_nothing() -> None:
         return y
 
     assert ad.grad(ad.grad(f))(2.0) == 12.0
+
+
+def test_contributions_of_a_value_used_twice_are_apart() -> None:
+    with ad.Tape() as tape:
+        w = tape.parameter(1.0, name="w")
+        loss = 2.0 * w + 3.0 * w
+    edges = {(a, b): c for a, b, c in ad.draw(loss).graph.edges}
+    assert (edges[0, 1], edges[0, 2]) == (2.0, 3.0)
+
+
+def test_backslashes_in_tooltips_are_the_users() -> None:
+    r"""Dot reads \N and \G as the names of node and graph."""
+    with ad.Tape() as tape, ad.scope(r'\N \G "\"'):
+        loss = np.sin(tape.parameter(2.0))
+    svg = ad.draw(loss).svg()
+    titles = [a.get("{http://www.w3.org/1999/xlink}title") for a in ET.fromstring(svg).iter(f"{SVG}a")]
+    assert r'\N \G "\"' in titles
+    assert "<!--" not in svg

@@ -60,6 +60,15 @@ def test_edges_of_a_solution_balance() -> None:
     assert edges["x", "far"] == 0
 
 
+def test_a_constraint_that_binds_in_part() -> None:
+    solution = ad.minimize(
+        lambda x: np.sum((x - 1) ** 2), np.zeros(2), ineq={"g": lambda x: x - np.array([0.5, 9])}
+    )
+    node = ad.draw(solution).graph.nodes[2]
+    assert node.note == "binds in 1 of 2" and node.active
+    assert node.lam is not None and node.lam.norm == pytest.approx(1.0) and node.lam.size == 2
+
+
 def test_unknowns_in_containers() -> None:
     solution = ad.minimize(lambda p: np.sum(p["a"] ** 2) + (p["b"] - 1) ** 2, {"a": np.ones(2), "b": 0.0})
     assert [n.name for n in ad.draw(solution).graph.nodes] == ["x/a", "x/b", "f", "L"]
