@@ -59,8 +59,12 @@ def html(text: str, limit: int = 0) -> str:
 
 
 def quoted(text: str, limit: int = 0) -> str:
-    """A text as a quoted string; dot reads backslashes and entities in these."""
-    text = clean(text, limit).replace("&", "&amp;").replace("\\", "\\\\").replace('"', '\\"')
+    """A text as a quoted string.
+
+    In these dot reads entities, and `\\N`, `\\G` as names of its own however often the backslash is doubled; so
+    another sign of that look takes its place.
+    """
+    text = clean(text, limit).replace("&", "&amp;").replace("\\", "∖").replace('"', '\\"')
     return f'"{text}"'
 
 
