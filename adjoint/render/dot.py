@@ -59,9 +59,9 @@ def html(text: str, limit: int = 0) -> str:
 
 
 def quoted(text: str, limit: int = 0) -> str:
-    """A text as a quoted string.
+    r"""A text as a quoted string.
 
-    In these dot reads entities, and `\\N`, `\\G` as names of its own however often the backslash is doubled; so
+    In these dot reads entities, and `\N` and `\G` as names of its own, however often it is doubled:
     another sign of that look takes its place.
     """
     text = clean(text, limit).replace("&", "&amp;").replace("\\", "∖").replace('"', '\\"')

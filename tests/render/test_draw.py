@@ -281,6 +281,21 @@ def test_without_a_layout_program_both_remedies_are_named(monkeypatch: pytest.Mo
     assert set(picture._repr_mimebundle_()) == {"text/plain"}
 
 
+def test_the_systems_dot_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pure = layout.pure_dot()
+    assert pure is not None
+    picture = ad.draw(network(1))
+    expected = picture.svg()
+    (tmp_path / "dot").symlink_to(pure)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(layout, "pure_dot", lambda: None)
+    assert layout.system_dot() == str(tmp_path / "dot")
+    if layout.laid_out("graph {}", "svg").count(b"graphviz-pure"):
+        assert picture.svg() == expected
+    with pytest.raises(ad.LayoutError, match=r"dot could not lay this graph out: .*syntax error"):
+        layout.laid_out("digraph adjoint { ->", "svg")
+
+
 def test_a_png_too_large_for_viewers_is_refused() -> None:
     with pytest.raises(ad.LayoutError, match=r"Pass dpi=\d+, draw fewer boxes"):
         ad.draw(network(2)).png(dpi=5000)
