@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError
+from ..ops import gamma as gamma_rows
 from ..ops import reduce
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, sum_
 from ..ops.elementwise import absolute, exp, isfinite, log, minimum, rint, sign, where
-from ..ops.gamma import gammaln
 from ..ops.primitive import PRIMITIVES, Recorded, dtype_of, innermost, normalize_axis, shape_of
 from ..ops.special import InOwnDtype
 
@@ -100,7 +100,7 @@ def multigammaln(a: Any, d: int) -> Any:
     if type(plain) is not Abstract and np.any(np.asarray(plain) <= 0.5 * (d - 1)):
         raise ValueError(f"condition a ({plain}) > 0.5 * (d-1) ({0.5 * (d - 1)}) not met")
     halves = 0.5 * np.arange(d, dtype=dtype_of(a))
-    terms = gammaln(np.expand_dims(a, -1) - halves)
+    terms = gamma_rows.gammaln(np.expand_dims(a, -1) - halves)
     return np.sum(terms, axis=-1) + 0.25 * d * (d - 1) * math.log(math.pi)
 
 
