@@ -578,6 +578,9 @@ class _Layout:
             return lambda inputs, outputs: x
         v = view_of(x)
         root, size = v.root, v.root.dtype.itemsize
+        if not x.size:  # nothing is read, and what it is a view of may not be computed
+            nothing = np.empty(v.shape, x.dtype)
+            return lambda inputs, outputs: nothing
         if root.dtype.hasobject:
             objects = self.objects
             return lambda inputs, outputs: objects[root]
@@ -591,8 +594,6 @@ class _Layout:
             return look
         if root.constant is not None:
             array = np.ndarray(v.shape, x.dtype, root.constant, v.offset * size, strides)
-        elif not root.size:
-            array = np.empty(v.shape, x.dtype)
         else:
             start = self.base - self.arena.ctypes.data + self.offsets[root] + v.offset * size
             array = np.ndarray(v.shape, x.dtype, self.arena.data, start, strides)

@@ -431,3 +431,7 @@ def test_values_that_only_empty_arrays_read_are_not_computed() -> None:
         return np.sum(z * c) + np.sum(z.at[::2].set(np.sum(x)) * c[::-1])
 
     agree(ad.value_and_grad(loss, argnum=(0, 1)), x, y)
+
+
+def test_empty_views_of_values_that_are_not_computed() -> None:
+    agree(ad.value_and_grad(lambda x: np.sum(3.0 * np.trapezoid(x, axis=1))), normal(3, 1))
