@@ -111,32 +111,20 @@ __all__ = [  # noqa: RUF022  (grouped by use)
 # fmt: on
 
 
-LATER = (
-    "check",
-    "extend",
-    "misc",
-    "models",
-    "nn",
-    "optim",
-    "problems",
-    "render",
-    "scipy",
-    "test_util",
-    "tracer",
-    "util",
-)
-
-
-OF_PROBLEMS = ("Problem", "Solution", "Status", "constrain", "minimize")
-OF_RENDER = ("LayoutError", "Picture", "draw")
+# name → the module that has it: what not everybody needs is imported when it is first used
+LATER = {
+    **{name: name for name in ("check", "extend", "misc", "models", "nn", "optim", "problems", "render")},
+    **{name: name for name in ("scipy", "test_util", "tracer", "util")},
+    **dict.fromkeys(("Problem", "Solution", "Status", "constrain", "minimize"), "problems"),
+    **dict.fromkeys(("LayoutError", "Picture", "draw"), "render"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Modules that not everybody needs are imported when first used."""
-    if name in LATER:
-        return import_module(f".{name}", __name__)
-    if name in OF_PROBLEMS:
-        return getattr(import_module(".problems", __name__), name)
-    if name in OF_RENDER:
-        return getattr(import_module(".render", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Modules, and functions of modules, that are imported when first used."""
+    home = LATER.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{home}", __name__)
+    found = globals()[name] = module if home == name else getattr(module, name)
+    return found
