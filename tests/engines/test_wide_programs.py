@@ -12,7 +12,7 @@ from ..peers.programs import AMPLIFIED, NUMPY, Draft, amplification, arguments, 
 from ..peers.programs import results as eager_results
 
 CLOSE = 1e-9
-ORDINARY, MANY = 10, 150
+ORDINARY, MANY = 10, 60
 REPEATABLE = settings(
     max_examples=ORDINARY, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -14,7 +14,7 @@ from .programs import AMPLIFIED, NAMESPACE, NUMPY, Draft, amplification, differe
 pytestmark = pytest.mark.peers
 jax = jax_reading.jax
 
-ORDINARY, MANY = 40, 150  # programs
+ORDINARY, MANY = 40, 60  # programs
 FEW = 16  # operations in the ordinary run: jax traces the derivatives of forty in one to two seconds
 CLOSE = 1e-9
 REPEATABLE = settings(
