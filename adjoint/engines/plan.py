@@ -584,18 +584,20 @@ class _Layout:
         if root.dtype.hasobject:
             objects = self.objects
             return lambda inputs, outputs: objects[root]
-        strides = [s * size for s in v.strides]
+        strides, offset = [s * size for s in v.strides], v.offset
+        while root.target is not None:  # a piece that lives in its array
+            root, offset = root.target.root, root.target.offset + offset
         if root in self.inputs or root in self.outputs:
             table, k = (0, self.inputs[root]) if root in self.inputs else (1, self.outputs[root])
 
             def look(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> np.ndarray:
-                return np.ndarray(v.shape, x.dtype, (inputs, outputs)[table][k], v.offset * size, strides)
+                return np.ndarray(v.shape, x.dtype, (inputs, outputs)[table][k], offset * size, strides)
 
             return look
         if root.constant is not None:
-            array = np.ndarray(v.shape, x.dtype, root.constant, v.offset * size, strides)
+            array = np.ndarray(v.shape, x.dtype, root.constant, offset * size, strides)
         else:
-            start = self.base - self.arena.ctypes.data + self.offsets[root] + v.offset * size
+            start = self.base - self.arena.ctypes.data + self.offsets[root] + offset * size
             array = np.ndarray(v.shape, x.dtype, self.arena.data, start, strides)
         return lambda inputs, outputs: array
 

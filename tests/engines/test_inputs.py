@@ -435,3 +435,11 @@ def test_values_that_only_empty_arrays_read_are_not_computed() -> None:
 
 def test_empty_views_of_values_that_are_not_computed() -> None:
     agree(ad.value_and_grad(lambda x: np.sum(3.0 * np.trapezoid(x, axis=1))), normal(3, 1))
+
+
+def test_numpy_reads_a_piece_that_lives_in_a_joined_array() -> None:
+    def loss(x: Any) -> Any:
+        y = x / np.sqrt(1 + x * x)
+        return np.sum(np.sort(y) * np.arange(5.0)) + np.sum(np.concatenate([y, x]) * np.arange(10.0))
+
+    agree(ad.value_and_grad(loss), normal(5))
