@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 import harness
@@ -25,8 +26,6 @@ AUTOGRAD, EAGER, COMPILED = "autograd", "adjoint", "adjoint, compiled"
 
 def eager(library: str, case: Case) -> Run:
     """The program as this library's `value_and_grad` runs it, with its own NumPy."""
-    from importlib import import_module
-
     ad, namespace = import_module(library), import_module(f"{library}.numpy")
     loss, arguments = case.loss(read_as("twenty", namespace)), tuple(range(len(case.parameters)))
     derivative = ad.value_and_grad(loss, argnum=arguments)

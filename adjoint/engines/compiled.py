@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import wraps
 from sys import getrefcount
 from types import MethodType
@@ -24,6 +22,7 @@ from ..errors import (
     format_error,
     refusal,
 )
+from ..garbage import without_collections
 from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.entries import base_array
@@ -190,18 +189,6 @@ class Static:
             return id(self.value)
 
 
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """No garbage collection meanwhile: planning makes 10⁶ objects that live; it would visit each often."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def _holders(array: np.ndarray) -> int:
     last: np.ndarray | None = array
     del array
@@ -222,7 +209,7 @@ class Executable:
         structure: trees.Structure,
         donate: Sequence[int] = (),
     ) -> None:
-        with _without_collections():
+        with without_collections():
             begun = time.perf_counter()
             inputs, results = self._record(f, leaves, kinds, structure)
             traced = time.perf_counter()
@@ -472,6 +459,4 @@ def _donations(
 
 
 def _is_number(x: Any) -> bool:
-    return isinstance(x, (Recorded, np.ndarray, np.generic, float, complex)) and not isinstance(
-        x, (bool, int)
-    )
+    return isinstance(x, (Recorded, np.ndarray, np.generic, float, complex))

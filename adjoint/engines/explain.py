@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..ops.elementwise import positive
-from ..ops.primitive import dtype_of
 from ..text import table
 from .chains import Chain
-from .graph import NATIVE, Node
+from .graph import Node, foreign_kinds
 from .plan import Library
 from .regions import Call, Product, Region, Scalars
 
@@ -114,7 +113,7 @@ _KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chai
 
 def _reason(node: Node) -> str:
     """Why a node runs by NumPy."""
-    foreign = [k for k in map(dtype_of, (node, *node.args)) if k not in NATIVE and not k.hasobject]
+    foreign = foreign_kinds(node)
     return f"kernels hold no {foreign[0]}" if foreign else "it has no native step"
 
 

@@ -63,6 +63,11 @@ class Node:
 NATIVE = frozenset({np.dtype(c) for c in "?bhilqBHILQfd"})  # what kernels hold; the rest is left to NumPy
 
 
+def foreign_kinds(node: Node) -> list[np.dtype[Any]]:
+    """The dtypes of a node and its operands that kernels do not hold; several results are one object."""
+    return [k for k in map(dtype_of, (node, *node.args)) if k not in NATIVE and not k.hasobject]
+
+
 def is_native(node: Node) -> bool:
     """Whether kernels hold numbers of the node's dtype and of its operands'."""
     if node.dtype not in NATIVE:

@@ -603,18 +603,18 @@ class _Layout:
 
     def _library(self, node: Node) -> Library:
         arrays = [self._array(a) for a in node.args]
-        weak = [isinstance(a, Node) and a.weak for a in node.args]
+        # beside arrays a Python number stays one and does not promote; among scalars it would raise where
+        # NumPy says inf, and the step's dtype is settled anyway
+        beside = any(isinstance(a, Node) and a.shape for a in node.args)
+        weak = [beside and isinstance(a, Node) and a.weak for a in node.args]
         op, params, objects = node.op, node.params or NO_PARAMS, self.objects
         assert op is not None
         place = None if node.dtype.hasobject else self._array(node)
 
         def operands(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[Any]:
             args = [a(inputs, outputs) for a in arrays]
-            # beside arrays a Python number stays one and does not promote; among scalars it would raise
-            # where NumPy says inf, and the step's dtype is settled anyway
-            beside = any(getattr(a, "ndim", 0) for a in args)
             return [
-                a.item() if w and beside else a[()] if type(a) is np.ndarray and not a.ndim else a
+                a.item() if w else a[()] if type(a) is np.ndarray and not a.ndim else a
                 for a, w in zip(args, weak, strict=True)
             ]
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import describe
+from ..garbage import without_collections
 from ..sweeps import Lagrangian
 from ..tape import Tape, Variable
 from .folding import LIMIT
 from .graph import Graph
-from .picture import Picture, without_collections
+from .picture import Picture
 from .tapes import of_lagrangian, of_tape, of_variable
 from .views import view_of
 

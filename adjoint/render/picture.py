@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..errors import UnknownNameError
+from ..garbage import without_collections
 from . import plain
 from .dot import dot
 from .graph import Graph, View
@@ -20,18 +19,6 @@ from .svg import finished
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid", "json", "text")
 SUFFIXES = {".gv": "dot", ".mmd": "mermaid", ".txt": "text"}
 PIXELS = 60e6  # of a PNG at most; larger ones break viewers, and cut pictures off in some
-
-
-@contextmanager
-def without_collections() -> Iterator[None]:
-    """No garbage collection meanwhile: a graph is 10⁶ objects that live, and it would visit each often."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class Picture:

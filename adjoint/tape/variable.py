@@ -26,8 +26,7 @@ numpy: Any = np  # for calls that come back through the protocols: NumPy's stubs
 
 _STAY = (
     "Use NumPy functions (np.sin, not math.sin); print with f'{x:.3f}'; to fill an array, collect a list and "
-    "np.stack it, "
-    "or write x = x.at[i].set(v) instead of a[i] = v"
+    "np.stack it, or write x = x.at[i].set(v) instead of a[i] = v"
 )
 _STACK = "Join Variables with np.stack or adjoint.numpy.array; SciPy's other functions are in adjoint.scipy"
 

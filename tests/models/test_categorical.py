@@ -9,6 +9,8 @@ from numpy.testing import assert_allclose
 from adjoint.errors import ShapeError
 from adjoint.models import Categorical, DataError, NotFittedError
 
+from .harness import refused
+
 LABELS = np.array(["a", "b", "a", "c", "a", "b"])
 
 
@@ -75,9 +77,7 @@ MISUSE = [
 
 @pytest.mark.parametrize(("kind", "text", "call"), MISUSE, ids=[text for _, text, _ in MISUSE])
 def test_misuse_is_named(kind, text, call):
-    with pytest.raises(kind) as caught:
-        call()
-    assert text in str(caught.value)
+    refused(kind, text, call)
 
 
 def test_scikit_learn_can_clone_and_read_it():

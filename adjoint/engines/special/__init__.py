@@ -11,8 +11,7 @@ from typing import Any
 
 from ...ops import index as ix
 from ...ops import reduce as rd
-from ...ops.primitive import dtype_of
-from ..graph import NATIVE, Node
+from ..graph import Node, foreign_kinds
 from . import dense, indexing, scans, segments
 from .dense import Dense
 from .kernel import Kernel
@@ -27,9 +26,4 @@ _PLANNERS: dict[Any, Callable[[Node], Kernel | Dense | None]] = {
 def special_kernel(node: Node) -> Kernel | Dense | None:
     """The kernel of a node, None when it has to run by its NumPy reading."""
     planner = _PLANNERS.get(node.op)
-    kinds = [dtype_of(x) for x in (node, *node.args)]
-    if planner is None or not all(
-        kind in NATIVE or kind.hasobject for kind in kinds
-    ):  # objects: several results
-        return None
-    return planner(node)
+    return planner(node) if planner is not None and not foreign_kinds(node) else None
