@@ -27,7 +27,6 @@ dict, list, tuple = builtins.dict, builtins.list, builtins.tuple
 def isinstance(x: Any, kinds: Any) -> bool:
     """As Python's; for a Variable also of the value it stands for.
 
-    >>> import builtins
     >>> ad.deriv(lambda x: 2 * x if isinstance(x, float) else x)(1.0)
     np.float64(2.0)
     """

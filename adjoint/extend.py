@@ -25,7 +25,7 @@ from typing import Any
 from . import tree as trees
 from .errors import RuleError, describe
 from .ops.primitive import add_all
-from .tape import Variable
+from .tracer import getval
 from .transforms.wrapped import ModeRule, Rules, wrap
 
 __all__ = [
@@ -71,7 +71,7 @@ def notrace_primitive(f: Function) -> Function:
 
     @wraps(f)
     def on_values(*args: Any, **kwargs: Any) -> Any:
-        args, kwargs = trees.tree_map(lambda x: x.value if isinstance(x, Variable) else x, (args, kwargs))
+        args, kwargs = trees.tree_map(getval, (args, kwargs))
         return f(*args, **kwargs)
 
     return on_values

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import tree as trees
 from .errors import describe
-from .ops.primitive import dtype_of, shape_of
+from .ops.primitive import dtype_of, shape_of, zeros_like
 from .sweeps.pairing import direction_like, in_double, length, pairing
 from .transforms import make_jvp, make_vjp
 from .transforms.naming import name_of, named
@@ -93,14 +93,11 @@ def _differences(f: Function, x: Any, exponent: float) -> Function:
             there = [np.asarray(a + step * d, dtype_of(a))[()] for a, d in zip(leaves, along, strict=True)]
             return f(trees.unflatten(structure, there))
 
-        return trees.tree_map(lambda a, b: np.subtract(a, b, dtype=_moving(a)) / (2 * h), moved(h), moved(-h))
+        return trees.tree_map(
+            lambda a, b: np.subtract(a, b, dtype=zeros_like(a).dtype) / (2 * h), moved(h), moved(-h)
+        )
 
     return jvp
-
-
-def _moving(z: Any) -> np.dtype[Any]:
-    """The dtype of z's tangents."""
-    return dtype_of(z) if dtype_of(z).kind in "fc" else np.dtype(float)
 
 
 def _directions(x: Any, seed: int) -> Any:
@@ -112,7 +109,7 @@ def _directions(x: Any, seed: int) -> Any:
 
     def drawn(a: Any) -> Any:
         d = direction_like(a, rng)
-        return np.zeros(shape_of(a))[()] if d is None else d
+        return zeros_like(a) if d is None else d
 
     return trees.tree_map(drawn, x)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import linecache
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,19 @@ import adjoint as ad
 from adjoint import tree as trees
 from adjoint.ops.primitive import PRIMITIVES
 from adjoint.tape import Tape, open_tapes
+
+
+@contextmanager
+def jax_in_double() -> Iterator[None]:
+    """jax computes in float64 meanwhile."""
+    import jax
+
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_enable_x64", before)
 
 
 # -------------------------------------------------------------------------------- looking at errors

@@ -15,10 +15,10 @@ from ..ops.abstract import Abstract
 from ..ops.broadcast import reshape, sum_
 from ..ops.elementwise import absolute
 from ..ops.elementwise import square as square_of
-from ..ops.pinv import pinv as pinv_op
 from ..ops.primitive import dtype_of, innermost, shape_of
 from ..ops.products import chain
 from ..ops.products import matmul as matmul_op
+from ..ops.pseudoinverse import pinv as pinv_op
 from ..ops.spectral import svd as svd_op
 from .dispatch import implements
 from .products import as_operand, dot

@@ -13,7 +13,7 @@ from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, reshape, sum_
 from ..ops.elementwise import square
 from ..ops.elementwise import where as where_op
-from ..ops.primitive import dtype_of, innermost, normalize_axis, shape_of
+from ..ops.primitive import dtype_of, innermost, normalize_axis, real_dtype, shape_of
 from .complexes import reduce_parts
 from .creation import asarray
 from .dispatch import METHODS, implements
@@ -48,7 +48,7 @@ def counted(where: Any, a: Any, axis: Any) -> Any:
     if where is True:
         return math.prod(shape_of(a)[k] for k in reduced_axes(axis, a))
     count = sum(np.broadcast_to(asarray(where), shape_of(a)), axis, keepdims=True)
-    return astype(count, dtype=np.empty(0, dtype_of(a)).real.dtype)
+    return astype(count, dtype=real_dtype(dtype_of(a)))
 
 
 @implements(np.sum)

@@ -10,7 +10,7 @@ import numpy as np
 from ..ops.broadcast import astype, broadcast_to
 from ..ops.elementwise import floor
 from ..ops.elementwise import where as where_op
-from ..ops.primitive import FLOAT64, dtype_of, shape_of
+from ..ops.primitive import FLOAT64, dtype_of, real_dtype, shape_of
 from .creation import asarray
 from .dispatch import implements
 from .joining import concatenate
@@ -101,6 +101,6 @@ def geomspace(
     """As np.geomspace: start · (stop / start)ᵗ, so that both may be negative, or complex."""
     start, stop = (astype(x, dtype=np.result_type(dtype_of(x), FLOAT64)) for x in (start, stop))  # as NumPy
     ratio = asarray(stop / start)
-    parts = np.linspace(0.0, 1.0, num, endpoint=endpoint, dtype=np.zeros(0, dtype_of(ratio)).real.dtype)
+    parts = np.linspace(0.0, 1.0, num, endpoint=endpoint, dtype=real_dtype(dtype_of(ratio)))
     z = moveaxis(start * ratio ** parts.reshape((num,) + (1,) * ndim_of(ratio)), 0, axis)
     return z if dtype is None else astype(z, dtype=np.dtype(dtype))

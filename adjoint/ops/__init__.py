@@ -12,7 +12,6 @@ from . import (
     index,
     linalg,
     matrix_functions,
-    pinv,
     polynomials,
     products,
     pseudoinverse,
@@ -28,6 +27,6 @@ from .primitive import PRIMITIVES, Linear, Primitive, Recorded, register
 __all__ = [
     "PRIMITIVES", "Linear", "Primitive", "Recorded", "broadcast", "convolution", "determinants",
     "elementwise", "equations", "factorize", "fourier", "gamma", "index", "linalg", "matrix_functions",
-    "pinv", "polynomials", "products", "pseudoinverse", "reduce", "register", "search", "segment", "shape",
+    "polynomials", "products", "pseudoinverse", "reduce", "register", "search", "segment", "shape",
     "special", "spectral",
 ]  # fmt: skip

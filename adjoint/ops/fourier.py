@@ -16,7 +16,7 @@ import numpy as np
 from .abstract import Abstract
 from .broadcast import fit
 from .elementwise import conjugate
-from .primitive import Linear, Samples, dtype_of, register, shape_of
+from .primitive import Linear, Samples, dtype_of, real_dtype, register, shape_of
 
 OTHER = {"backward": "forward", "ortho": "ortho", "forward": "backward"}  # the norm of the transform back
 
@@ -87,7 +87,7 @@ class RealInverse(Linear):
 
     def abstract(self, y: Any, n: int, axis: int, norm: str) -> Abstract:
         # NumPy gives half precision back as such, though its spectrum is in single
-        real = dtype_of(y) if dtype_of(y).kind == "f" else np.zeros(0, spectrum_dtype(y)).real.dtype
+        real = dtype_of(y) if dtype_of(y).kind == "f" else real_dtype(spectrum_dtype(y))
         return Abstract(with_length(y, axis, n), real)
 
     def transpose(self, lam: Any, y: Any, n: int, axis: int, norm: str) -> Any:
@@ -115,7 +115,7 @@ def spectrum_dtype(x: Any) -> np.dtype[Any]:
 
 def multiplicity(n: int, axis: int, like: Any) -> np.ndarray:
     """How often each of the n//2 + 1 frequencies stands in the whole spectrum, to broadcast along `axis`."""
-    counts = np.full(n // 2 + 1, 2.0, np.zeros(0, dtype_of(like)).real.dtype)
+    counts = np.full(n // 2 + 1, 2.0, real_dtype(dtype_of(like)))
     counts[0] = 1
     if n % 2 == 0:
         counts[-1] = 1

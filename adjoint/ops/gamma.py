@@ -9,17 +9,17 @@ from typing import Any
 from .elementwise import COUNT, POSITIVE, REAL
 from .elementwise import elementwise as row
 from .primitive import register
-from .special import FRACTION, InOwnDtype, elementwise, fixed, in_own_dtype
+from .special import FRACTION, InOwnDtype, fixed, in_own_dtype, real_row
 
 LARGE = (0.5, 12.0)
 
 # -------------------------------------------------------------------------------- gamma and beta functions
-gamma = elementwise("gamma", lambda m, x: m.gamma(x), lambda m, x, z: z * m.digamma(x), domain=(POSITIVE,))
-gammaln = elementwise("gammaln", lambda m, x: m.gammaln(x), lambda m, x, z: m.digamma(x), domain=(POSITIVE,))
-gammasgn = elementwise(
+gamma = real_row("gamma", lambda m, x: m.gamma(x), lambda m, x, z: z * m.digamma(x), domain=(POSITIVE,))
+gammaln = real_row("gammaln", lambda m, x: m.gammaln(x), lambda m, x, z: m.digamma(x), domain=(POSITIVE,))
+gammasgn = real_row(
     "gammasgn", lambda m, x: m.gammasgn(x), None, domain=(POSITIVE,), kink="at the poles: derivative 0"
 )
-digamma = elementwise(
+digamma = real_row(
     "digamma", lambda m, x: m.digamma(x), lambda m, x, z: m.polygamma(1, x), domain=(POSITIVE,)
 )
 polygamma = in_own_dtype(
@@ -39,15 +39,15 @@ def _rgamma_slope(m: Any, x: Any, z: Any) -> Any:
     return m.where(left, turned, -m.rgamma(v) * m.digamma(v))
 
 
-rgamma = elementwise("rgamma", lambda m, x: m.rgamma(x), _rgamma_slope, domain=((-2.5, 3.0),))
-beta = elementwise(
+rgamma = real_row("rgamma", lambda m, x: m.rgamma(x), _rgamma_slope, domain=((-2.5, 3.0),))
+beta = real_row(
     "beta",
     lambda m, a, b: m.beta(a, b),
     lambda m, a, b, z: z * (m.digamma(m.promoted(a, z)) - m.digamma(a + b)),
     lambda m, a, b, z: z * (m.digamma(m.promoted(b, z)) - m.digamma(a + b)),
     domain=(POSITIVE, POSITIVE),
 )
-betaln = elementwise(
+betaln = real_row(
     "betaln",
     lambda m, a, b: m.betaln(a, b),
     lambda m, a, b, z: m.digamma(m.promoted(a, z)) - m.digamma(a + b),
@@ -92,7 +92,7 @@ gammaincc = in_own_dtype(
     lambda m, a, x, z: -gamma_density(m, a, x),
     domain=(COUNT, POSITIVE),
 )
-betainc = elementwise(
+betainc = real_row(
     "betainc",
     lambda m, a, b, x: m.betainc(a, b, x),
     fixed("betainc", 0, "shape parameter a"),
@@ -113,7 +113,7 @@ def t_log_density(m: Any, df: Any, t: Any) -> Any:
     return -m.betaln(0.5 * df, half) - 0.5 * m.log(df) - 0.5 * (df + 1) * m.log1p(t * t / df)
 
 
-stdtr = elementwise(
+stdtr = real_row(
     "stdtr",
     lambda m, df, t: m.stdtr(df, t),
     fixed("stdtr", 0, "degrees of freedom df"),
@@ -142,15 +142,15 @@ log_stdtr = in_own_dtype(
 )
 
 # -------------------------------------------------------------------------------- Bessel functions
-j0 = elementwise("j0", lambda m, x: m.j0(x), lambda m, x, z: -m.j1(x), domain=(LARGE,))
-j1 = elementwise("j1", lambda m, x: m.j1(x), lambda m, x, z: 0.5 * (m.j0(x) - m.jv(2, x)), domain=(LARGE,))
-y0 = elementwise("y0", lambda m, x: m.y0(x), lambda m, x, z: -m.y1(x), domain=(LARGE,))
-y1 = elementwise("y1", lambda m, x: m.y1(x), lambda m, x, z: 0.5 * (m.y0(x) - m.yv(2, x)), domain=(LARGE,))
-i0 = elementwise("i0", lambda m, x: m.i0(x), lambda m, x, z: m.i1(x))
-i1 = elementwise("i1", lambda m, x: m.i1(x), lambda m, x, z: 0.5 * (m.i0(x) + m.iv(2, x)))
+j0 = real_row("j0", lambda m, x: m.j0(x), lambda m, x, z: -m.j1(x), domain=(LARGE,))
+j1 = real_row("j1", lambda m, x: m.j1(x), lambda m, x, z: 0.5 * (m.j0(x) - m.jv(2, x)), domain=(LARGE,))
+y0 = real_row("y0", lambda m, x: m.y0(x), lambda m, x, z: -m.y1(x), domain=(LARGE,))
+y1 = real_row("y1", lambda m, x: m.y1(x), lambda m, x, z: 0.5 * (m.y0(x) - m.yv(2, x)), domain=(LARGE,))
+i0 = real_row("i0", lambda m, x: m.i0(x), lambda m, x, z: m.i1(x))
+i1 = real_row("i1", lambda m, x: m.i1(x), lambda m, x, z: 0.5 * (m.i0(x) + m.iv(2, x)))
 AT_0 = "x = 0: the derivative of e^−|x| is taken as 0"
-i0e = elementwise("i0e", lambda m, x: m.i0e(x), lambda m, x, z: m.i1e(x) - m.sign(x) * z, kink=AT_0)
-i1e = elementwise(
+i0e = real_row("i0e", lambda m, x: m.i0e(x), lambda m, x, z: m.i1e(x) - m.sign(x) * z, kink=AT_0)
+i1e = real_row(
     "i1e", lambda m, x: m.i1e(x), lambda m, x, z: 0.5 * (m.i0e(x) + m.ive(2, x)) - m.sign(x) * z, kink=AT_0
 )
 
@@ -171,7 +171,7 @@ def _cylinder(name: str, sign: int, scaled: bool = False) -> tuple[Callable[...,
 jv = row("jv", *_cylinder("jv", -1), domain=(COUNT, LARGE))
 yv = row("yv", *_cylinder("yv", -1), domain=(COUNT, LARGE))
 iv = row("iv", *_cylinder("iv", 1), domain=(COUNT, POSITIVE))
-ive = elementwise("ive", *_cylinder("ive", 1, scaled=True), domain=(COUNT, POSITIVE), kink=AT_0)
+ive = real_row("ive", *_cylinder("ive", 1, scaled=True), domain=(COUNT, POSITIVE), kink=AT_0)
 yn = in_own_dtype("yn", *_cylinder("yn", -1), domain=(COUNT, LARGE))
 spherical_jn = register(
     InOwnDtype(

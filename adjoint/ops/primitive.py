@@ -277,7 +277,7 @@ def _wider(x: Any, z: Any) -> np.dtype[Any] | None:
         return None
     own, kind = dtype_of(x), dtype_of(z)
     if kind.kind == "c" and own.kind != "c":
-        kind = np.empty(0, kind).real.dtype
+        kind = real_dtype(kind)
     return kind if own != kind and np.can_cast(own, kind) else None
 
 
@@ -317,6 +317,11 @@ def dtype_of(x: Any) -> np.dtype[Any]:
         return x.dtype
     except AttributeError:
         return FLOAT64 if type(x) is float else np.asarray(x).dtype
+
+
+def real_dtype(kind: np.dtype[Any]) -> np.dtype[Any]:
+    """The real dtype of the same precision: float32 of complex64; a real one is its own."""
+    return np.empty(0, kind).real.dtype
 
 
 def parts(x: Any) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ ROOT_2, ROOT_PI, ROOT_2PI = math.sqrt(2), math.sqrt(math.pi), math.sqrt(2 * math
 FRACTION = (0.05, 0.95)
 
 
-def elementwise(name: str, value: Callable[..., Any], *partials: Any, **options: Any) -> Elementwise:
+def real_row(name: str, value: Callable[..., Any], *partials: Any, **options: Any) -> Elementwise:
     """Enter a row for real operands: of complex ones the derivatives are refused."""
     return row(name, value, *partials, complex=None, **options)
 
@@ -68,30 +68,30 @@ def in_own_dtype(name: str, value: Callable[..., Any], *partials: Any, domain: A
 
 # -------------------------------------------------------------------------------- logistic
 # σ(x) σ(−x) keeps its digits where 1 − σ(x) has none left
-expit = elementwise("expit", lambda m, x: m.expit(x), lambda m, x, z: z * m.expit(-x))
-log_expit = elementwise("log_expit", lambda m, x: m.log_expit(x), lambda m, x, z: m.expit(-x))
-logit = elementwise("logit", lambda m, x: m.logit(x), lambda m, x, z: 1 / (x * (1 - x)), domain=(FRACTION,))
+expit = real_row("expit", lambda m, x: m.expit(x), lambda m, x, z: z * m.expit(-x))
+log_expit = real_row("log_expit", lambda m, x: m.log_expit(x), lambda m, x, z: m.expit(-x))
+logit = real_row("logit", lambda m, x: m.logit(x), lambda m, x, z: 1 / (x * (1 - x)), domain=(FRACTION,))
 
 # -------------------------------------------------------------------------------- error function, normal
 erf = row("erf", lambda m, x: m.erf(x), lambda m, x, z: (2 / ROOT_PI) * m.exp(-x * x))
 erfc = row("erfc", lambda m, x: m.erfc(x), lambda m, x, z: (-2 / ROOT_PI) * m.exp(-x * x))
-erfinv = elementwise(
+erfinv = real_row(
     "erfinv", lambda m, x: m.erfinv(x), lambda m, x, z: (ROOT_PI / 2) * m.exp(z * z), domain=(UNIT,)
 )
-erfcinv = elementwise(
+erfcinv = real_row(
     "erfcinv",
     lambda m, x: m.erfcinv(x),
     lambda m, x, z: (-ROOT_PI / 2) * m.exp(z * z),
     domain=((0.05, 1.95),),
 )
 ndtr = row("ndtr", lambda m, x: m.ndtr(x), lambda m, x, z: m.exp(-0.5 * x * x) / ROOT_2PI)
-ndtri = elementwise(
+ndtri = real_row(
     "ndtri", lambda m, x: m.ndtri(x), lambda m, x, z: ROOT_2PI * m.exp(0.5 * z * z), domain=(FRACTION,)
 )
 # φ(x)/Φ(x): as a quotient it would be 0/0 from x = −39 on
-log_ndtr = elementwise("log_ndtr", lambda m, x: m.log_ndtr(x), lambda m, x, z: m.normal_hazard(-x))
+log_ndtr = real_row("log_ndtr", lambda m, x: m.log_ndtr(x), lambda m, x, z: m.normal_hazard(-x))
 # h(x) = φ(x)/Φ(−x), through e^(x²) erfc x, which varies slowly
-normal_hazard = elementwise(
+normal_hazard = real_row(
     "normal_hazard",
     lambda m, x: (ROOT_2 / ROOT_PI) / m.erfcx(x / ROOT_2),
     lambda m, x, z: z * m.normal_excess(x),
@@ -107,7 +107,7 @@ def _excess(m: Any, x: Any) -> Any:
     return m.where(large, 1 / fraction, (ROOT_2 / ROOT_PI) / m.erfcx(m.where(large, 4, x) / ROOT_2) - x)
 
 
-normal_excess = elementwise("normal_excess", _excess, lambda m, x, z: z * (z + x) - 1)
+normal_excess = real_row("normal_excess", _excess, lambda m, x, z: z * (z + x) - 1)
 
 
 # -------------------------------------------------------------------------------- x log y and entropies
@@ -120,21 +120,21 @@ def _over_one_plus(m: Any, x: Any, y: Any) -> Any:
 
 
 ORIGIN = "x = y = 0: derivative 0 in y, as at every other y"
-xlogy = elementwise(
+xlogy = real_row(
     "xlogy",
     lambda m, x, y: m.xlogy(x, y),
     lambda m, x, y, z: m.log(m.promoted(y, z)),
     lambda m, x, y, z: x / m.where(_both_vanish(m, x, y), math.inf, y),
     domain=(UNIT, POSITIVE), kink=ORIGIN,
 )  # fmt: skip
-xlog1py = elementwise(
+xlog1py = real_row(
     "xlog1py",
     lambda m, x, y: m.xlog1py(x, y),
     lambda m, x, y, z: m.log1p(m.promoted(y, z)),
     lambda m, x, y, z: _over_one_plus(m, x, m.promoted(y, z)),
     domain=(UNIT, (-0.7, 3.0)), kink="x = 0, y = −1: derivative 0 in y, as at every other y",
 )  # fmt: skip
-entr = elementwise(
+entr = real_row(
     "entr",
     lambda m, x: m.entr(x),
     lambda m, x, z: m.where(x < 0, 0, -1 - m.log(m.where(x < 0, 1, x))),
@@ -155,14 +155,14 @@ def _less_ratio(m: Any, x: Any, y: Any, plus: float) -> Any:
 
 
 BEYOND = "where the value is infinite, and in x at x = y = 0: derivative 0"
-rel_entr = elementwise(
+rel_entr = real_row(
     "rel_entr",
     lambda m, x, y: m.rel_entr(x, y),
     lambda m, x, y, z: _log_ratio(m, x, y, 1.0),
     lambda m, x, y, z: _less_ratio(m, x, y, 0.0),
     domain=(POSITIVE, POSITIVE), kink=BEYOND,
 )  # fmt: skip
-kl_div = elementwise(
+kl_div = real_row(
     "kl_div",
     lambda m, x, y: m.kl_div(x, y),
     lambda m, x, y, z: _log_ratio(m, x, y, 0.0),

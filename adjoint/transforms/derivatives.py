@@ -216,7 +216,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 def push_some(f: Function, args: Sequence[Any], dots: Sequence[Any]) -> Any:
     """Σ (∂f/∂x) ẋ over the operands whose tangent is not None; the others may be anything."""
     chosen = [k for k, dot in enumerate(dots) if dot is not None]
-    return jvp(_of_some(f, args, chosen), [args[k] for k in chosen], [dots[k] for k in chosen])[1]
+    return jvp(of_some(f, args, chosen), [args[k] for k in chosen], [dots[k] for k in chosen])[1]
 
 
 def pull_some(f: Function, args: Sequence[Any], lam: Function, wanted: Sequence[bool]) -> list[Any]:
@@ -225,14 +225,16 @@ def pull_some(f: Function, args: Sequence[Any], lam: Function, wanted: Sequence[
     `lam` gives λ from the value of f.
     """
     chosen = [k for k, want in enumerate(wanted) if want and dtype_of(args[k]).kind in "fc"]
-    value, pullback = vjp(_of_some(f, args, chosen), *(args[k] for k in chosen))
+    value, pullback = vjp(of_some(f, args, chosen), *(args[k] for k in chosen))
     contributions: list[Any] = [None] * len(args)
     for k, contribution in zip(chosen, pullback(lam(value)), strict=True):
         contributions[k] = contribution
     return contributions
 
 
-def _of_some(f: Function, args: Sequence[Any], chosen: Sequence[int]) -> Function:
+def of_some(f: Function, args: Sequence[Any], chosen: Sequence[int]) -> Function:
+    """f as a function of the chosen arguments alone."""
+
     def of_some(*x: Any) -> Any:
         inner = list(args)
         for k, value in zip(chosen, x, strict=True):

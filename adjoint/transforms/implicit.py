@@ -225,9 +225,10 @@ class FixedPoint(Implicit):
                 done = change <= self.tolerance * (1 + np.max(np.abs(z), initial=0.0))
             if done:
                 return np.asarray(z, self._dtype(start, leaves))[()]
+        more = "raise max_steps" if self.settled is None else "raise tol"
         raise ConvergenceError(
             f"{self.name} did not settle in {self.max_steps} steps: the last changed z by {change:.3g}\n"
-            "  Is f a contraction? Damp it (z ← ½ (z + f(z))), raise max_steps, or use ad.root."
+            f"  Is f a contraction? Damp it (z ← ½ (z + f(z))), {more}, or use ad.root."
         )
 
     def _linear(self, push: Function, right: Any, z: Any, args: Sequence[Any]) -> Any:

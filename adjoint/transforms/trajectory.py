@@ -23,7 +23,7 @@ from ..errors import ConvergenceError, LeakError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, reshape
 from ..ops.primitive import FLOAT64, Primitive, Recorded, dtype_of, shape_of
-from .derivatives import jvp, vjp
+from .derivatives import jvp, of_some, vjp
 
 Function = Callable[..., Any]
 Rate = Callable[[Any, Any, Sequence[Any]], Any]  # (y (n,), t, leaves of the arguments) → ẏ (n,)
@@ -230,14 +230,7 @@ def _pulled(rate: Rate, n: int, chosen: Sequence[int]) -> Rate:
 
 def _of(rate: Rate, t: Any, leaves: Sequence[Any], chosen: Sequence[int]) -> Function:
     """ẏ as a function of y and of the chosen leaves."""
-
-    def f(y: Any, *some: Any) -> Any:
-        inner = list(leaves)
-        for k, value in zip(chosen, some, strict=True):
-            inner[k] = value
-        return rate(y, t, inner)
-
-    return f
+    return of_some(lambda y, *inner: rate(y, t, inner), (None, *leaves), (0, *(k + 1 for k in chosen)))
 
 
 def _split(m: Any, sizes: Sequence[int]) -> list[Any]:

@@ -76,7 +76,7 @@ def wrap(f: Function) -> Function:
             return f(*args, **kwargs)
         op = Call(f, rules, leaves, structure, kwargs)
         z = op(*(leaves[i] for i in op.places))
-        return trees.unflatten(op.output_structure, list(z) if op.results != 1 else [z])
+        return op.container(z)
 
     recorded.rules = rules  # type: ignore[attr-defined]
     return recorded
@@ -102,6 +102,7 @@ class Call(Foreign):
         self.others = [None if i in operands else x for i, x in enumerate(leaves)]
         owner = [k for k, child in enumerate(structure.children) for _ in trees.paths(child)]
         self.argnums = [owner[i] for i in self.places]  # whose leaf each operand is
+        self.within = [i - owner.index(owner[i]) for i in self.places]  # and which of its leaves
         self.output_structure = trees.LEAF
         self.origin = Origin(*user_instruction())
 
@@ -172,7 +173,9 @@ class Call(Foreign):
                 turned = self._by_basis if self.rules.push.linear(self.argnums[j]) else self._by_sweep
                 found[j] = turned(j, given, z, args, filled)
         return [
-            None if c is None or j not in chosen else self.checked("adjoint", c, x, self._whose(j))
+            None
+            if c is None or j not in chosen
+            else self.checked("adjoint", c, x, f"argument {self.argnums[j]}")
             for j, (c, x) in enumerate(zip(found, args, strict=True))
         ]
 
@@ -216,7 +219,7 @@ class Call(Foreign):
         """Contributions to the operands, from the pullbacks of these arguments."""
         assert self.rules.pull is not None
         pullback = self.rules.pull.build(argnums, self.container(z), given, self.kwargs)
-        contributions = pullback(trees.unflatten(self.output_structure, list(lam)))
+        contributions = pullback(self.container(tuple(lam)))
         leaves: dict[int, list[Any]] = {}
         for k, contribution in zip(argnums, contributions, strict=True):
             if contribution is None:
@@ -227,11 +230,7 @@ class Call(Foreign):
                 raise RuleError(
                     f"adjoint of {self.name}: returned {structure} for argument {k}, which is {expected}"
                 )
-        starts = self._starts()
-        return [
-            leaves[k][i - starts[k]] if k in leaves else None
-            for i, k in zip(self.places, self.argnums, strict=True)
-        ]
+        return [leaves[k][i] if k in leaves else None for i, k in zip(self.within, self.argnums, strict=True)]
 
     def _push(
         self, given: Any, z: Any, args: Sequence[Any], dots: Sequence[Any], argnums: Sequence[int]
@@ -252,17 +251,6 @@ class Call(Foreign):
                 f"tangent of {self.name}: returned {structure}, the result is {self.output_structure}"
             )
         return leaves
-
-    def _starts(self) -> list[int]:
-        """The number of each argument's first leaf."""
-        starts, count = [], 0
-        for child in self.structure.children:
-            starts.append(count)
-            count += len(trees.paths(child))
-        return starts
-
-    def _whose(self, j: int) -> str:
-        return f"argument {self.argnums[j]}"
 
     def _check_covered(self, argnums: Sequence[int], twin: ModeRule | None) -> None:
         missing = self.rules.split(twin, argnums)[1]

@@ -10,6 +10,7 @@ import pytest
 import adjoint as ad
 from adjoint import misc
 from adjoint.errors import ConvergenceError, DTypeError, ShapeError, TreeError
+from adjoint.misc import fixed_points
 from adjoint.misc.fixed_points import fixed_point
 from adjoint.misc.flatten import flatten_func
 from adjoint.misc.optimizers import adam, rmsprop, sgd
@@ -119,7 +120,7 @@ def test_optimizers_step_as_the_textbook_says(optimizer: Any) -> None:
 
 
 # -------------------------------------------------------------------------------------- fixed points
-def test_fixed_points_and_their_derivatives() -> None:
+def test_fixed_points_and_their_derivatives(monkeypatch: pytest.MonkeyPatch) -> None:
     def heron(a: Any) -> Any:
         return lambda x: 0.5 * (x + a / x)
 
@@ -152,6 +153,9 @@ def test_fixed_points_and_their_derivatives() -> None:
 
     text = message(ConvergenceError, fixed_point, lambda a: lambda x: a * x, np.nan, 1.0, distance, 1e-9)
     assert "diverged" in text
+    monkeypatch.setattr(fixed_points, "MAX_STEPS", 100)
+    text = message(ConvergenceError, fixed_point, lambda a: lambda x: a - x, 1.0, 2.0, distance, 1e-9)
+    assert "did not settle in 100 steps" in text and "raise tol" in text
 
 
 # ------------------------------------------------------------------------------------ replayed programs

@@ -8,6 +8,7 @@ import pytest
 
 import adjoint as ad
 
+from ..helpers import jax_in_double
 from .cases import CASES
 from .harness import assert_close, everything, leaves, like
 
@@ -46,10 +47,8 @@ def with_jax(function):
 
 @pytest.fixture(scope="module", autouse=True)
 def double_precision():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+    with jax_in_double():
+        yield
 
 
 @pytest.mark.parametrize("name", CHOSEN)

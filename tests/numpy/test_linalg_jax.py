@@ -7,6 +7,7 @@ import pytest
 
 import adjoint as ad
 
+from ..helpers import jax_in_double
 from .harness import assert_close
 from .test_linalg import HERMITIAN, TALL, A, B, complex_normal
 
@@ -51,10 +52,8 @@ def loss(function, np):
 
 @pytest.fixture(scope="module", autouse=True)
 def double_precision():
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+    with jax_in_double():
+        yield
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

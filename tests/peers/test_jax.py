@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from ..helpers import jax_in_double
 from . import jax_reading
 from .programs import AMPLIFIED, NAMESPACE, NUMPY, Draft, amplification, difference, drafts, results
 
@@ -24,10 +25,8 @@ REPEATABLE = settings(
 
 @pytest.fixture(scope="module", autouse=True)
 def double_precision() -> Iterator[None]:
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+    with jax_in_double():
+        yield
 
 
 def properties(d: Draft) -> None:

@@ -12,8 +12,6 @@ from adjoint import tree as trees
 
 from ..engines.harness import compare, fallbacks
 
-__all__ = ["fallbacks", "follows", "same_compiled"]
-
 Function = Callable[..., Any]
 
 

@@ -11,6 +11,7 @@ import pytest
 from adjoint import grad
 from adjoint import tree as trees
 
+from ..helpers import jax_in_double
 from . import test_dynamics as dynamics
 from . import test_likelihoods as likelihoods
 from . import test_networks as networks
@@ -31,10 +32,8 @@ PROGRAMS: dict[str, tuple[Any, Any, Any]] = {
 
 @pytest.fixture(autouse=True)
 def double_precision() -> Iterator[None]:
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    yield
-    jax.config.update("jax_enable_x64", before)
+    with jax_in_double():
+        yield
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -11,6 +11,7 @@ import scipy.stats
 
 import adjoint.numpy as np
 from adjoint import elementwise_grad, grad, hessian_vector_product, value_and_grad
+from adjoint.misc import flatten
 from adjoint.scipy.special import gammaln, logsumexp
 
 from .harness import follows, same_compiled
@@ -99,27 +100,17 @@ def responsibilities(p: dict[str, Any]) -> Any:
 
 
 def test_gaussian_mixture_by_newton_with_hessian_vector_products() -> None:
-    from adjoint.tree import flatten, unflatten
-
     p = start_of_mixture()
     share, logs = responsibilities(p)
     assert mixture(p) == pytest.approx(-(logs - onp.log(3)).sum(), rel=1e-12)
     g = grad(mixture)(p)
     onp.testing.assert_allclose(g["weights"], 30 - share.sum(1), atol=1e-10)  # Fisher's identity, N/3 = 30
-    leaves, structure = flatten(p)
-    cuts, shapes = onp.cumsum([x.size for x in leaves])[:-1], [x.shape for x in leaves]
-
-    def pack(tree: Any) -> Any:
-        return onp.concatenate([x.ravel() for x in flatten(tree)[0]])
-
-    def unpack(x: Any) -> Any:
-        return unflatten(structure, [a.reshape(s) for a, s in zip(onp.split(x, cuts), shapes, strict=True)])
-
+    start, unpack = flatten(p)
     found = scipy.optimize.minimize(
         lambda x: mixture(unpack(x)),
-        pack(p),
-        jac=lambda x: pack(grad(mixture)(unpack(x))),
-        hessp=lambda x, v: pack(hessian_vector_product(mixture)(unpack(x), unpack(v))),
+        start,
+        jac=lambda x: flatten(grad(mixture)(unpack(x)))[0],
+        hessp=lambda x, v: flatten(hessian_vector_product(mixture)(unpack(x), unpack(v)))[0],
         method="trust-ncg",
         options={"gtol": 1e-7},
     )

@@ -12,7 +12,7 @@ import adjoint as ad
 import adjoint.scipy.linalg as spla
 from adjoint import check
 
-from ..helpers import close, message
+from ..helpers import close, jax_in_double, message
 
 RNG = np.random.default_rng(7)
 A, B, Q = RNG.normal(size=(3, 3)), RNG.normal(size=(2, 2)) + 3 * np.eye(2), RNG.normal(size=(3, 2))
@@ -172,12 +172,8 @@ def test_jax_finds_the_same_gradients(name: str) -> None:
         )
     else:
         twin = lambda *x: f(theirs, *x)  # noqa: E731
-    before = jax.config.jax_enable_x64
-    jax.config.update("jax_enable_x64", True)
-    try:
+    with jax_in_double():
         expected = jax.grad(lambda *x: (abs(twin(*x)) ** 2).sum(), argnum)(*map(jax.numpy.asarray, args))
-    finally:
-        jax.config.update("jax_enable_x64", before)
     found = ad.grad(lambda *x: np.sum(abs(f(spla, *x)) ** 2), argnum)(*args)
     for a, b in zip(found, expected, strict=True):
         close(a, np.asarray(b), 1e-9 * max(1.0, float(np.max(np.abs(b)))))
