@@ -7,7 +7,9 @@ Without barrier and penalty the system is well scaled, so residuals come down to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 
@@ -24,7 +26,7 @@ class Candidate:
     mu: np.ndarray
     active: np.ndarray
 
-    @property
+    @cached_property
     def residuals(self) -> Residuals:
         """The four KKT residuals."""
         p = self.point
@@ -35,6 +37,11 @@ class Candidate:
         """The largest residual; infinite where something is not finite."""
         worst = self.residuals.worst
         return worst if np.isfinite(worst) else np.inf
+
+    def bare(self) -> Self:
+        """The same point without multipliers, for verdicts that have none."""
+        none = {name: np.zeros_like(getattr(self, name)) for name in ("nu", "mu", "active")}
+        return replace(self, **none)
 
 
 def polish(

@@ -39,7 +39,7 @@ class Work:
         self.x = np.clip(program.start, program.lower, np.maximum(program.lower, program.upper))
         self.nu, self.mu = np.zeros(program.m), np.zeros(program.p)
         f, h, g = program.values(self.x)
-        slope = float(np.max(np.abs(self.slope(self.x, self.nu, self.mu)), initial=0.0))
+        slope = float(np.max(np.abs(program.lagrangian_gradient(self.x, self.nu, self.mu)), initial=0.0))
         self.unit = 1.0 / min(max(slope, 1e-8), 1e8) if slope > 0 else 1.0
         size = 0.5 * (np.sum(h[: self.m] ** 2) + np.sum(np.maximum(g[: self.p], 0) ** 2))
         self.rho = (
@@ -47,10 +47,6 @@ class Work:
         )
         self.history: list[Step] = []
         self.evaluations = 0
-
-    def slope(self, x: np.ndarray, nu: np.ndarray, mu: np.ndarray) -> np.ndarray:
-        """∇ₓL of f and the user's constraints, without the bounds."""
-        return self.program.lagrangian_gradient(x, nu, mu) - self.program.of_bounds(nu, mu)
 
     def shifted(self, h: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """ν + ρh and max(0, μ + ρg), zero for bounds."""
@@ -84,10 +80,10 @@ def augmented(program: Program, options: Options) -> Answer:
     work = Work(program, options)
     status = Status.STEPS
     violation, accuracy = np.inf, 1e-2
-    best = work.candidate()
+    best: Flat | None = None
     crossed = program.lower > program.upper
     if np.any(crossed):
-        return _crossed(program, best, crossed)
+        return _crossed(program, work.candidate(), crossed)
     while len(work.history) < options.max_steps:
         before = work.evaluations
         _descend(work, accuracy)
@@ -107,10 +103,10 @@ def augmented(program: Program, options: Options) -> Answer:
         work.history.append(line)
         if options.callback is not None:
             options.callback(line)
-        best = found if found.worst < best.worst or len(work.history) == 1 else best
+        best = found if best is None or found.worst < best.worst else best
         direction = _unbounded(work, f, now)
         if direction is not None:
-            nothing = _bare(found)
+            nothing = found.bare()
             return Answer(nothing, Status.UNBOUNDED, len(work.history), work.history, certificate=direction)
         if found.worst <= 1e-3:
             best = polish(program, best)
@@ -120,7 +116,7 @@ def augmented(program: Program, options: Options) -> Answer:
         if work.rho >= HIGHEST and now > options.tolerance:
             weights = _weights(work, h, g)
             if weights is not None:
-                nothing = _bare(found)
+                nothing = found.bare()
                 return Answer(
                     nothing,
                     Status.INFEASIBLE,
@@ -137,18 +133,8 @@ def augmented(program: Program, options: Options) -> Answer:
         if now > FALL * violation and now > options.tolerance:
             work.rho *= 10
         violation, accuracy = now, max(0.1 * accuracy, 1e-12)
+    assert best is not None  # at least one step was asked for
     return Answer(best, status, len(work.history), work.history)
-
-
-def _bare(found: Flat) -> Flat:
-    """The same point without multipliers, for verdicts that have none."""
-    return Flat(
-        found.point,
-        np.zeros_like(found.nu),
-        np.zeros_like(found.mu),
-        np.zeros_like(found.active),
-        found.program,
-    )
 
 
 def _descend(work: Work, accuracy: float) -> None:
@@ -183,7 +169,7 @@ def _weights(work: Work, h: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.n
     w_h[: work.m], w_g[: work.p] = h[: work.m], np.maximum(g[: work.p], 0.0)
     w_h, w_g = normalised(w_h, w_g)
     zero = (np.zeros_like(h), np.zeros_like(g))
-    pull = work.slope(work.x, w_h, w_g) - work.slope(work.x, *zero)
+    pull = program.lagrangian_gradient(work.x, w_h, w_g) - program.lagrangian_gradient(work.x, *zero)
     pull = np.where(
         (work.x <= program.lower) & (pull > 0) | (work.x >= program.upper) & (pull < 0), 0.0, pull
     )
@@ -197,7 +183,7 @@ def _crossed(program: Program, found: Flat, crossed: np.ndarray) -> Answer:
     w_g = np.zeros(program.p)
     w_g[lower.start + int(np.flatnonzero(program.below == k)[0])] = 0.5
     w_g[upper.start + int(np.flatnonzero(program.above == k)[0])] = 0.5
-    nothing = _bare(found)
+    nothing = found.bare()
     return Answer(
         nothing, Status.INFEASIBLE, certificate=(np.zeros(program.m), w_g), violation=float(gap[k]) / 2
     )

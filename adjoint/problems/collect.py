@@ -70,9 +70,13 @@ def constrain(value: Any, *, upper: Any = None, lower: Any = None, equals: Any =
     given = {relation: limit for relation, limit in limits.items() if limit is not None}
     if not given or ("=" in given and len(given) > 1):
         what = f"constrain {name!r} needs upper=, lower= or both, or equals= alone"
-        raise refusal_of_value(what)
+        raise ValueError(str(refusal(ShapeError, what)))
     for limit in given.values():
-        if np.broadcast_shapes(shape_of(value), shape_of(limit)) != shape_of(value):
+        try:
+            fits = np.broadcast_shapes(shape_of(value), shape_of(limit)) == shape_of(value)
+        except ValueError:
+            fits = False
+        if not fits:
             what = f"constrain {name!r}: the limit must broadcast to the value's shape"
             raise refusal(ShapeError, what, operands=(describe(value, "value"), describe(limit, "limit")))
     entries = _collected.get()
@@ -84,11 +88,6 @@ def constrain(value: Any, *, upper: Any = None, lower: Any = None, equals: Any =
             residual = limit - value if relation == "≥" else value - limit
             entries.append(Entry(_free(full + suffixes.get(relation, ""), entries), relation, residual))
     return value
-
-
-def refusal_of_value(what: str) -> ValueError:
-    """A ValueError with the user's line in it."""
-    return ValueError(str(refusal(ShapeError, what)))
 
 
 def _free(name: str, entries: list[Entry]) -> str:

@@ -86,7 +86,7 @@ def _conditions(program: Program, system: System, kept: np.ndarray) -> Any:
     def kkt(z: Any, *args: Any) -> Any:
         x, full = z[:n], expand @ z[n:]
         nu, mu = full[:m], full[m:]
-        blocks = [numpy.reshape((nu if b.relation == "=" else mu)[b.rows], b.shape) for b in program.own]
+        blocks = program.spread(nu, mu)
         slope = grad(program.lagrangian)(x, blocks, *args) + pull @ full
         values = [numpy.ravel(c) for c in program.evaluate(x, *args)[1]]
         h = [c for c, b in zip(values, program.own, strict=True) if b.relation == "="]

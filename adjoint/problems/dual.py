@@ -60,9 +60,7 @@ class Dual:
     def constraints(self, lam: Any) -> Any:
         """(h, g)(x(λ)), the user's rows alone: the gradient of D."""
         values = self.program.evaluate(self.minimiser(lam), *self.program.args)[1]
-        pairs = list(zip(self.program.own, [numpy.ravel(c) for c in values], strict=True))
-        h = [c for b, c in pairs if b.relation == "="]
-        return numpy.concatenate(h + [c for b, c in pairs if b.relation != "="])
+        return numpy.concatenate([numpy.ravel(c) for c in values])
 
     def value(self, lam: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """D, its gradient and x; not finite where the inner minimum is not."""
@@ -80,9 +78,7 @@ class Dual:
 
     def candidate(self, lam: np.ndarray, x: np.ndarray) -> Flat:
         """x with the multipliers; those of bounds are what is left of the gradient."""
-        nu, mu = np.zeros(self.program.m), np.zeros(self.program.p)
-        nu[: self.m], mu[: self.p] = lam[: self.m], lam[self.m :]
-        return with_bounds(self.program, x, nu, mu)
+        return with_bounds(self.program, x, *_split(self, lam))
 
 
 def dual(program: Program, inner: Function, options: Options) -> Answer:

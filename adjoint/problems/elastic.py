@@ -30,17 +30,20 @@ class Elastic:
 
     def values(self, z: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """T, no equalities, and the elastic inequalities."""
-        x, t = z[:-1], z[-1]
-        _, h, g = self.inner.values(x)
-        return float(t), np.zeros(0), np.concatenate([h - t, -h - t, g - t, [-t - self.floor]])
+        _, h, g = self.inner.values(z[:-1])
+        return float(z[-1]), np.zeros(0), self._relaxed(h, g, z[-1])
+
+    def _relaxed(self, h: np.ndarray, g: np.ndarray, t: float) -> np.ndarray:
+        return np.concatenate([h - t, -h - t, g - t, [-t - self.floor]])
 
     def point(self, z: np.ndarray) -> Point:
         """Values and first derivatives."""
         inner = self.inner.point(z[:-1])
         rows = np.concatenate([inner.A, -inner.A, inner.G, np.zeros((1, self.n - 1))])
-        f, h, g = self.values(z)
+        g = self._relaxed(inner.h, inner.g, z[-1])
         unit = np.append(np.zeros(self.n - 1), 1.0)
-        return Point(z, f, unit, h, np.zeros((0, self.n)), g, np.column_stack([rows, -np.ones(self.p)]))
+        rows = np.column_stack([rows, -np.ones(self.p)])
+        return Point(z, float(z[-1]), unit, np.zeros(0), np.zeros((0, self.n)), g, rows)
 
     def hessian(self, z: np.ndarray, nu: np.ndarray, mu: np.ndarray) -> np.ndarray:
         """That of the constraints alone."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import DomainError, LeakError, Origin, ShapeError, UnknownNameError, describe, refusal
-from ..ops.primitive import Recorded
+from ..ops.primitive import Recorded, shape_of
 
 Function = Callable[..., Any]
 Named = Mapping[str, Function] | Function | None
@@ -69,20 +69,16 @@ def limits(
 def _limit(
     bound: Any, which: str, structure: trees.Structure, shapes: list[tuple[int, ...]], none: float
 ) -> np.ndarray:
-    if bound is None or (
-        np.ndim(bound if not isinstance(bound, dict) else 1) == 0
-        and not isinstance(bound, (dict, list, tuple))
-    ):
+    leaves, found = trees.flatten(bound)
+    if bound is None or (found == trees.LEAF and shape_of(bound) == ()):
         leaves = [none if bound is None else bound] * len(shapes)
     elif structure == trees.LEAF and isinstance(bound, (list, np.ndarray)):
         leaves = [
             np.array([none if b is None else b for b in bound], float) if isinstance(bound, list) else bound
         ]
-    else:
-        leaves, found = trees.flatten(bound)
-        if found != structure:
-            what = f"the {which} bounds must have the containers of x: {structure}, got {found}"
-            raise refusal(ShapeError, what, "bounds is (lower, upper).")
+    elif found != structure:
+        what = f"the {which} bounds must have the containers of x: {structure}, got {found}"
+        raise refusal(ShapeError, what, "bounds is (lower, upper).")
     parts = []
     for leaf, shape in zip(leaves, shapes, strict=True):
         if isinstance(leaf, Recorded):

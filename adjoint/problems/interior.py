@@ -40,7 +40,7 @@ class State:
         widest: the largest violation a step may lead to.
         shift: δ of the last step, 0 where the inertia was right.
         steps: done so far.
-        outcome: "solved", "steps", "stuck" or "unbounded".
+        exhausted: whether the steps allowed ran out.
         history: one line per step.
     """
 
@@ -53,7 +53,7 @@ class State:
     widest: float = np.inf
     shift: float = 0.0
     steps: int = 0
-    outcome: str = ""
+    exhausted: bool = False
     history: list[Step] = field(default_factory=list)
 
     def error(self, tau: float) -> float:
@@ -100,9 +100,9 @@ def interior(
         max_steps: Newton steps at most, counted over the life of the state.
         callback: called with every `Step`.
     """
+    state.exhausted = False
     while state.steps < max_steps:
         if state.error(0.0) <= tolerance:
-            state.outcome = "solved"
             return state
         while state.mu.size and state.tau > tolerance / 10 and state.error(state.tau) <= 10 * state.tau:
             state.tau = max(tolerance / 10, min(0.2 * state.tau, state.tau**1.5))
@@ -118,15 +118,13 @@ def interior(
         if callback is not None:
             callback(line)
         if state.shift > 0 and state.error(state.tau) <= 1e-6:
-            state.outcome = "stuck"  # a saddle: δ would only slow down the approach to it
+            # a saddle: δ would only slow down the approach to it
             return state
         if length == 0.0 or np.max(state.mu, initial=0.0) > 1e30:  # they run off: there is no feasible point
-            state.outcome = "stuck"
             return state
         if p.f < -FAR * (1 + abs(state.history[0].fun)) and p.violation <= 1e-6 * (1 + np.max(np.abs(p.x))):
-            state.outcome = "unbounded"
             return state
-    state.outcome = "steps"
+    state.exhausted = True
     return state
 
 

@@ -6,6 +6,8 @@ MINRES.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,16 +19,13 @@ from .program import Program
 from .solution import Residuals
 
 
+@dataclass
 class Flat(Candidate):
     """A candidate whose Jacobians are not formed."""
 
-    def __init__(
-        self, point: Point, nu: np.ndarray, mu: np.ndarray, active: np.ndarray, program: Program
-    ) -> None:
-        super().__init__(point, nu, mu, active)
-        self.program = program
+    program: Program
 
-    @property
+    @cached_property  # a sweep, or one per batch; asked for many times
     def residuals(self) -> Residuals:
         """The four KKT residuals."""
         p = self.point

@@ -89,7 +89,7 @@ def _ray(program: Program, point: Point, towards: np.ndarray, answer: Answer) ->
     direction = falls_forever(program, point.x, chain([towards, -point.gradient], recession(program, point)))
     if direction is None:
         return None
-    nothing = Candidate(point, np.zeros(program.m), np.zeros(program.p), np.zeros(program.p, bool))
+    nothing = replace(answer.candidate, point=point).bare()
     return Answer(nothing, Status.UNBOUNDED, answer.steps, answer.history, certificate=direction)
 
 
@@ -102,14 +102,14 @@ def _run(
     tau: float = 0.1,
 ) -> Answer:
     scaled = Scaled(program)
-    state = begin(scaled, scaled.point(start), tau)
+    state = begin(scaled, scaled.first if start is program.start else scaled.point(start), tau)
     state.steps, state.history = steps, history if history is not None else []
     inner = min(1e-9, 0.1 * options.tolerance)
     state = interior(scaled, state, tolerance=inner, max_steps=options.max_steps, callback=options.callback)
     found = polish(scaled, state.point, state.nu, state.mu)
     candidate = Candidate(program.point(found.point.x), *scaled.multipliers(found.nu, found.mu), found.active)
     answer = judge(program, scaled, candidate, options)
-    if answer.status is Status.STALLED and state.outcome == "steps":
+    if answer.status is Status.STALLED and state.exhausted:
         answer.status = Status.STEPS
     answer.steps, answer.history = state.steps, state.history
     if answer.status in (*UNFINISHED, Status.UNQUALIFIED):  # is that because there is no minimum?
@@ -263,7 +263,7 @@ def _restore(program: Program, answer: Answer, options: Options) -> Answer:
             return again
     assert best is not None
     violation, point, weights = best
-    nothing = Candidate(point, np.zeros(program.m), np.zeros(program.p), np.zeros(program.p, bool))
+    nothing = replace(answer.candidate, point=point).bare()
     if weights is None:  # not a proof, not even a local one
         return replace(answer, violation=violation)
     return Answer(

@@ -104,7 +104,7 @@ class Program:
         if self.blocks is None:
             self.blocks = self._place(found)
         now = [(name, shape_of(value)) for name, _, value in found]
-        first = [(b.name, b.shape) for b in self.blocks if b.name not in ("lower", "upper", "fixed")]
+        first = [(b.name, b.shape) for b in self.own]
         if now != first:
             raise refusal(
                 ShapeError,
@@ -179,14 +179,11 @@ class Program:
                 f = f + np.sum(factor * c)
             return f
 
-        def first(v: Any, *args: Any) -> Any:
-            return jacobian(self.evaluate)(v, *args)
-
         from ..engines import compile  # cheap: the engine is loaded on the first call of what it returns
 
         keep: Function = compile if compiled else lambda function: function
         self.lagrangian = lagrangian
-        self._first = keep(first)
+        self._first = keep(jacobian(self.evaluate))
         self._gradient = keep(grad(lagrangian))
         self._hessian = keep(jacobian(grad(lagrangian)))
         self._product = keep(hessian_vector_product(lagrangian))
@@ -235,12 +232,7 @@ class Program:
         """∇ₓL (n,) from one adjoint sweep, bounds included."""
         with np.errstate(all="ignore"):
             found = np.array(self._gradient(v, self.spread(nu, mu), *self.args), np.float64)
-        return found + self.of_bounds(nu, mu)
-
-    def of_bounds(self, nu: np.ndarray, mu: np.ndarray) -> np.ndarray:
-        """What the multipliers of the bounds contribute to ∇ₓL."""
         fixed, lower, upper = self.bound_blocks
-        found = np.zeros(self.n)
         found[self.fixed] += nu[fixed.rows]
         found[self.below] -= mu[lower.rows]
         found[self.above] += mu[upper.rows]

@@ -78,7 +78,7 @@ class Step(NamedTuple):
         step: its number, from 0.
         fun: f there.
         stationarity, primal, slackness: residuals there, in the solver's own scale.
-        length: the share of the proposed step that was taken.
+        length: the share of the proposed step that was taken; "augmented": evaluations in this step.
         multipliers: (ν, μ) of the user's constraints in one vector, where the method keeps them.
     """
 

@@ -79,19 +79,17 @@ class Average:
 
     def __init__(self, program: Program, batches: list[tuple[Any, ...]]) -> None:
         self.program, self.batches, self.given = program, batches, program.args
-        self.n, self.m, self.p = program.n, program.m, program.p
-        for name in ("bound_blocks", "below", "above", "fixed", "lower", "upper", "own"):
+        for name in ("n", "bound_blocks", "below", "above", "fixed", "lower", "upper"):
             setattr(self, name, getattr(program, name))
 
     def _mean(self, of: Callable[[], Any]) -> Any:
         found = []
-        base = self.program.args
         try:
             for batch in self.batches:
                 self.program.args = (*self.given, *batch)
                 found.append(of())
         finally:
-            self.program.args = base
+            self.program.args = self.given
         return found
 
     def values(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -135,7 +133,7 @@ def stochastic(
         program.args = (*given, *batch)
         f, h, g, pull = program.recorded(x)
         if not (np.isfinite(f) and np.all(np.isfinite(h)) and np.all(np.isfinite(g))):
-            break  # diverged: the last finite mean is the answer
+            break  # diverged: the mean so far is the answer, or the start where none has begun
         control.update(nu, mu, h, g)
         slope = pull(nu, mu)
         moved, state = optimizer.update(slope, state, x)

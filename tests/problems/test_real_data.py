@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import optimize
@@ -12,6 +14,7 @@ from adjoint.problems import Status
 datasets = pytest.importorskip("sklearn.datasets")
 
 
+@cache  # f below asks for it at every evaluation
 def diabetes() -> tuple[np.ndarray, np.ndarray]:
     X, y = datasets.load_diabetes(return_X_y=True)
     return (X - X.mean(0)) / X.std(0), (y - y.mean()) / y.std()

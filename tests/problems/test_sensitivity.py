@@ -69,6 +69,8 @@ def test_constrain_names_and_leaves_values_alone() -> None:
         ad.constrain(x, equals=1.0, upper=2.0, name="a")
     with pytest.raises(ad.ShapeError, match=r"'a': the limit must broadcast to the value's shape"):
         ad.constrain(x, upper=np.ones((2, 3)), name="a")
+    with pytest.raises(ad.ShapeError, match=r"'a': the limit must broadcast to the value's shape"):
+        ad.constrain(x, upper=np.ones(2), name="a")
 
 
 def test_repeated_names_are_numbered() -> None:
