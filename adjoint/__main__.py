@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import inspect
 import os
 import platform
@@ -132,12 +131,9 @@ def run_draw(target: str, output: str | None, limit: int, direction: str) -> int
     except (ImportError, AttributeError) as error:
         print(f"cannot draw {target}: {error}", file=sys.stderr)
         return 2
-    finally:
-        sys.path.remove(os.getcwd())
+    subject = subject() if inspect.isfunction(subject) else subject  # it may import its neighbours
     try:
-        picture = draw(
-            subject() if inspect.isfunction(subject) else subject, limit=limit, direction=direction
-        )
+        picture = draw(subject, limit=limit, direction=direction)
         if output is None:
             print(picture.text())
         else:

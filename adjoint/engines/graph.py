@@ -652,7 +652,7 @@ def build(trace: Trace, inputs: Sequence[int], outputs: Sequence[Any]) -> Graph:
     table: list[Any] = [None] * len(trace)
     for i, node in zip(inputs, g.inputs, strict=True):
         table[i] = node
-    needed = _needed(trace, [x.index for x in outputs if isinstance(x, Recorded)])
+    needed = trace.needed(x.index for x in outputs if isinstance(x, Recorded))
     operations, parents, constants = trace.operations, trace.parents, trace.constants
     for i in range(len(trace)):
         op = operations[i]
@@ -678,19 +678,6 @@ def build(trace: Trace, inputs: Sequence[int], outputs: Sequence[Any]) -> Graph:
             array = np.asarray(x)
             g.outputs.append(_owned(g, g.constant(array), Abstract(array.shape, array.dtype)))
     return g
-
-
-def _needed(trace: Trace, outputs: Sequence[int]) -> bytearray:
-    needed = bytearray(len(trace))
-    for i in outputs:
-        needed[i] = 1
-    parents = trace.parents
-    for i in range(len(trace) - 1, -1, -1):
-        if needed[i]:
-            for p in parents[i]:
-                if p >= 0:
-                    needed[p] = 1
-    return needed
 
 
 def _owned(g: Graph, x: Any, kind: Abstract) -> Node:

@@ -85,14 +85,12 @@ class Graph:
         self.structure, self.output_structure = structure, output_structure
         self.shapes = [(shape_of(x), dtype_of(x)) for x in leaves]
         self.outputs, self.others, self.size = outputs, others, len(tape)
-        needed = {k for k in outputs if k >= 0}
-        self.steps = []
-        for i in range(len(tape) - 1, -1, -1):
-            op = tape.operations[i]
-            if i in needed and op is not None:
-                needed.update(tape.parents[i])
-                self.steps.append((i, op, tape.parents[i], tape.constants[i], tape.params[i]))
-        self.steps.reverse()
+        needed = tape.needed(k for k in outputs if k >= 0)
+        self.steps = [
+            (i, op, tape.parents[i], tape.constants[i], tape.params[i])
+            for i, op in enumerate(tape.operations)
+            if needed[i] and op is not None
+        ]
 
     def run(self, args: Sequence[Any]) -> Any:
         """The same operations on other arguments, which may be recorded."""

@@ -12,13 +12,11 @@ from .numbers import text_of
 from .words import (
     by_number,
     clean,
+    escaped,
     lines_of,
-    multiplier_symbol,
     place_of,
     source_of,
     title_of,
-    turns_of,
-    value_symbol,
 )
 
 INK, SOFT, LINE = "#1f2933", "#66717d", "#52606d"
@@ -52,10 +50,7 @@ def dot(graph: Graph, view: View, direction: str = "down") -> str:
 
 def html(text: str, limit: int = 0) -> str:
     """A text inside an HTML-like label."""
-    text = clean(text, limit) or "(blank)"
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.replace(character, entity)
-    return text
+    return escaped(text, limit) or "(blank)"
 
 
 def quoted(text: str, limit: int = 0) -> str:
@@ -145,24 +140,14 @@ def _box(box: Box, graph: Graph, nodes: dict[int, Node]) -> str:
 
 
 def _label(box: Box, graph: Graph, nodes: dict[int, Node]) -> str:
-    first = nodes[box.members[0]]
-    title, lines = title_of(box, nodes), lines_of(box, graph, nodes)
-    z = f"{multiplier_symbol(first)} "
-    turns = turns_of(box, nodes)
+    title = title_of(box, nodes)
     soft = INK if box.heat is not None and box.heat > 0.4 else SOFT  # grey on orange cannot be read
     rows = [f'<tr><td colspan="2" align="left"><b>{html(title)}</b></td></tr>']
-    for line in lines:
-        bars = ""
-        if not box.folded:
-            if len(turns) > 1:
-                norms = [t.z.norm for t in turns if t.z is not None] if line.startswith("‖z‖") else box.norms
-                bars = _bars(_thinned(norms)) if line.startswith("‖") else ""
-            elif line.startswith(f"‖{value_symbol(first)}‖") and first.z is not None:
-                bars = _bars([float(n) for n in first.z.bins])
-            elif line.startswith(f"‖{z.strip()}‖") and first.lam is not None:
-                bars = _bars([float(n) for n in first.lam.bins])
-        numeric = line.startswith(("‖", "|", f"{value_symbol(first)} ", z))
-        text = html(line) if numeric else f'<font point-size="8" color="{soft}">{html(line)}</font>'
+    for line in lines_of(box, graph, nodes):
+        bars = _bars(_thinned(line.bars))
+        text = html(line.text)
+        if not line.numeric:
+            text = f'<font point-size="8" color="{soft}">{text}</font>'
         if bars:
             rows.append(f'<tr><td align="left">{text}</td><td align="right">{bars}</td></tr>')
         else:
@@ -172,11 +157,11 @@ def _label(box: Box, graph: Graph, nodes: dict[int, Node]) -> str:
 
 def _thinned(values: Sequence[float], most: int = 24) -> list[float]:
     """A row of at most that many, the largest of each stretch."""
-    size = -(-len(values) // most)
+    size = max(1, -(-len(values) // most))
     return [max(values[k : k + size]) for k in range(0, len(values), size)]
 
 
-def _bars(values: list[float]) -> str:
+def _bars(values: Sequence[float]) -> str:
     """A histogram of cells: no font is needed, and PNG and SVG have it alike."""
     top = max(values, default=0.0)
     if not top > 0 or top == float("inf"):

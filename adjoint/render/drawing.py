@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from ..errors import describe
 from ..garbage import without_collections
 from ..sweeps import Lagrangian
@@ -52,7 +54,7 @@ def draw(
     if limit < 1:
         raise ValueError(f"limit must be at least 1, got {limit}")
     patterns = (expand,) if isinstance(expand, str) else tuple(expand)
-    with without_collections():
+    with without_collections(), np.errstate(all="ignore"):  # inf and 1e200 are drawn, not warned of
         graph = graph_of(x)
         return Picture(graph, view_of(graph, limit=limit, expand=patterns, fold=fold), direction)
 

@@ -49,17 +49,17 @@ class Tree:
             first turn of a repeat, or what it is a view of.
     """
 
-    def __init__(self, graph: Graph, *, repeated: bool = True, views: bool = True) -> None:
+    def __init__(self, graph: Graph, *, fold: bool = True) -> None:
         self.graph = graph
         self.groups: list[Group] = []
         self.shown = list(range(len(graph.nodes)))
         self.views = 0
         self._tokens: dict[object, int] = {}
         self._group_tokens: dict[int, int] = {}
-        hidden = self._fold_views() if views else bytearray(len(graph.nodes))
+        hidden = self._fold_views() if fold else bytearray(len(graph.nodes))
         self._plant(hidden)
         for number in range(len(self.groups) - 1, -1, -1):  # a group's parent comes before it
-            self._close(number, repeated)
+            self._close(number, fold)
         shown = self.shown
         for i, stands in enumerate(shown):  # of what stands for another in turn; those come before
             shown[i] = shown[stands]
@@ -111,7 +111,8 @@ class Tree:
         if item < 0:
             return self._group_tokens[-1 - item]
         node = self.graph.nodes[item]
-        return self._token((node.operation, node.kind, plain_name(node.name) if node.name else ""))
+        name = plain_name(node.name) if node.name else ""
+        return self._token((node.operation, node.kind, node.active, name))
 
     def leaves_of(self, item: int) -> list[int]:
         """Positions of the nodes that an item draws when it is open."""
@@ -187,16 +188,15 @@ def fold_to(tree: Tree, limit: int, wanted: Callable[[str], bool] | None = None)
         wanted: paths of scopes that stay open.
     """
     groups = tree.groups
-    children: dict[int, list[int]] = {}
     order, depth = [], {0: 0}
     stack = [0]
     while stack:
         g = stack.pop()
         order.append(g)
-        children[g] = [-1 - item for item in groups[g].items if item < 0]
-        for child in children[g]:
-            depth[child] = depth[g] + 1
-            stack.append(child)
+        for item in groups[g].items:
+            if item < 0:
+                depth[-1 - item] = depth[g] + 1
+                stack.append(-1 - item)
     boxes = len(groups[0].leaves)
     visible = {g: len(groups[g].leaves) for g in order}
     kept = {g for g in order if wanted is not None and wanted(path_of(tree, g))}
@@ -211,9 +211,8 @@ def fold_to(tree: Tree, limit: int, wanted: Callable[[str], bool] | None = None)
         while g != 0:
             visible[g] -= saved
             g = groups[g].parent
-        visible[0] -= saved
     if boxes > limit:
-        _fold_runs(tree, limit)
+        _fold_runs(tree, limit, kept)
 
 
 def path_of(tree: Tree, number: int) -> str:
@@ -227,7 +226,7 @@ def path_of(tree: Tree, number: int) -> str:
     return "/".join(reversed(names))
 
 
-def _fold_runs(tree: Tree, limit: int) -> None:
+def _fold_runs(tree: Tree, limit: int, kept: set[int]) -> None:
     """The last resort, for long programs without scopes and loops: stretches of the outermost items.
 
     A stretch is what one line of the user's recorded, in as many parts as make it comparable with others.
@@ -238,7 +237,15 @@ def _fold_runs(tree: Tree, limit: int) -> None:
     runs = [part for run in runs for part in _parts(tree, run, longest)]
     if len(runs) > limit:
         size = -(-len(root.items) // limit)
-        runs = [root.items[k : k + size] for k in range(0, len(root.items), size)]
+        runs = [[]]
+        for item in root.items:
+            if -1 - item in kept:
+                runs += [[item], []]
+                continue
+            if len(runs[-1]) == size:
+                runs.append([])
+            runs[-1].append(item)
+        runs = [run for run in runs if run]
     items = []
     for run in runs:
         if len(run) == 1:
@@ -256,7 +263,7 @@ def _fold_runs(tree: Tree, limit: int) -> None:
 
 def _parts(tree: Tree, run: list[int], longest: int) -> list[list[int]]:
     """A stretch in parts of some length in nodes."""
-    weights = [1 if item >= 0 else len(tree.groups[-1 - item].leaves) for item in run]
+    weights = [len(tree.leaves_of(item)) for item in run]
     total = sum(weights)
     count = max(1, round(total / longest))
     parts: list[list[int]] = [[] for _ in range(count)]

@@ -43,8 +43,7 @@ class Node:
         formula: operation with what its operands do not show: `divide(·, 3)`.
         name: given by the user; may be empty.
         scope: number of its scope in `Graph.scopes`.
-        shape: sizes; those of a tuple of results are joined in the text `kind` alone.
-        kind: shape and dtype in words, `50×3 float64`.
+        kind: shape and dtype in words, `50×3 float64`; of several results joined.
         bytes: memory that the record keeps for its value.
         place: number of the user's line in `Graph.places`, −1 when unknown.
         z: numbers of the value.

@@ -42,7 +42,7 @@ def laid_out(text: str, form: str, *, dpi: float | None = None) -> bytes:
         dpi: pixels per inch of a PNG.
 
     Raises:
-        LayoutError: no program, or it failed or took more than two minutes.
+        LayoutError: no program, or it failed; the wheel's is given two minutes.
     """
     if dpi is not None:
         text = text.replace("digraph adjoint {", f"digraph adjoint {{\n  dpi={dpi:g}", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def _of_array(x: np.ndarray, histogram: bool) -> Numbers:
     if histogram and high > low:
         # by hand: np.histogram refuses a range that is too small for its steps
         with np.errstate(all="ignore"):
-            step = (real.astype(np.float64) - low) / ((high - low) or 1.0)
+            step = (real.astype(np.float64) - low) / (high - low)
         where = np.clip(np.nan_to_num(step, nan=0.5) * BINS, 0, BINS - 1).astype(np.intp)
         bins = tuple(np.bincount(where, minlength=BINS).tolist())
     return Numbers(norm, low, high, x.size, finite, bins)
@@ -84,12 +85,19 @@ def text_of(x: float) -> str:
     return f"{x:.3g}".replace("-", "−")
 
 
+def sizes_text(shape: Sequence[int]) -> str:
+    """`50×3`; empty for a scalar."""
+    return "×".join(map(str, shape))
+
+
+def kind_text(shape: Sequence[int], dtype: Any) -> str:
+    """Shape and dtype: `50×3 float64`."""
+    return f"{sizes_text(shape)} {dtype}".strip()
+
+
 def size_text(count: int) -> str:
     """Bytes in words: `4.1 kB`."""
     if count < 1000:
         return f"{count} B"
-    for unit in ("kB", "MB", "GB"):
-        count_of = count / 1000 ** (1 + ("kB", "MB", "GB").index(unit))
-        if count_of < 999.5 or unit == "GB":
-            return f"{count_of:.3g} {unit}"
-    raise AssertionError
+    power = min(3, 1 + (count >= 999_500) + (count >= 999_500_000))
+    return f"{count / 1000**power:.3g} {('kB', 'MB', 'GB')[power - 1]}"

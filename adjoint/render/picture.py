@@ -24,7 +24,7 @@ PIXELS = 60e6  # of a PNG at most; larger ones break viewers, and cut pictures o
 class Picture:
     """A drawing. It holds numbers and texts, no tape and no arrays; it can be pickled.
 
-    The same program gives the same bytes in every format, as long as the layout program is the same.
+    The same program gives the same bytes in every format but PDF, as long as the layout program is the same.
 
     Attributes:
         graph: all nodes.
@@ -82,7 +82,9 @@ class Picture:
         Raises:
             LayoutError: as `svg`; or the picture would have more than sixty million pixels.
         """
-        width, height = self._inches()
+        return self._png(dpi, *self._inches())
+
+    def _png(self, dpi: float, width: float, height: float) -> bytes:
         if width * height * dpi**2 > PIXELS:
             raise LayoutError(
                 f"a PNG of {width * dpi:.0f} × {height * dpi:.0f} pixels is more than viewers take\n"
@@ -97,7 +99,7 @@ class Picture:
             return laid_out(self.dot(), "pdf")
         width, height = self._inches()
         dpi = min(200.0, float(int((PIXELS / (width * height)) ** 0.5)))
-        return pdf_of(self.png(dpi), dpi)
+        return pdf_of(self._png(dpi, width, height), dpi)
 
     def _inches(self) -> tuple[float, float]:
         # the first line of `svg`: <svg width="376pt" height="176pt"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json as jsons
 import math
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
-from .graph import SCHEMA, Graph, Node, Numbers, View
+from .graph import SCHEMA, Box, Graph, Node, Numbers, View
 from .words import by_number, clean, lines_of, title_of
 
 HEAT_BARS = " ▁▂▃▄▅▆▇█"
@@ -23,23 +24,27 @@ def text(graph: Graph, view: View) -> str:
         sources.setdefault(arrow.target, []).append(mark + title_of(view.boxes[arrow.source], nodes))
     facts = "".join(f", {name} {said}".replace(",  ", ", ") for name, said in graph.facts)
     lines = [clean(graph.title + facts), clean(view.caption)]
-    opened: list[int] = []
-    for k, box in enumerate(view.boxes):
-        around = _around(view, box.cluster)
-        shared = 0
-        while shared < min(len(opened), len(around)) and opened[shared] == around[shared]:
-            shared += 1
+    for k, (box, _, shared, around) in enumerate(_outlines(view)):
         for depth in range(shared, len(around)):
             cluster = view.clusters[around[depth]]
             times = f" × {cluster.count}" if cluster.count > 1 else ""
             name = clean(cluster.name, 60) or ("" if times else cluster.kind)
             lines.append("    " + "  " * depth + (name + times).strip() + ":")
-        opened = around
         heat = f"  {HEAT_BARS[round(box.heat * 8)]} " if box.heat is not None else "    "
         parents = f"({', '.join(sources.get(k, [])[:6])})" if k in sources else ""
-        said = "  ".join(lines_of(box, graph, nodes))
+        said = "  ".join(line.text for line in lines_of(box, graph, nodes))
         lines.append(f"{heat}{'  ' * len(around)}{title_of(box, nodes)}{clean(parents, 80)}  {said}")
     return "\n".join(lines)
+
+
+def _outlines(view: View) -> Iterator[tuple[Box, int, int, list[int]]]:
+    """Every box with how many outlines are open before it, how many of these hold it too, and its own."""
+    opened: list[int] = []
+    for box in view.boxes:
+        around = _around(view, box.cluster)
+        pairs = zip(opened, around, strict=False)
+        yield box, len(opened), sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs)), around
+        opened = around
 
 
 def _around(view: View, cluster: int) -> list[int]:
@@ -56,13 +61,9 @@ def mermaid(graph: Graph, view: View, direction: str = "down") -> str:
     """The view as a Mermaid flowchart."""
     nodes = by_number(graph)
     lines = [f"flowchart {'TD' if direction == 'down' else 'LR'}"]
-    opened: list[int] = []
-    for box in view.boxes:
-        around = _around(view, box.cluster)
-        shared = 0
-        while shared < min(len(opened), len(around)) and opened[shared] == around[shared]:
-            shared += 1
-        for depth in range(len(opened), shared, -1):
+    around: list[int] = []
+    for box, opened, shared, around in _outlines(view):
+        for depth in range(opened, shared, -1):
             lines.append("  " * depth + "end")
         for depth in range(shared, len(around)):
             cluster = view.clusters[around[depth]]
@@ -70,11 +71,12 @@ def mermaid(graph: Graph, view: View, direction: str = "down") -> str:
             # an outline that is left and entered again is a second one in the text: its id must differ
             mark = f"{cluster.id}_{len(lines)}"
             lines.append("  " * (depth + 1) + f'subgraph {mark}["{_mermaid(name or cluster.kind)}"]')
-        opened = around
-        said = "<br/>".join(_mermaid(t) for t in [title_of(box, nodes), *lines_of(box, graph, nodes)])
+        said = "<br/>".join(
+            _mermaid(t) for t in [title_of(box, nodes), *(line.text for line in lines_of(box, graph, nodes))]
+        )
         left, right = ("[", "]") if nodes[box.members[0]].role in ("input", "parameter") else ("(", ")")
         lines.append("  " * (len(around) + 1) + f'{box.id}{left}"{said}"{right}')
-    lines += ["  " * depth + "end" for depth in range(len(opened), 0, -1)]
+    lines += ["  " * depth + "end" for depth in range(len(around), 0, -1)]
     for arrow in view.arrows:
         source, target = view.boxes[arrow.source].id, view.boxes[arrow.target].id
         line = (
@@ -137,7 +139,8 @@ def _boxes(graph: Graph, view: View) -> Iterator[dict[str, Any]]:
     nodes = by_number(graph)
     for box in view.boxes:
         yield _filled({
-            "id": box.id, "title": title_of(box, nodes), "lines": lines_of(box, graph, nodes),
+            "id": box.id, "title": title_of(box, nodes),
+            "lines": [line.text for line in lines_of(box, graph, nodes)],
             "members": box.members, "cluster": box.cluster, "folded": box.folded, "lam": _number(box.lam),
             "heat": _number(box.heat), "norms": [_number(x) for x in box.norms],
         })  # fmt: skip

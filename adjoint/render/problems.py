@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..ops.primitive import innermost, shape_of
+from ..ops.primitive import dtype_of, innermost, shape_of
 from ..problems import Problem, Solution
 from ..problems.inputs import functions
 from .graph import Graph, Node
-from .numbers import norm_of, numbers_of, text_of
+from .numbers import kind_text, norm_of, numbers_of, text_of
 from .tapes import Places
 
 BOUNDS = ("lower", "upper")
@@ -36,7 +36,7 @@ def of_problem(problem: Problem) -> Graph:
         code = getattr(function, "__code__", None)
         node.place = places.number(code, 1 << 40)  # no instruction: the line where it begins
         graph.nodes.append(node)
-    if problem.bounds is not None:
+    if any(bound is not None for bound in problem.bounds or ()):
         graph.nodes.append(Node(len(graph.nodes), "≤", "constraint", "lower ≤ x ≤ upper", "bounds"))
     graph.edges = [(0, node.number, None) for node in graph.nodes[1:]]
     graph.places = places.all
@@ -50,7 +50,7 @@ def of_solution(solution: Solution) -> Graph:
     names = trees.paths(structure, "x")
     for leaf, name in zip(leaves, names, strict=True):
         leaf = innermost(leaf)
-        kind = f"{'×'.join(map(str, shape_of(leaf)))} {np.asarray(leaf).dtype}".strip()
+        kind = kind_text(shape_of(leaf), dtype_of(leaf))
         graph.nodes.append(
             Node(len(graph.nodes), "x", "input", "unknowns", name, kind=kind, z=numbers_of(leaf))
         )

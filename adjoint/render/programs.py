@@ -9,6 +9,7 @@ from ..engines.explain import report_of
 from ..engines.graph import Node as Value
 from ..errors import TraceError
 from .graph import Graph, Node, Scope
+from .numbers import kind_text, size_text, sizes_text
 from .tapes import Places, constant_text, parameter_text
 
 
@@ -27,7 +28,7 @@ def of_compiled(compiled: Any) -> Graph:
     reader = _Reader(executable)
     title = f"compiled {getattr(compiled._f, '__name__', 'function')}: {len(executable.plan.steps)} steps"
     graph = Graph(title, "compiled", reader.nodes, reader.edges, reader.scopes, reader.places.all)
-    graph.facts = [("memory between steps:", f"{executable.plan.bytes} bytes")]
+    graph.facts = [("memory between steps:", size_text(executable.plan.bytes))]
     if len(programs) > 1:
         graph.facts.append(("", f"one of {len(programs)} programs"))
     return graph
@@ -49,7 +50,7 @@ class _Reader:
         for k, value in enumerate(plan.graph.inputs):
             self._add(value, 0, names.get(arguments[k], "") if k < len(arguments) else "")
         for step, line in zip(plan.steps, report_of(executable).steps, strict=True):
-            space = "×".join(map(str, line.space)) or "1"
+            space = sizes_text(line.space) or "1"
             note = f"{space} · {line.kernel[:10] or 'by NumPy'}"
             self.scopes.append(Scope(line.kind, 0, "kernel", note))
             inside = len(self.scopes) - 1
@@ -78,7 +79,7 @@ class _Reader:
         operation = op.name if op is not None else "constant" if value.constant is not None else "argument"
         role = "input" if op is None else "output" if id(value) in self.outputs else "operation"
         node = Node(number, operation, role, self._formula(value, operation), name, scope)
-        node.kind = f"{'×'.join(map(str, value.shape))} {value.dtype}".strip()
+        node.kind = kind_text(value.shape, value.dtype)
         if source >= 0:
             node.place = self.places.number(self.trace.codes[source], self.trace.offsets[source])
         operands = list(_operands(value))

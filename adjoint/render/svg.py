@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from .graph import Graph, View
-from .words import clean
+from .words import escaped
 
 FONTS = "Helvetica, Arial, &quot;Liberation Sans&quot;, sans-serif"
 
@@ -25,14 +25,7 @@ def finished(raw: str, graph: Graph, view: View) -> str:
     body = re.sub(r'font-family="[^"]*"', f'font-family="{FONTS}"', body)
     body = body.replace("<title>adjoint</title>\n", "", 1)
     head, _, rest = body.partition(">")
-    title, description = _escaped(graph.title), _escaped(view.caption)
+    title, description = escaped(graph.title, 1000), escaped(view.caption, 1000)
     return (
         f'{head} role="img" aria-label="{title}">\n<title>{title}</title>\n<desc>{description}</desc>{rest}'
     )
-
-
-def _escaped(text: str) -> str:
-    text = clean(text, 1000)
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
-        text = text.replace(character, entity)
-    return text

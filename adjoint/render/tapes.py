@@ -15,7 +15,7 @@ from ..ops.primitive import Primitive, Recorded, innermost, shape_of
 from ..sweeps import Lagrangian
 from ..tape import Tape, Variable
 from .graph import Graph, Node, Place, Scope
-from .numbers import norm_of, numbers_of, size_text, text_of
+from .numbers import kind_text, norm_of, numbers_of, size_text, sizes_text, text_of
 
 VIEWS = frozenset({"reshape", "broadcast_to", "astype", "item"})  # an edge can stand for these
 DETAILED = 2000  # nodes up to which each array gets a histogram
@@ -28,12 +28,15 @@ def of_tape(tape: Tape) -> Graph:
 
 
 def of_variable(x: Variable) -> Graph:
-    """The graph of what x depends on; with multipliers when x is a real scalar, which is then the loss."""
-    tape = x.tape
-    plain = innermost(x)
+    """The graph of what x depends on; with multipliers when x is a real scalar, which is then the loss.
+
+    Its sweep is recorded on older tapes that are open, as any sweep is.
+    """
+    tape, plain = x.tape, innermost(x)
+    below = [i for i, needed in enumerate(tape.needed([x.index])) if needed]
     if not isinstance(plain, (Abstract, tuple)) and x.size == 1 and x.dtype.kind == "f":
-        return of_lagrangian(Lagrangian(tape, x), ancestors(tape, x.index))
-    return _Reader(tape, ancestors(tape, x.index), output=x.index).read(f"{tape.label(x.index)}", "tape")
+        return of_lagrangian(Lagrangian(tape, x), below)
+    return _Reader(tape, below, output=x.index).read(f"{tape.label(x.index)}", "tape")
 
 
 def of_lagrangian(lagrangian: Lagrangian, chosen: Sequence[int] | None = None) -> Graph:
@@ -51,18 +54,6 @@ def of_lagrangian(lagrangian: Lagrangian, chosen: Sequence[int] | None = None) -
     if value is not None:
         graph.facts.insert(0, ("loss", text_of(value)))
     return graph
-
-
-def ancestors(tape: Tape, i: int) -> list[int]:
-    """Node i and all that it depends on, ascending."""
-    needed = bytearray(i + 1)
-    needed[i] = 1
-    for k in range(i, -1, -1):
-        if needed[k]:
-            for p in tape.parents[k]:
-                if p >= 0:
-                    needed[p] = 1
-    return [k for k in range(i + 1) if needed[k]]
 
 
 class Places:
@@ -180,19 +171,14 @@ class _Reader:
         if text is None:
             shape, dtype = key
             word = dtype.__name__ if isinstance(dtype, type) else str(dtype)
-            text = self.kinds[key] = f"{'×'.join(map(str, shape))} {word}".strip()
+            text = self.kinds[key] = kind_text(shape, word)
         return text
 
     def formula(self, i: int, op: Primitive) -> str:
         """`divide(·, 3)`: operands that are recorded are points; constants and parameters are written out."""
         tape = self.tape
-        constants = tape.constants[i] or (None,) * len(tape.parents[i])
-        if tape.constants[i] is None:
-            operands = []
-        else:
-            operands = [
-                "·" if p >= 0 else constant_text(c) for p, c in zip(tape.parents[i], constants, strict=True)
-            ]
+        constants = zip(tape.parents[i], tape.constants[i] or (), strict=False)  # none: all are recorded
+        operands = ["·" if p >= 0 else constant_text(c) for p, c in constants]
         operands += [f"{key}={text}" for key, x in tape.params[i].items() if (text := parameter_text(x))]
         return f"{op.name}({', '.join(operands)})" if operands else op.name
 
@@ -236,7 +222,7 @@ def constant_text(c: Any) -> str:
     """A constant operand: a number as it is, an array by its shape."""
     shape = np.shape(c)
     if shape:
-        return f"[{'×'.join(map(str, shape))}]"
+        return f"[{sizes_text(shape)}]"
     if isinstance(c, (bool, np.bool_)):
         return str(bool(c))
     if np.asarray(c).dtype.kind in "iu":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
@@ -23,7 +22,7 @@ def view_of(graph: Graph, *, limit: int = LIMIT, expand: Iterable[str] = (), fol
         expand: patterns of scopes' paths that stay open, `encoder/*`.
         fold: False draws every node, views and repeats too.
     """
-    tree = Tree(graph, repeated=fold, views=fold)
+    tree = Tree(graph, fold=fold)
     if fold:
         fold_to(tree, limit, _wanted(tuple(expand)))
     maker = _Maker(tree)
@@ -48,7 +47,7 @@ class _Maker:
         self.boxes: list[Box] = []
         self.clusters: list[Cluster] = []
         self.box_of = [-1] * len(self.graph.nodes)  # by position of the node that is shown
-        self.folded: Counter[str] = Counter()
+        self.folded: dict[str, list[str]] = {}  # kind → paths
         self.turns: list[int] = []  # of the repeats that are drawn once
         self.hidden = 0  # arrows
         self._walk()
@@ -95,7 +94,7 @@ class _Maker:
         if group.count > 1:
             title = f"{title} × {group.count}"
         self.boxes.append(Box(f"c{first}", [], around, True, title))
-        self.folded[group.kind] += 1
+        self.folded.setdefault(group.kind, []).append(path_of(self.tree, number))
 
     # ---------------------------------------------------------------------------------- arrows
     def arrows(self) -> list[Arrow]:
@@ -157,16 +156,13 @@ class _Maker:
         parts = [_count(len(self.graph.nodes), "node")]
         if len(self.boxes) != len(self.graph.nodes):
             parts = [f"{parts[0]} in {_count(len(self.boxes), 'box')}"]
-        groups = self.tree.groups
         if self.turns:
             times = ", ".join(f"× {n}" for n in self.turns[:4]) + (" …" if len(self.turns) > 4 else "")
             parts.append(f"{_count(len(self.turns), 'repeat')} drawn once ({times})")
-        words = {"scope": "scope", "repeat": "repeat", "run": "stretch", "kernel": "kernel"}
-        for kind, number in sorted(self.folded.items()):
-            names = [path_of(self.tree, g) for g, x in enumerate(groups) if x.folded and x.kind == kind]
-            names = [short(name, 24) for name in names if name][:3] if kind == "scope" else []
-            more = f" ({', '.join(names)}{' …' if number > len(names) else ''})" if names else ""
-            parts.append(f"{_count(number, words[kind])} folded{more}")
+        for kind, paths in sorted(self.folded.items()):
+            names = [short(path, 24) for path in paths if path][:3] if kind == "scope" else []
+            more = f" ({', '.join(names)}{' …' if len(paths) > len(names) else ''})" if names else ""
+            parts.append(f"{_count(len(paths), 'stretch' if kind == 'run' else kind)} folded{more}")
         if self.tree.views:
             parts.append(f"{_count(self.tree.views, 'reshape or cast', 'reshapes and casts')} told on edges")
         if self.hidden:
@@ -185,13 +181,13 @@ def short(text: str, limit: int) -> str:
 
 def _heat(boxes: Sequence[Box], graph: Graph) -> None:
     """‖λ‖ of every box and where it stands among them."""
-    if graph.subject == "tape" or all(node.lam is None for node in graph.nodes):
+    if all(node.lam is None for node in graph.nodes):
         return
     norms = {node.number: node.lam.norm if node.lam is not None else 0.0 for node in graph.nodes}
     views = {node.number for node in graph.nodes if node.view}
     for box in boxes:
         each = [norms[m] for m in box.members if m == box.members[0] or m not in views]
-        box.lam = math.hypot(*each) if len(each) < 1000 else math.sqrt(math.fsum(x * x for x in each))
+        box.lam = math.hypot(*each)
         if not box.folded and len(each) > 1:
             box.norms = tuple(each)
     scale = _logarithmic([box.lam for box in boxes if box.lam is not None])

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
+from xml.sax.saxutils import escape
 
 from .graph import Box, Graph, Node, Numbers
 from .numbers import size_text, text_of
@@ -115,28 +117,49 @@ def source_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> str:
     return clean(graph.places[min(places)].source, 120) if places else ""
 
 
-def lines_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> list[str]:
+class Line(NamedTuple):
+    """A line of a box: its text, whether it is numbers, and what is drawn beside it as bars."""
+
+    text: str
+    numeric: bool = False
+    bars: Sequence[float] = ()
+
+
+def escaped(text: str, limit: int = 0) -> str:
+    """A text for XML: inside SVG, and in dot's HTML-like labels."""
+    return escape(clean(text, limit), {'"': "&quot;"})
+
+
+def lines_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> list[Line]:
     """What a box says below its title, one text a line; the last is where it comes from."""
     first = nodes[box.members[0]]
     lines = []
     if box.folded:
-        lines += [f"{len(box.members)} nodes", operations_of(box, nodes)]
+        lines += [Line(f"{len(box.members)} nodes"), Line(operations_of(box, nodes))]
         if box.lam is not None:
-            lines.append(f"‖λ‖ {text_of(box.lam)}")
+            lines.append(Line(f"‖λ‖ {text_of(box.lam)}", True))
     else:
         said = first.name and first.formula not in ("input", "parameter", first.name)
-        lines.append(" · ".join(clean(t, WIDTH) for t in (first.formula if said else "", first.kind) if t))
+        lines.append(
+            Line(" · ".join(clean(t, WIDTH) for t in (first.formula if said else "", first.kind) if t))
+        )
         turns = turns_of(box, nodes)
         if len(turns) > 1:
-            lines.append(_range_text("z", [node.z.norm for node in turns if node.z is not None]))
-            lines.append(_range_text("λ", box.norms))
+            norms = [t.z.norm for t in turns if t.z is not None]
+            lines.append(Line(_range_text(value_symbol(first), norms), True, norms))
+            lines.append(Line(_range_text(multiplier_symbol(first), box.norms), True, box.norms))
         else:
-            lines.append(numbers_text(value_symbol(first), first.z))
+            lines.append(_numbers_line(value_symbol(first), first.z))
             if box.lam is not None:
-                lines.append(numbers_text(multiplier_symbol(first), first.lam, not first.connected))
-        lines.append(clean(first.note, 60))
+                lines.append(_numbers_line(multiplier_symbol(first), first.lam, not first.connected))
+        if all(turn.note == first.note for turn in turns):
+            lines.append(Line(clean(first.note, 60)))
     where = " · ".join(t for t in (place_of(box, graph, nodes), bytes_text(box, nodes)) if t)
-    return [line for line in [*lines, where] if line]
+    return [line for line in [*lines, Line(where)] if line.text]
+
+
+def _numbers_line(symbol: str, x: Numbers | None, disconnected: bool = False) -> Line:
+    return Line(numbers_text(symbol, x, disconnected), True, x.bins if x is not None else ())
 
 
 def _range_text(symbol: str, norms: Sequence[float]) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 from _thread import get_ident
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import CodeType
@@ -228,6 +228,18 @@ class Tape:
         if constants is None:
             return [values[p] for p in self.parents[i]]
         return [values[p] if p >= 0 else c for p, c in zip(self.parents[i], constants, strict=True)]
+
+    def needed(self, outputs: Iterable[int]) -> bytearray:
+        """1 for every node that one of `outputs` depends on, itself included; 0 for the others."""
+        found = bytearray(len(self))
+        for i in outputs:
+            found[i] = 1
+        for i in range(len(self) - 1, -1, -1):
+            if found[i]:
+                for p in self.parents[i]:
+                    if p >= 0:
+                        found[p] = 1
+        return found
 
     def origin(self, i: int) -> Origin:
         """The user's instruction that recorded node i."""

@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 import xml.etree.ElementTree as ET
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 import adjoint as ad
 from adjoint.render import layout
+from adjoint.render.pdf import pdf_of
 from adjoint.render.repeats import repeats
 from adjoint.render.words import clean
 
@@ -356,3 +358,42 @@ def test_backslashes_in_tooltips_name_nothing_of_dots() -> None:
     titles = [a.get("{http://www.w3.org/1999/xlink}title") for a in ET.fromstring(svg).iter(f"{SVG}a")]
     assert '∖N ∖G "∖"' in titles
     assert "<!--" not in svg
+
+
+def test_numbers_whose_squares_overflow() -> None:
+    with ad.Tape() as tape:
+        tape.parameter(np.array([1e200, 1.0]), name="w")
+    assert "‖z‖ 1e+200" in ad.draw(tape).text()
+
+
+def test_what_is_expanded_stays_open_in_a_long_program() -> None:
+    functions = [np.sin, np.tanh, np.cos, np.arctan]
+    with ad.Tape() as tape:
+        x = tape.parameter(0.5, name="x")
+        for k in range(40):
+            x = functions[(k * k + k // 3) % 4](x) * (k + 1.5)
+            with ad.scope("enc" + chr(97 + k % 26) + chr(97 + k // 26)):
+                x = np.exp(-functions[(k * k + k // 3) % 4](x) * (k + 1.5))
+    assert [c.name for c in ad.draw(tape, limit=20, expand="encaa").view.clusters] == ["encaa"]
+
+
+def test_the_caption_names_only_folded_scopes_that_are_drawn() -> None:
+    functions = [np.sin, np.tanh, np.cos, np.arctan]
+    with ad.Tape() as tape, ad.scope("a"):
+        x = tape.parameter(0.5, name="x")
+        for k in range(6):
+            with ad.scope("qwertz"[k]):
+                for j in range(30):
+                    x = functions[(j * j + k + j // 3) % 4](x) * (j + 1.5)
+    assert ad.draw(tape, limit=4).caption.endswith("1 scope folded (a)")
+
+
+def test_a_pdf_of_pixels_is_whole() -> None:
+    made = ad.draw(network(1)).png()
+    pdf = pdf_of(made, 144)
+    places = [int(x) for x in re.findall(rb"^(\d{10}) 00000 n ", pdf, re.M)]
+    assert all(pdf[at:].startswith(b"%d 0 obj\n" % k) for k, at in enumerate(places, 1))
+    names = (b"Width", b"Height", b"Colors")
+    width, height, colors = (int(re.findall(rb"/%b (\d+)" % name, pdf)[0]) for name in names)
+    start = pdf.index(b"stream\n") + 7
+    assert len(zlib.decompress(pdf[start : pdf.index(b"\nendstream")])) == height * (1 + colors * width)

@@ -112,3 +112,13 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "cannot draw int 3" in capsys.readouterr().err
     assert main(["draw", "a_program"]) == main(["draw", "a_program:absent"]) == 2
     assert "needs module:function" in capsys.readouterr().err
+
+
+def test_constraints_that_bind_and_slack_ones_are_not_one_box() -> None:
+    ineq = {f"g{k}": lambda x, k=k: x[k] - (0.5 if k % 2 else 50) for k in range(20)}
+    solution = ad.minimize(lambda x: np.sum((x - 1) ** 2), np.zeros(20), ineq=ineq)
+    picture = ad.draw(solution)
+    nodes = {n.number: n for n in picture.graph.nodes}
+    for box in picture.view.boxes:
+        assert len({nodes[m].active for m in box.members}) == 1
+    assert "slack" in picture.text() and "binds" in picture.text() and "‖μ‖" in picture.text()
