@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import TraceError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, broadcast_to
 from ..ops.index import take_along_axis
@@ -15,23 +14,15 @@ from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
 from .creation import asarray
 from .dispatch import implements
 from .joining import concatenate
-from .selecting import take
-from .shaping import ndim_of, ravel, single_axis
-
-
-def _known(x: Any, name: str, remedy: str) -> Any:
-    """The plain values of x, which decide the shape of the result."""
-    plain = innermost(asarray(x))
-    if type(plain) is Abstract:
-        what = f"np.{name} has a size that depends on values, which a compiled program has only when it runs"
-        raise refusal(TraceError, what, remedy)
-    return np.asarray(plain)
+from .scans import scan_axis
+from .selecting import known, take
+from .shaping import ndim_of, ravel
 
 
 @implements(np.compress)
 def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     """As np.compress."""
-    chosen = _known(condition, "compress", "np.where(condition, x, 0) keeps the shape.")
+    chosen = known(condition, "compress", "np.where(condition, x, 0) keeps the shape.")
     if chosen.ndim != 1:
         raise ValueError("condition must be a 1-d array")
     return take(asarray(a), np.flatnonzero(chosen), axis)
@@ -40,7 +31,7 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
 @implements(np.extract)
 def extract(condition: Any, arr: Any) -> Any:
     """As np.extract."""
-    chosen = _known(condition, "extract", "np.where(condition, x, 0) keeps the shape.")
+    chosen = known(condition, "extract", "np.where(condition, x, 0) keeps the shape.")
     return take(ravel(asarray(arr)), np.flatnonzero(chosen))
 
 
@@ -63,8 +54,7 @@ def choose(a: Any, choices: Sequence[Any], out: Any = None, mode: str = "raise")
 
 
 def _flat(a: Any, axis: int | None) -> tuple[Any, int]:
-    a = asarray(a)
-    return (ravel(a), 0) if axis is None else (a, single_axis(axis, a))
+    return scan_axis(asarray(a), axis)
 
 
 @implements(np.delete)
@@ -72,7 +62,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     """As np.delete."""
     arr, axis = _flat(arr, axis)
     if isinstance(obj, Recorded):
-        obj = _known(obj, "delete", "Index with what is to stay.")
+        obj = known(obj, "delete", "Index with what is to stay.")
     return take(arr, np.delete(np.arange(shape_of(arr)[axis]), obj), axis)
 
 
@@ -81,7 +71,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """As np.insert: at one position values of any length, at several one for each."""
     arr, axis = _flat(arr, axis)
     if isinstance(obj, Recorded):
-        obj = _known(obj, "insert", "np.concatenate joins parts of known sizes.")
+        obj = known(obj, "insert", "np.concatenate joins parts of known sizes.")
     n, values = shape_of(arr)[axis], asarray(values)
     values = np.reshape(values, (1,) * (ndim_of(arr) - ndim_of(values)) + shape_of(values))
     positions = np.arange(n)[obj] if isinstance(obj, slice) else np.asarray(obj)
@@ -100,7 +90,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """As np.trim_zeros."""
     filt = asarray(filt)
-    plain = _known(filt, "trim_zeros", "A slice of fixed bounds has a known size.")
+    plain = known(filt, "trim_zeros", "A slice of fixed bounds has a known size.")
     sides, axes = trim.lower(), range(plain.ndim) if axis is None else np.atleast_1d(axis) % plain.ndim
     if sides not in ("fb", "bf", "f", "b"):
         raise ValueError(f"unexpected character(s) in `trim`: {trim!r}")

@@ -16,8 +16,9 @@ from ..ops import fourier as fo
 from ..ops import shape as sh
 from ..ops.elementwise import conjugate
 from ..ops.index import getitem
-from ..ops.primitive import dtype_of, normalize_axis, shape_of
+from ..ops.primitive import dtype_of, shape_of
 from .dispatch import implements
+from .shaping import single_axis
 
 LAST_TWO = (-2, -1)
 Axes = Sequence[int] | None
@@ -27,7 +28,7 @@ Axes = Sequence[int] | None
 def _axis(a: Any, axis: int) -> int:
     if not shape_of(a):
         raise refusal(IndexingError, "a Fourier transform needs an axis; this is a scalar", "Pass x[None].")
-    return normalize_axis(axis, len(shape_of(a)))[0]
+    return single_axis(axis, a)
 
 
 def _norm(norm: str | None) -> str:
@@ -101,7 +102,7 @@ def _lengths(a: Any, s: Any, axes: Axes, half: bool = False) -> tuple[list[int],
     shape = shape_of(a)
     if axes is None:
         axes = range(-len(shape if s is None else s), 0)
-    places = [normalize_axis(k, len(shape))[0] for k in axes]
+    places = [single_axis(k, a) for k in axes]
     if s is None:
         lengths = [shape[k] for k in places]
         if half and places:
@@ -177,7 +178,7 @@ def _shifted(x: Any, axes: Any, sign: int) -> Any:
     """Every axis rolled by half its length; an axis that is named twice, twice."""
     shape = shape_of(x)
     named = range(len(shape)) if axes is None else axes if isinstance(axes, (tuple, list)) else (axes,)
-    places = tuple(normalize_axis(k, len(shape))[0] for k in named)
+    places = tuple(single_axis(k, x) for k in named)
     return sh.roll(x, shift=tuple(sign * (shape[k] // 2) for k in places), axis=places)
 
 

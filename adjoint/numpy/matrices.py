@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,16 @@ from ..ops.products import chain
 from ..ops.products import matmul as matmul_op
 from ..ops.pseudoinverse import pinv as pinv_op
 from ..ops.spectral import svd as svd_op
+from .creation import asarray
 from .dispatch import implements
-from .products import as_operand, dot
+from .products import dot
 
 SLOGDET: Any = type(np.linalg.slogdet(np.eye(1)))  # a named tuple that NumPy keeps to itself
 
 
 def as_matrix(name: str, a: Any, square: bool = True) -> Any:
     """The operand, once it is known to have rows and columns (a DomainError is NumPy's LinAlgError)."""
-    a = as_operand(a)
+    a = asarray(a)
     shape = shape_of(a)
     if len(shape) < 2 or (square and shape[-1] != shape[-2]):
         kind = "a square matrix" if square else "a matrix"
@@ -36,14 +38,19 @@ def as_matrix(name: str, a: Any, square: bool = True) -> Any:
     return a
 
 
+def with_columns(b: Any, solve: Callable[[Any], Any]) -> Any:
+    """Solve for b (n,) as for one column, or for b (…, n, k)."""
+    if len(shape_of(b)) != 1:
+        return solve(b)
+    z = solve(reshape(b, shape=(*shape_of(b), 1)))
+    return reshape(z, shape=shape_of(z)[:-1])
+
+
 @implements(np.linalg.solve)
 def solve(a: Any, b: Any) -> Any:
     """As np.linalg.solve: b is a vector only if it has one dimension."""
-    a, b = as_matrix("solve", a), as_operand(b)
-    if len(shape_of(b)) == 1:
-        z = la.solve(a, reshape(b, shape=(*shape_of(b), 1)))
-        return reshape(z, shape=shape_of(z)[:-1])
-    return la.solve(a, b)
+    a = as_matrix("solve", a)
+    return with_columns(asarray(b), lambda b: la.solve(a, b))
 
 
 @implements(np.linalg.inv)
@@ -75,12 +82,10 @@ def slogdet(a: Any) -> Any:
 def matrix_power(a: Any, n: int) -> Any:
     """As np.linalg.matrix_power, by repeated squaring."""
     shape, n = shape_of(as_matrix("matrix_power", a)), operator.index(n)
-    if n <= 0:
-        return (
-            matrix_power(la.inv(a), -n)
-            if n
-            else np.broadcast_to(np.eye(shape[-1], dtype=dtype_of(a)), shape).copy()
-        )
+    if n < 0:
+        return matrix_power(la.inv(a), -n)
+    if n == 0:
+        return np.broadcast_to(np.eye(shape[-1], dtype=dtype_of(a)), shape).copy()
     result, square = None, a
     while True:
         if n & 1:
@@ -94,7 +99,7 @@ def matrix_power(a: Any, n: int) -> Any:
 @implements(np.linalg.multi_dot)
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """As np.linalg.multi_dot: in the order that takes the fewest multiplications."""
-    arrays = [as_operand(a) for a in arrays]
+    arrays = [asarray(a) for a in arrays]
     if len(arrays) < 2:
         raise ValueError("Expecting at least two arrays.")
     ends = len(shape_of(arrays[0])), len(shape_of(arrays[-1]))
@@ -124,7 +129,7 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 @implements(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """As np.linalg.tensorsolve."""
-    a, b = as_operand(a), as_operand(b)
+    a, b = asarray(a), asarray(b)
     if axes is not None:
         ndim = len(shape_of(a))
         moved = [k % ndim for k in axes]
@@ -153,7 +158,7 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
 
     A compiled program cannot choose by the values: there the residuals are those of full rank.
     """
-    a, b = as_matrix("lstsq", a, square=False), as_operand(b)
+    a, b = as_matrix("lstsq", a, square=False), asarray(b)
     rows, columns = shape_of(a)
     if shape_of(b)[:1] != (rows,) or len(shape_of(b)) > 2:
         what = f"linalg.lstsq needs as many right-hand sides as rows: {shape_of(a)} and {shape_of(b)}"
@@ -162,14 +167,11 @@ def lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     rcond = eps * max(rows, columns) if rcond is None else eps if rcond == -1 else rcond
     right = reshape(b, shape=(rows, 1)) if len(shape_of(b)) == 1 else b
     x, s = matmul_op(pinv_op(a, rcond), right), svd_op(a)[1]
-    largest = s[:1]
-    rank = np.sum(innermost(s > rcond * largest)) if type(innermost(s)) is not Abstract else None
-    if rank is None:
-        rank, full = np.sum(s > rcond * largest), True
-    else:
-        rank, full = int(rank), rank == columns
+    counted = s > rcond * s[:1]
+    unknown = type(innermost(counted)) is Abstract
+    rank = np.sum(counted) if unknown else int(np.sum(innermost(counted)))
     residuals = sum_(square_of(absolute(right - matmul_op(a, x))), axis=(0,))
-    if not full or rows <= columns:
+    if rows <= columns or not (unknown or rank == columns):
         residuals = residuals[:0]
     return reshape(x, shape=(columns, *shape_of(b)[1:])), residuals, rank, s
 
@@ -184,7 +186,7 @@ def cross_of_three(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """As np.cross for vectors of three components."""
     axisa, axisb, axisc = (axis,) * 3 if axis is not None else (axisa, axisb, axisc)
-    a, b = np.moveaxis(as_operand(a), axisa, -1), np.moveaxis(as_operand(b), axisb, -1)
+    a, b = np.moveaxis(asarray(a), axisa, -1), np.moveaxis(asarray(b), axisb, -1)
     if shape_of(a)[-1] != 3 or shape_of(b)[-1] != 3:
         raise refusal(ShapeError, f"cross needs vectors of three components: {shape_of(a)} and {shape_of(b)}")
     following, previous = np.array([1, 2, 0]), np.array([2, 0, 1])

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ShapeError, refusal
 from ..ops import reduce as rd
-from ..ops.broadcast import reshape, sum_
+from ..ops.broadcast import reduced_shape, reshape, sum_
 from ..ops.elementwise import absolute, indicator
 from ..ops.primitive import dtype_of, normalize_axis, shape_of
 from ..ops.spectral import svd
@@ -65,7 +65,7 @@ def _vector_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
     total = sum_(_power(size / top, ord), axis=axes, keepdims=True)
     safe = np.where(total == 0, 1, total)
     z = np.where(total == 0, 0, top * safe ** (1 / ord))
-    return z if keepdims else reshape(z, shape=tuple(n for k, n in enumerate(shape_of(x)) if k not in axes))
+    return z if keepdims else rd.squeeze(z, axes)
 
 
 def _power(x: Any, p: float) -> Any:
@@ -88,8 +88,7 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Any
         z = {"nuc": sum_, 2: rd.max_, -2: rd.min_}[ord](s, axis=(len(shape_of(s)) - 1,))
     else:
         raise ValueError(f"Invalid norm order {ord!r} for matrices")
-    shape = tuple(1 if k in axes else n for k, n in enumerate(shape_of(x)) if keepdims or k not in axes)
-    return reshape(z, shape=shape)
+    return reshape(z, shape=reduced_shape(shape_of(x), axes, keepdims))
 
 
 @implements(np.linalg.cond)

@@ -14,7 +14,7 @@ from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype
 from ..ops.polynomials import roots as roots_op
-from ..ops.primitive import FLOAT64, dtype_of, innermost, shape_of
+from ..ops.primitive import dtype_of, innermost, shape_of
 from .complexes import is_complex
 from .convolution import convolve
 from .creation import asarray
@@ -22,6 +22,7 @@ from .dispatch import implements
 from .factorizations import eigvals
 from .joining import concatenate
 from .matrices import lstsq
+from .reductions import floating
 from .shaping import ndim_of
 
 
@@ -48,7 +49,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 @implements(np.roots)
 def roots(p: Any) -> Any:
     """As np.roots; differentiable where they are simple."""
-    p = np.atleast_1d(asarray(p))
+    p = _vector(p)
     if ndim_of(p) != 1:
         raise ValueError("Input must be a rank-1 array.")
     plain = innermost(p)
@@ -63,10 +64,6 @@ def roots(p: Any) -> Any:
 def _vector(p: Any) -> Any:
     """(n,) coefficients; a number is a constant polynomial."""
     return np.atleast_1d(asarray(p))
-
-
-def _floats(p: Any) -> Any:
-    return p if dtype_of(p).kind in "fc" else astype(p, dtype=FLOAT64)
 
 
 def _of_one_length(p: Any, q: Any) -> tuple[Any, Any]:
@@ -117,7 +114,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     constants = [k[0]] * m if shape_of(k)[0] == 1 else [k[j] for j in range(shape_of(k)[0])]
     if len(constants) < m:
         raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
-    p = _floats(_vector(p))
+    p = floating(_vector(p))
     for constant in constants[:m]:
         highest = np.arange(shape_of(p)[0], 0, -1)
         p = concatenate([p / highest, np.reshape(astype(constant, dtype=dtype_of(p)), (1,))])
@@ -135,7 +132,7 @@ def poly(seq_of_zeros: Any) -> Any:
         raise ValueError("input must be 1d or non-empty square 2d array.")
     elif not real and type(plain := innermost(zeros)) is not Abstract:  # in pairs of conjugates
         real = bool(np.all(np.sort(plain) == np.sort(np.conjugate(plain))))
-    zeros = _floats(zeros)
+    zeros = floating(zeros)
     p = np.ones(1, dtype_of(zeros))
     for k in range(shape_of(zeros)[0]):  # times x − zeros[k]
         lower = concatenate([p[1:], np.zeros(1, dtype_of(zeros))]) - zeros[k] * p
@@ -152,7 +149,7 @@ def polyfit(
         remedy = "np.linalg.lstsq of np.vander(x, deg + 1) has residuals, rank and singular values."
         what = "np.polyfit with full= or cov= has no rule for recorded values"
         raise refusal(MissingRuleError, what, remedy)
-    x, y = _floats(asarray(x)), _floats(asarray(y))
+    x, y = floating(asarray(x)), floating(asarray(y))
     if ndim_of(x) != 1 or ndim_of(y) not in (1, 2) or shape_of(y)[:1] != shape_of(x) or not shape_of(x)[0]:
         what = f"polyfit needs places (n,) and values (n,) or (n, k), not {shape_of(x)} and {shape_of(y)}"
         raise refusal(ShapeError, what)

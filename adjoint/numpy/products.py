@@ -10,11 +10,13 @@ from ..errors import ShapeError, refusal
 from ..ops.broadcast import reshape
 from ..ops.elementwise import multiply
 from ..ops.index import ARRAY, getitem
-from ..ops.primitive import Recorded, normalize_axis, shape_of
+from ..ops.primitive import Recorded, shape_of
 from ..ops.products import einsum as einsum_op
 from ..ops.products import matmul as matmul_op
 from .complexes import conjugate
+from .creation import asarray
 from .dispatch import UFUNCS, implements
+from .shaping import single_axis
 
 UFUNCS[np.matmul] = matmul_op
 
@@ -25,15 +27,10 @@ def matmul(x1: Any, x2: Any, /) -> Any:
     return matmul_op(x1, x2)
 
 
-def as_operand(x: Any) -> Any:
-    """A Variable as it is, anything else as an array."""
-    return x if isinstance(x, Recorded) else np.asarray(x)
-
-
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """As np.dot."""
-    a, b = as_operand(a), as_operand(b)
+    a, b = asarray(a), asarray(b)
     if not shape_of(a) or not shape_of(b):
         return multiply(a, b)
     if len(shape_of(b)) <= 2:
@@ -50,7 +47,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 @implements(np.inner)
 def inner(a: Any, b: Any, /) -> Any:
     """As np.inner."""
-    a, b = as_operand(a), as_operand(b)
+    a, b = asarray(a), asarray(b)
     return multiply(a, b) if not shape_of(a) or not shape_of(b) else tensordot(a, b, axes=((-1,), (-1,)))
 
 
@@ -81,13 +78,13 @@ def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
 
 def matvec(x1: Any, x2: Any, /) -> Any:
     """As np.matvec: (…, n, m) and (…, m) → (…, n)."""
-    x2 = as_operand(x2)
+    x2 = asarray(x2)
     return np.squeeze(matmul_op(x1, reshape(x2, shape=(*shape_of(x2), 1))), -1)
 
 
 def vecmat(x1: Any, x2: Any, /) -> Any:
     """As np.vecmat: (…, n) and (…, n, m) → (…, m)."""
-    x1 = conjugate(as_operand(x1))
+    x1 = conjugate(asarray(x1))
     return np.squeeze(matmul_op(reshape(x1, shape=(*shape_of(x1)[:-1], 1, *shape_of(x1)[-1:])), x2), -2)
 
 
@@ -97,13 +94,13 @@ UFUNCS.update({np.vecdot: vecdot, np.matvec: matvec, np.vecmat: vecmat})
 @implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, /, axes: Any = 2) -> Any:
     """As np.tensordot: both operands as matrices, one product."""
-    a, b = as_operand(a), as_operand(b)
+    a, b = asarray(a), asarray(b)
     shape_a, shape_b = shape_of(a), shape_of(b)
     if isinstance(axes, (int, np.integer)):
         axes = (range(-int(axes), 0), range(int(axes)))
     chosen_a, chosen_b = (tuple(s) if isinstance(s, (tuple, list, range)) else (s,) for s in axes)
-    axes_a = tuple(normalize_axis(k, len(shape_a))[0] for k in chosen_a)
-    axes_b = tuple(normalize_axis(k, len(shape_b))[0] for k in chosen_b)
+    axes_a = tuple(single_axis(k, a) for k in chosen_a)
+    axes_b = tuple(single_axis(k, b) for k in chosen_b)
     if [shape_a[k] for k in axes_a] != [shape_b[k] for k in axes_b]:
         what = f"tensordot: axes {axes_a} of {shape_a} do not match axes {axes_b} of {shape_b}"
         raise refusal(
@@ -123,7 +120,7 @@ def tensordot(a: Any, b: Any, /, axes: Any = 2) -> Any:
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """As np.kron."""
-    a, b = as_operand(a), as_operand(b)
+    a, b = asarray(a), asarray(b)
     ndim = max(len(shape_of(a)), len(shape_of(b)))
     shape_a, shape_b = ((1,) * (ndim - len(s)) + s for s in (shape_of(a), shape_of(b)))
     left = reshape(a, shape=tuple(m for n in shape_a for m in (n, 1)))
@@ -138,9 +135,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def einsum(*operands: Any, optimize: Any = False) -> Any:
     """As np.einsum, in both calling forms; ellipsis and letters repeated in one operand included."""
     if isinstance(operands[0], str):
-        subscripts, arrays = operands[0].replace(" ", ""), [as_operand(a) for a in operands[1:]]
+        subscripts, arrays = operands[0].replace(" ", ""), [asarray(a) for a in operands[1:]]
     else:
-        arrays = [as_operand(a) for a in operands[0 : len(operands) - len(operands) % 2 : 2]]
+        arrays = [asarray(a) for a in operands[0 : len(operands) - len(operands) % 2 : 2]]
         words = ["".join("..." if c is Ellipsis else LETTERS[c] for c in w) for w in operands[1::2]]
         tail = (
             ["".join("..." if c is Ellipsis else LETTERS[c] for c in operands[-1])]

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops import reduce as rd
 from ..ops.abstract import Abstract
-from ..ops.broadcast import astype, reshape, sum_
+from ..ops.broadcast import astype, reduced_shape, reshape, sum_
 from ..ops.elementwise import square
 from ..ops.elementwise import where as where_op
 from ..ops.primitive import dtype_of, innermost, normalize_axis, real_dtype, shape_of
@@ -26,7 +26,7 @@ def cast(x: Any, dtype: Any) -> Any:
     return x if dtype is None else astype(x, dtype=np.dtype(dtype))
 
 
-def _floating(x: Any) -> Any:
+def floating(x: Any) -> Any:
     """Booleans and integers as float64, as NumPy's means do."""
     return x if dtype_of(x).kind in "fc" else astype(x, dtype=np.dtype(np.float64))
 
@@ -67,7 +67,7 @@ def mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, *, where: Any = True
 ) -> Any:
     """As np.mean."""
-    a = _floating(cast(a, dtype))
+    a = floating(cast(a, dtype))
     axes = normalize_axis(axis, len(shape_of(a)))
     if where is True:
         return rd.mean(a, axis=axes, keepdims=bool(keepdims))
@@ -79,7 +79,7 @@ def _spread(
     reduction: Any, a: Any, axis: Any, dtype: Any, ddof: float, keepdims: bool, where: Any, mean_: Any
 ) -> tuple[Any, Any]:
     """A reduction of a less its mean, and the divisor n − ddof."""
-    a = _floating(cast(a, dtype))
+    a = floating(cast(a, dtype))
     axes = normalize_axis(axis, len(shape_of(a)))
     centre = mean(a, axis, keepdims=True, where=where) if mean_ is NONE else mean_
     count = counted(where, a, axis)
@@ -122,7 +122,7 @@ def _extremum(reduce: Any, choose: Any, a: Any, axis: Any, keepdims: bool, initi
     if initial is NONE:
         return reduce(a, axis=reduced_axes(axis, a), keepdims=bool(keepdims))
     if math.prod(shape_of(a)) == 0:
-        return sum(cast(a, None), axis, keepdims=keepdims) + initial
+        return sum(a, axis, keepdims=keepdims) + initial
     z = _extremum(reduce, choose, selected(a, where, initial), axis, keepdims, NONE, True)
     return choose(z, initial)
 
@@ -175,9 +175,7 @@ def prod(
     while (n := shape_of(a)[0]) > 1:
         product = a[: n // 2] * a[n // 2 : 2 * (n // 2)]
         a = np.concatenate([product, a[-1:]]) if n % 2 else product
-    return reshape(
-        a, shape=tuple(1 if k in axes else m for k, m in enumerate(shape) if keepdims or k not in axes)
-    )
+    return reshape(a, shape=reduced_shape(shape, axes, keepdims))
 
 
 @implements(np.ptp)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from ..ops import reduce as rd
-from ..ops.broadcast import reshape
-from ..ops.primitive import dtype_of, normalize_axis, shape_of
+from ..ops.primitive import dtype_of, shape_of
 from .dispatch import METHODS, implements
 from .joining import concatenate
 from .reductions import cast, factors
+from .shaping import ravel, single_axis
 
 
 def scan_axis(a: Any, axis: int | None) -> tuple[Any, int]:
     """The array and the axis to go along: a flat array and its only axis when none is named."""
-    return (
-        (reshape(a, shape=(math.prod(shape_of(a)),)), 0)
-        if axis is None
-        else (a, normalize_axis(axis, len(shape_of(a)))[0])
-    )
+    return (ravel(a), 0) if axis is None else (a, single_axis(axis, a))
 
 
 @implements(np.cumsum)

@@ -177,18 +177,19 @@ def full_like(
     return broadcast_to_(astype(fill_value, dtype=np.dtype(dtype or dtype_of(a))), shape)
 
 
-def _size_unknown(name: str, remedy: str) -> TraceError:
-    what = f"np.{name} of an array whose values a compiled program has only when it runs: its size is unknown"
-    return refusal(TraceError, what, remedy)
+def known(x: Any, name: str, remedy: str) -> Any:
+    """The plain values of x, which decide the shape of the result."""
+    plain = innermost(asarray(x))
+    if type(plain) is Abstract:
+        what = f"np.{name} has a size that depends on values, which a compiled program has only when it runs"
+        raise refusal(TraceError, what, remedy)
+    return np.asarray(plain)
 
 
 @implements(np.bincount)
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     """As np.bincount; linear in the weights."""
-    x = innermost(x)
-    if type(x) is Abstract:
-        raise _size_unknown("bincount", "np.sum(x[:, None] == np.arange(n), axis=0) counts n values.")
-    x = np.asarray(x)
+    x = known(x, "bincount", "np.sum(x[:, None] == np.arange(n), axis=0) counts n values.")
     counts = np.bincount(x, minlength=minlength)
     if weights is None:
         return counts
@@ -203,9 +204,7 @@ def unique(
     axis: int | None = None, *, equal_nan: bool = True,
 ) -> Any:  # fmt: skip
     """As np.unique; each value belongs to its first occurrence."""
-    values = innermost(ar)
-    if type(values) is Abstract:
-        raise _size_unknown("unique", "np.sort(x) has a known size; find the values before compiling.")
+    values = known(ar, "unique", "np.sort(x) has a known size; find the values before compiling.")
     _, index, inverse, counts = np.unique(values, True, True, True, axis, equal_nan=equal_nan)
     values = take(ar, index, axis)
     extras = [

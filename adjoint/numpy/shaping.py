@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def ndim_of(x: Any) -> int:
 
 def single_axis(axis: Any, x: Any) -> int:
     """One axis of x, counted from the front."""
-    return normalize_axis(axis, ndim_of(x))[0]
+    return normalize_axis(operator.index(axis), ndim_of(x))[0]
 
 
 # ------------------------------------------------------------------------------------------------------ shape

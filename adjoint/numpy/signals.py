@@ -15,6 +15,7 @@ from ..ops.special import sinc as sinc_op
 from .creation import asarray
 from .dispatch import implements
 from .joining import concatenate
+from .reductions import floating
 from .selecting import take
 from .sequences import diff
 from .shaping import ndim_of, single_axis
@@ -68,9 +69,7 @@ def _double(x: Any) -> Any:
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """As np.gradient; differentiable in the values and in the spacings."""
-    f = asarray(f)
-    if dtype_of(f).kind not in "fc":
-        f = astype(f, dtype=FLOAT64)
+    f = floating(asarray(f))
     given = range(ndim_of(f)) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     axes = [single_axis(k, f) for k in given]
     spacings = [asarray(h) for h in varargs] or [1.0]

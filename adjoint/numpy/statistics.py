@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError, refusal
 from ..ops.abstract import Abstract
-from ..ops.broadcast import astype, reshape
+from ..ops.broadcast import astype, reduced_shape, reshape
 from ..ops.elementwise import isnan
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem
@@ -18,7 +18,7 @@ from ..ops.primitive import FLOAT64, Recorded, dtype_of, innermost, normalize_ax
 from .creation import asarray
 from .dispatch import implements
 from .order import argsort, sort
-from .reductions import reduced_first, spread_weights
+from .reductions import floating, reduced_first, spread_weights
 from .reductions import sum as sum_of
 from .scans import cumsum
 from .selecting import take_along_axis_
@@ -42,8 +42,8 @@ def median(
 def _rows(a: Any, axis: Any, keepdims: bool) -> tuple[Any, tuple[int, ...]]:
     """(n, …) with the reduced axes in the first one, as floats, and the shape of the result."""
     axes = normalize_axis(axis, len(shape_of(a)))
-    kept = tuple(1 if k in axes else n for k, n in enumerate(shape_of(a)) if keepdims or k not in axes)
-    return reduced_first(a if dtype_of(a).kind in "fc" else astype(a, dtype=FLOAT64), axes), kept
+    kept = reduced_shape(shape_of(a), axes, keepdims)
+    return reduced_first(floating(a), axes), kept
 
 
 def _nan_if_last(rows: Any, z: Any) -> Any:

@@ -10,10 +10,11 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import DTypeError, MissingRuleError, ShapeError, refusal
-from ..numpy import array
+from ..numpy.creation import asarray
 from ..ops.broadcast import astype
 from ..ops.primitive import FLOAT64, Recorded, dtype_of, shape_of
 from ..transforms.trajectory import Trajectory, from_row, to_row
+from .theirs import theirs
 
 __all__ = ["odeint"]
 
@@ -99,19 +100,9 @@ def _check(name: str, options: dict[str, Any], t: Any) -> None:
 
 def _inexact(x: Any) -> Any:
     """An array, or list of numbers and Variables, in double precision."""
-    if not isinstance(x, Recorded):
-        x = array(x) if isinstance(x, (list, tuple)) else np.asarray(x)
+    x = asarray(x)
     kind = np.dtype(np.complex128) if dtype_of(x).kind == "c" else FLOAT64
     return x if dtype_of(x) == kind else astype(x, dtype=kind)
 
 
-def __getattr__(name: str) -> Any:
-    from scipy import integrate
-
-    return getattr(integrate, name)
-
-
-def __dir__() -> list[str]:
-    from scipy import integrate
-
-    return sorted({*__all__, *dir(integrate)})
+__getattr__, __dir__ = theirs("integrate", __all__)

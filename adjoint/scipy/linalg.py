@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingRuleError
+from ..errors import MissingRuleError, refusal
 from ..numpy.creation import asarray
+from ..numpy.matrices import with_columns
+from ..numpy.reductions import floating
 from ..ops import equations, matrix_functions
 from ..ops import linalg as la
-from ..ops.broadcast import astype, reshape
+from ..ops.broadcast import astype
 from ..ops.factorize import cholesky
-from ..ops.primitive import Primitive, Recorded, dtype_of, shape_of
+from ..ops.primitive import Primitive, dtype_of, shape_of
+from .theirs import theirs
 
 __all__ = [
     "block_diag", "cho_factor", "cho_solve", "coshm", "cosm", "expm", "logm", "sinhm", "sinm", "solve_banded",
@@ -27,18 +30,7 @@ __all__ = [
 
 def _operand(a: Any) -> Any:
     """A Variable, or an array of floating-point numbers."""
-    a = asarray(a)
-    if isinstance(a, Recorded):
-        return a
-    return a if a.dtype.kind in "fc" else a.astype(np.float64)
-
-
-def _with_columns(b: Any, solve: Callable[[Any], Any]) -> Any:
-    """Solve for b (n,) as for one column, or for b (…, n, k)."""
-    if len(shape_of(b)) != 1:
-        return solve(b)
-    z = solve(reshape(b, shape=(*shape_of(b), 1)))
-    return reshape(z, shape=shape_of(z)[:-1])
+    return floating(asarray(a))
 
 
 def solve_triangular(
@@ -68,11 +60,12 @@ def solve_triangular(
         DomainError: a zero on the diagonal.
     """
     if trans not in (0, 1, 2, "N", "T", "C"):
-        raise MissingRuleError(f"solve_triangular with trans={trans!r} has no rule; use 0, 1 or 2")
+        what = f"solve_triangular with trans={trans!r} has no rule"
+        raise refusal(MissingRuleError, what, "Pass 0, 1 or 2.")
     a, b = _operand(a), _operand(b)
     how = {"lower": bool(lower), "transposed": trans not in (0, "N"), "unit": bool(unit_diagonal)}
     a = la.conj(a) if trans in (2, "C") else a
-    return _with_columns(b, lambda b: la.solve_triangular(a, b, **how))
+    return with_columns(b, lambda b: la.solve_triangular(a, b, **how))
 
 
 def cho_factor(
@@ -136,7 +129,7 @@ def solve_banded(
     """
     below, above = (int(k) for k in l_and_u)
     ab, b = _operand(ab), _operand(b)
-    return _with_columns(b, lambda b: equations.solve_banded(ab, b, below=below, above=above))
+    return with_columns(b, lambda b: equations.solve_banded(ab, b, below=below, above=above))
 
 
 def block_diag(*arrs: Any) -> Any:
@@ -186,14 +179,4 @@ coshm = _of_matrix(matrix_functions.coshm)
 sinhm = _of_matrix(matrix_functions.sinhm)
 tanhm = _of_matrix(matrix_functions.tanhm)
 
-
-def __getattr__(name: str) -> Any:
-    from scipy import linalg
-
-    return getattr(linalg, name)
-
-
-def __dir__() -> list[str]:
-    from scipy import linalg
-
-    return sorted({*__all__, *dir(linalg)})
+__getattr__, __dir__ = theirs("linalg", __all__)

@@ -11,10 +11,12 @@ import numpy as np
 from ..errors import ShapeError, refusal
 from ..numpy.convolution import part_of
 from ..numpy.creation import asarray
+from ..numpy.shaping import single_axis
 from ..ops.broadcast import reshape_to
 from ..ops.convolution import convolve as convolve_op
-from ..ops.primitive import normalize_axis, shape_of
+from ..ops.primitive import shape_of
 from ..ops.shape import transpose
+from .theirs import theirs
 
 __all__ = ["convolve"]
 
@@ -82,7 +84,7 @@ def convolve(
 def _arranged(x: Any, along: Sequence[int], over: Sequence[int]) -> tuple[Any, ...]:
     """Lengths of the axes left over, contracted and convolved; x as (left over, contracted, *convolved)."""
     shape = shape_of(x)
-    last, middle = ([normalize_axis(k, len(shape))[0] for k in ks] for ks in (along, over))
+    last, middle = ([single_axis(k, x) for k in ks] for ks in (along, over))
     if len({*last, *middle}) < len(last) + len(middle):
         raise refusal(ShapeError, f"convolve: the axes {along} and {over} name one axis twice", REMEDY)
     first = [k for k in range(len(shape)) if k not in last and k not in middle]
@@ -92,13 +94,4 @@ def _arranged(x: Any, along: Sequence[int], over: Sequence[int]) -> tuple[Any, .
     return lead, inner, sizes, reshape_to(moved, (math.prod(lead), math.prod(inner), *sizes))
 
 
-def __getattr__(name: str) -> Any:
-    from scipy import signal
-
-    return getattr(signal, name)
-
-
-def __dir__() -> list[str]:
-    from scipy import signal
-
-    return sorted({*__all__, *dir(signal)})
+__getattr__, __dir__ = theirs("signal", __all__)

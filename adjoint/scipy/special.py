@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError
+from ..errors import DTypeError, refusal
+from ..numpy.creation import asarray
+from ..numpy.reductions import floating
 from ..ops import gamma as gamma_rows
 from ..ops import reduce
 from ..ops.abstract import Abstract
@@ -18,13 +20,13 @@ from ..ops.broadcast import astype, sum_
 from ..ops.elementwise import absolute, exp, isfinite, log, minimum, rint, sign, where
 from ..ops.primitive import PRIMITIVES, Recorded, dtype_of, innermost, normalize_axis, shape_of
 from ..ops.special import InOwnDtype
+from .theirs import theirs
 
 __all__ = ["log_softmax", "logsumexp", "multigammaln", "softmax"]
 
 
 def _float(a: Any) -> Any:
-    a = a if isinstance(a, Recorded) else np.asarray(a)
-    return a if dtype_of(a).kind in "fc" else astype(a, dtype=np.dtype(np.float64))
+    return floating(asarray(a))
 
 
 def logsumexp(
@@ -91,9 +93,8 @@ def multigammaln(a: Any, d: int) -> Any:
         ValueError: d is no positive integer, or an a lies outside (not looked at in a compiled program).
     """
     if isinstance(d, Recorded):
-        raise DTypeError(
-            "multigammaln cannot be differentiated with respect to its dimension d; pass d as a plain integer"
-        )
+        what = "multigammaln cannot be differentiated with respect to its dimension d"
+        raise refusal(DTypeError, f"{what}; pass d as a plain integer")
     if np.ndim(d) or d != math.floor(d) or d < 1:
         raise ValueError("d should be a positive integer (dimension)")
     a, plain = _float(a), innermost(a)
@@ -104,16 +105,10 @@ def multigammaln(a: Any, d: int) -> Any:
     return np.sum(terms, axis=-1) + 0.25 * d * (d - 1) * math.log(math.pi)
 
 
-def __getattr__(name: str) -> Any:
-    from scipy import special
+_theirs, __dir__ = theirs("special", __all__)
 
-    function = getattr(special, name)
-    row = PRIMITIVES.get(name)
+
+def __getattr__(name: str) -> Any:
+    function, row = _theirs(name), PRIMITIVES.get(name)
     # no ufunc (polygamma), or one that would not keep float32
     return row if type(row) is InOwnDtype else function
-
-
-def __dir__() -> list[str]:
-    from scipy import special
-
-    return sorted({*__all__, *dir(special)})

@@ -7,6 +7,7 @@ silently (conversion to a plain number, assignment to elements) raises with the 
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -364,6 +365,9 @@ class Variable(Operators):
 
     def astype(self, dtype: Any, *args: Any, **options: Any) -> Variable:
         """As ndarray.astype; order, casting and copy mean nothing for a value that never changes."""
+        if self.dtype.kind == "c" and np.dtype(dtype).kind in "fiu":
+            what = "Casting complex values to real discards the imaginary part"
+            warnings.warn(what, np.exceptions.ComplexWarning, stacklevel=2)
         return astype(self, dtype=np.dtype(dtype))
 
     def copy(self, order: str = "C") -> Variable:

@@ -11,6 +11,7 @@ import pytest
 import adjoint as ad
 import adjoint.numpy as anp
 import adjoint.numpy.random as npr
+from adjoint import check
 from adjoint.errors import MissingRuleError, ShapeError
 from adjoint.tape import Tape
 
@@ -59,10 +60,12 @@ def test_rows(row):
     harness.check_second_order(row)
 
 
-@pytest.mark.parametrize("row", OURS, ids=lambda row: row.name)
+# NumPy's lists of Python floats, plain, are float64
+SINGLE = [row for row in OURS if "list" not in row.name and row.name not in ("r_", "c_", "c_ numbers")]
+
+
+@pytest.mark.parametrize("row", SINGLE, ids=lambda row: row.name)
 def test_in_single_precision(row):
-    if "of list" in row.name or "list" in row.name or row.name in ("r_", "c_", "c_ numbers"):
-        return  # NumPy's lists of Python floats, plain, are float64
     harness.check_value(row, np.float32)
 
 
@@ -70,6 +73,19 @@ def test_r_keeps_float32_beside_numbers():
     x = np.ones(2, np.float32)
     with Tape() as tape:
         assert anp.r_[tape.input(x), 1.0, 2].dtype == np.r_[x, 1.0, 2].dtype == np.float32
+
+
+OF_LISTS = {
+    "dot": lambda v, a, b: np.dot(v, [a, b]),
+    "kron": lambda v, a, b: np.kron(v, [a, b]),
+    "solve": lambda v, a, b: np.linalg.solve(v, [a, b]),
+}
+
+
+@pytest.mark.parametrize("name", OF_LISTS)
+def test_products_of_an_array_and_a_list_of_variables(name):
+    f, v = OF_LISTS[name], np.array([[2.0, 1.0], [0.5, 3.0]])
+    check.gradients(lambda v, x: f(v, x[0], x[1]), [v, np.array([1.5, -0.7])]).raise_on_failure()
 
 
 def test_make_diagonal_is_the_inverse_of_diagonal():

@@ -234,6 +234,18 @@ NUMPYS_OWN = {  # NumPy's exception and NumPy's text are good enough
     "diff": (lambda v: np.diff(v, -1), ValueError, "non-negative"),
     "matrix_power": (lambda v: np.linalg.matrix_power(v @ v.T, 0.5), TypeError, "integer"),
     "UPLO": (lambda v: np.linalg.eigh(v @ v.T, "X"), ValueError, "UPLO"),
+    **{
+        f"{name}: one axis": (f, TypeError, "integer")
+        for name, f in {
+            "diff": lambda v: np.diff(v, axis=None),
+            "fft": lambda v: np.fft.fft(v, axis=(1, 0)),
+            "take": lambda v: np.take(v, 0, axis=(0,)),
+            "trapezoid": lambda v: np.trapezoid(v, axis=None),
+            "cumsum": lambda v: np.cumsum(v, (0,)),
+            "delete": lambda v: np.delete(v, 0, (0,)),
+            "tensordot": lambda v: np.tensordot(v, v, (((0,),), ((0,),))),
+        }.items()
+    },
 }
 
 

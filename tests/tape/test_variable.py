@@ -361,3 +361,12 @@ def test_methods_have_the_signatures_of_ndarray(name: str) -> None:
     expected = METHODS[name](x)
     np.testing.assert_array_equal(z.value, expected)
     assert z.dtype == expected.dtype
+
+
+def test_a_cast_that_drops_the_imaginary_part_warns_as_numpy_does() -> None:
+    z = np.array([1 + 2j, 3.0])
+    with ad.Tape() as tape:
+        x = tape.input(z)
+        with pytest.warns(np.exceptions.ComplexWarning, match="discards the imaginary part"):
+            assert x.astype(np.float64).dtype == np.float64
+        assert x.real.dtype == np.float64  # says what is meant, without a warning

@@ -11,8 +11,7 @@ derivative 0. Every other name is SciPy's own, and takes plain numbers.
 
 from __future__ import annotations
 
-from typing import Any
-
+from ..theirs import theirs
 from . import (
     bernoulli,
     beta,
@@ -35,14 +34,4 @@ __all__ = [
     "multivariate_normal", "norm", "poisson", "t", "vonmises",
 ]  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    from scipy import stats
-
-    return getattr(stats, name)
-
-
-def __dir__() -> list[str]:
-    from scipy import stats
-
-    return sorted({*__all__, *dir(stats)})
+__getattr__, __dir__ = theirs("stats", __all__)

@@ -6,7 +6,8 @@ from typing import Any
 
 from ...ops.elementwise import exp
 from ...ops.special import xlog1py, xlogy
-from .common import INFINITY, counted, either, floats, probability, scipys, standard, within
+from ..theirs import theirs
+from .common import INFINITY, counted, either, floats, probability, standard, within
 
 __all__ = ["logpmf", "pmf"]
 
@@ -31,4 +32,4 @@ def pmf(k: Any, p: Any, loc: Any = 0) -> Any:
     return exp(logpmf(k, p, loc))
 
 
-__getattr__ = scipys("bernoulli")
+__getattr__, __dir__ = theirs("stats.bernoulli", __all__)

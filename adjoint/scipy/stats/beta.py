@@ -8,7 +8,8 @@ from ...ops.elementwise import indicator
 from ...ops.gamma import beta_density, betainc, betaln
 from ...ops.primitive import RECORD
 from ...ops.special import xlog1py, xlogy
-from .common import INFINITY, either, floats, per_scale, positive, scipys, standard, within
+from ..theirs import theirs
+from .common import INFINITY, either, floats, per_scale, positive, standard, within
 
 __all__ = ["cdf", "logpdf", "pdf"]
 
@@ -46,4 +47,4 @@ def cdf(x: Any, a: Any, b: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return within(beyond, y, lambda y: betainc(a, b, y), inner=0.5, outer=indicator(y > 1, y), known=(a, b))
 
 
-__getattr__ = scipys("beta")
+__getattr__, __dir__ = theirs("stats.beta", __all__)

@@ -9,7 +9,8 @@ import numpy as np
 from ...ops.elementwise import exp, log1p, where
 from ...ops.gamma import betaln
 from ...ops.special import xlog1py, xlogy
-from .common import INFINITY, counted, either, floats, probability, scipys, standard, within
+from ..theirs import theirs
+from .common import INFINITY, counted, either, floats, probability, standard, within
 
 __all__ = ["logpmf", "pmf"]
 
@@ -34,4 +35,4 @@ def pmf(k: Any, n: Any, p: Any, loc: Any = 0) -> Any:
     return exp(logpmf(k, n, p, loc))
 
 
-__getattr__ = scipys("binom")
+__getattr__, __dir__ = theirs("stats.binom", __all__)

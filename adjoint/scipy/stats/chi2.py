@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..theirs import theirs
 from . import gamma
-from .common import floats, scipys
+from .common import floats
 
 __all__ = ["cdf", "logpdf", "pdf"]
 
@@ -30,4 +31,4 @@ def cdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return gamma.cdf(*_as_gamma(x, df, loc, scale))
 
 
-__getattr__ = scipys("chi2")
+__getattr__, __dir__ = theirs("stats.chi2", __all__)

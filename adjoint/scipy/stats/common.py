@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...numpy import array
+from ...numpy.creation import joined
 from ...ops.broadcast import astype
 from ...ops.elementwise import floor, log, logical_and, logical_or, not_equal, where
 from ...ops.primitive import FLOAT64, Recorded, dtype_of
@@ -16,20 +16,9 @@ from ...ops.primitive import FLOAT64, Recorded, dtype_of
 INFINITY = math.inf
 
 
-def scipys(name: str) -> Callable[[str], Any]:
-    """`__getattr__` of a distribution's module: what it does not define is SciPy's."""
-
-    def lookup(method: str) -> Any:
-        from scipy import stats
-
-        return getattr(getattr(stats, name), method)
-
-    return lookup
-
-
 def floats(*operands: Any) -> list[Any]:
     """Operands as floats; Python numbers in the dtype of the others, so that float32 stays float32."""
-    operands = tuple(array(x) if isinstance(x, (list, tuple)) else x for x in operands)
+    operands = tuple(map(joined, operands))
     kinds = [_floating(dtype_of(x)) for x in operands if not isinstance(x, (bool, int, float))]
     kind = np.result_type(*kinds) if kinds else FLOAT64
     return [_as_float(x, kind) for x in operands]
@@ -56,6 +45,11 @@ def counted(k: Any) -> tuple[Any, Any]:
 def positive(p: Any) -> Any:
     """A parameter that must be > 0: NaN where it is not, and everything made of it."""
     return where(p > 0, p, np.nan)
+
+
+def nonnegative(p: Any) -> Any:
+    """A parameter that must be ≥ 0: NaN where it is not."""
+    return where(p >= 0, p, np.nan)
 
 
 def probability(p: Any) -> Any:

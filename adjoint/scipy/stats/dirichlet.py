@@ -13,9 +13,10 @@ from ...ops.elementwise import exp, minimum, where
 from ...ops.gamma import gammaln
 from ...ops.primitive import innermost, shape_of
 from ...ops.special import xlogy
-from .common import floats, scipys
+from ..theirs import theirs
+from .common import floats
 
-__all__ = ["logpdf", "pdf", "rvs"]
+__all__ = ["logpdf", "pdf"]
 
 
 def logpdf(x: Any, alpha: Any) -> Any:
@@ -33,8 +34,7 @@ def logpdf(x: Any, alpha: Any) -> Any:
         ValueError: x is not on the simplex, or an alpha is not > 0 (not looked at in a compiled program).
     """
     x, alpha, column = _checked(x, alpha)
-    log_norm = sum_(gammaln(alpha), axis=(0,)) - gammaln(sum_(alpha, axis=(0,)))
-    return sum_(xlogy(column - 1, x), axis=(0,)) - log_norm
+    return sum_(xlogy(column - 1, x), axis=(0,)) - _log_norm(alpha)
 
 
 def pdf(x: Any, alpha: Any) -> Any:
@@ -42,10 +42,15 @@ def pdf(x: Any, alpha: Any) -> Any:
     x, alpha, column = _checked(x, alpha)
     edge = sum_(where(x == 0, 1.0, 0.0), axis=(0,)) > 0
     inner, border = where(edge, 0.5, x), where(edge, x, 1.0)
-    log_norm = sum_(gammaln(alpha), axis=(0,)) - gammaln(sum_(alpha, axis=(0,)))
+    log_norm = _log_norm(alpha)
     inside = exp(sum_(xlogy(column - 1, inner), axis=(0,)) - log_norm)
     factor = exp(minimum(where(edge, -log_norm, 0.0), 80.0))  # as in `ops.gamma.beta_density`
     return where(edge, np.prod(border ** (column - 1), axis=0) * factor, inside)
+
+
+def _log_norm(alpha: Any) -> Any:
+    """The logarithm of the integral of Π x^(α − 1) over the simplex."""
+    return sum_(gammaln(alpha), axis=(0,)) - gammaln(sum_(alpha, axis=(0,)))
 
 
 def _checked(x: Any, alpha: Any) -> tuple[Any, Any, Any]:
@@ -74,11 +79,4 @@ def _check_simplex(x: np.ndarray) -> None:
         raise ValueError("the entries of x must sum to 1 along its first axis")
 
 
-def rvs(alpha: Any, size: Any = 1, random_state: Any = None) -> Any:
-    """Random vectors (size, K), as scipy.stats.dirichlet.rvs; not differentiable in alpha."""
-    from scipy import stats
-
-    return stats.dirichlet.rvs(alpha, size, random_state)
-
-
-__getattr__ = scipys("dirichlet")
+__getattr__, __dir__ = theirs("stats.dirichlet", __all__)

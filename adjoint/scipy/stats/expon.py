@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...ops.elementwise import exp
-from .common import INFINITY, floats, per_scale, positive, scipys, standard, within
+from ..theirs import theirs
+from .common import INFINITY, floats, per_scale, positive, standard, within
 
 __all__ = ["logpdf", "pdf"]
 
@@ -23,4 +24,4 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
-__getattr__ = scipys("expon")
+__getattr__, __dir__ = theirs("stats.expon", __all__)

@@ -7,7 +7,8 @@ from typing import Any
 from ...ops.gamma import gamma_density, gammainc, gammaln
 from ...ops.primitive import RECORD
 from ...ops.special import xlogy
-from .common import INFINITY, floats, per_scale, positive, scipys, standard, within
+from ..theirs import theirs
+from .common import INFINITY, floats, per_scale, positive, standard, within
 
 __all__ = ["cdf", "logpdf", "pdf"]
 
@@ -40,4 +41,4 @@ def cdf(x: Any, a: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return within(y < 0, y, lambda y: gammainc(a, y), inner=1.0, outer=0.0, known=(a,))
 
 
-__getattr__ = scipys("gamma")
+__getattr__, __dir__ = theirs("stats.gamma", __all__)

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from ...ops.elementwise import absolute, exp
-from .common import floats, per_scale, positive, scipys, standard
+from ..theirs import theirs
+from .common import floats, per_scale, positive, standard
 
 __all__ = ["logpdf", "pdf"]
 
@@ -23,4 +24,4 @@ def pdf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, loc, scale))
 
 
-__getattr__ = scipys("laplace")
+__getattr__, __dir__ = theirs("stats.laplace", __all__)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...ops.elementwise import exp, log
+from ..theirs import theirs
 from . import norm
-from .common import INFINITY, floats, per_scale, positive, scipys, standard, within
+from .common import INFINITY, floats, per_scale, positive, standard, within
 
 __all__ = ["logpdf", "pdf"]
 
@@ -29,4 +30,4 @@ def pdf(x: Any, s: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, s, loc, scale))
 
 
-__getattr__ = scipys("lognorm")
+__getattr__, __dir__ = theirs("stats.lognorm", __all__)

@@ -17,7 +17,8 @@ from ...ops.products import matmul
 from ...ops.pseudoinverse import log_pseudo_determinant, pseudo_inverse
 from ...ops.reduce import max_, norm
 from ...ops.shape import swap_last
-from .common import floats, scipys
+from ..theirs import theirs
+from .common import floats
 
 __all__ = ["entropy", "logpdf", "pdf"]
 
@@ -115,4 +116,4 @@ def _quantiles(x: Any, dim: int) -> Any:
     return x
 
 
-__getattr__ = scipys("multivariate_normal")
+__getattr__, __dir__ = theirs("stats.multivariate_normal", __all__)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ...ops.elementwise import exp, square
 from ...ops.special import log_ndtr, ndtr
-from .common import floats, per_scale, positive, scipys, standard
+from ..theirs import theirs
+from .common import floats, per_scale, positive, standard
 
 __all__ = ["cdf", "logcdf", "logpdf", "logsf", "pdf", "sf"]
 
@@ -55,4 +56,4 @@ def logsf(x: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_ndtr(-_standard(x, loc, scale)[0])
 
 
-__getattr__ = scipys("norm")
+__getattr__, __dir__ = theirs("stats.norm", __all__)

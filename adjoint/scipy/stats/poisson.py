@@ -7,24 +7,21 @@ from typing import Any
 import numpy as np
 
 from ...ops.broadcast import astype
-from ...ops.elementwise import exp, floor, where
+from ...ops.elementwise import exp, floor
 from ...ops.gamma import gammaincc, gammaln
 from ...ops.primitive import dtype_of
 from ...ops.special import xlogy
-from .common import INFINITY, counted, either, floats, scipys, standard, within
+from ..theirs import theirs
+from .common import INFINITY, counted, either, floats, nonnegative, standard, within
 
 __all__ = ["cdf", "logpmf", "pmf"]
-
-
-def _mean(mu: Any) -> Any:
-    return where(mu >= 0, mu, np.nan)
 
 
 def logpmf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """k log mu − log k! − mu for k − loc in 0, 1, …; derivative 0 in k."""
     k, mu, loc = floats(k, mu, loc)
     k, broken = counted(standard(k, loc, 1))
-    mu = _mean(mu)
+    mu = nonnegative(mu)
     return within(
         either(broken, k < 0),
         k,
@@ -43,7 +40,7 @@ def pmf(k: Any, mu: Any, loc: Any = 0) -> Any:
 def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     """The regularised upper incomplete gamma function of floor(k − loc) + 1 and mu; derivative 0 in k."""
     k, mu, loc = floats(k, mu, loc)
-    k, mu = floor(standard(k, loc, 1)), _mean(mu)
+    k, mu = floor(standard(k, loc, 1)), nonnegative(mu)
 
     def inside(k: Any) -> Any:
         whole = astype(
@@ -56,4 +53,4 @@ def cdf(k: Any, mu: Any, loc: Any = 0) -> Any:
     return z if dtype_of(z) == kind else astype(z, dtype=kind)
 
 
-__getattr__ = scipys("poisson")
+__getattr__, __dir__ = theirs("stats.poisson", __all__)

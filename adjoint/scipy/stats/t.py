@@ -7,7 +7,8 @@ from typing import Any
 from ...ops.elementwise import exp
 from ...ops.gamma import log_stdtr, stdtr, t_log_density
 from ...ops.primitive import RECORD
-from .common import floats, per_scale, positive, scipys, standard
+from ..theirs import theirs
+from .common import floats, per_scale, positive, standard
 
 __all__ = ["cdf", "logcdf", "logpdf", "pdf"]
 
@@ -41,4 +42,4 @@ def logcdf(x: Any, df: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return log_stdtr(df, y)
 
 
-__getattr__ = scipys("t")
+__getattr__, __dir__ = theirs("stats.t", __all__)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ...ops.elementwise import exp, log, sin, square, where
 from ...ops.gamma import i0, i0e
-from .common import floats, per_scale, positive, scipys, standard
+from ..theirs import theirs
+from .common import floats, nonnegative, per_scale, positive, standard
 
 __all__ = ["logpdf", "pdf"]
 
@@ -17,7 +16,7 @@ __all__ = ["logpdf", "pdf"]
 def logpdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     """κ (cos y − 1) − log(2π e^(−κ) I₀(κ)) − log scale: each part keeps its digits where κ is large."""
     x, kappa, loc, scale = floats(x, kappa, loc, scale)
-    scale, kappa = positive(scale), where(kappa >= 0, kappa, np.nan)
+    scale, kappa = positive(scale), nonnegative(kappa)
     y = standard(x, loc, scale)
     # e^(−|κ|) has no derivative at 0, I₀ and e^(−κ) have
     small = kappa < 1
@@ -30,4 +29,4 @@ def pdf(x: Any, kappa: Any, loc: Any = 0, scale: Any = 1) -> Any:
     return exp(logpdf(x, kappa, loc, scale))
 
 
-__getattr__ = scipys("vonmises")
+__getattr__, __dir__ = theirs("stats.vonmises", __all__)
