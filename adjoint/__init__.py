@@ -38,7 +38,15 @@ from .errors import (
 )
 from .ops.segment import segment_logsumexp, segment_max, segment_sum
 from .storage import load, save
-from .sweeps import Certificate, Lagrangian, Multiplier, Multipliers, NonFinite, Perturbation
+from .sweeps import (
+    Certificate,
+    Lagrangian,
+    Multiplier,
+    MultiplierHistory,
+    Multipliers,
+    NonFinite,
+    Perturbation,
+)
 from .tape import Tape, Variable, name, scope
 from .transforms import (
     checkpoint,
@@ -89,7 +97,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "jacobian_vector_product", "hvp", "vjp", "jvp",
     # multipliers
     "Tape", "Variable", "name", "scope", "with_multipliers", "Lagrangian", "Multiplier", "Multipliers",
-    "Certificate", "Perturbation", "NonFinite", "nan_origin",
+    "MultiplierHistory", "Certificate", "Perturbation", "NonFinite", "nan_origin",
     # constrained problems
     "minimize", "constrain", "Problem", "Solution", "Status",
     # drawings

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..ops.abstract import Abstract
 from ..ops.primitive import innermost, parts
+from ..sweeps.pairing import length
 from .graph import Numbers
 
 BINS = 10
@@ -36,7 +37,7 @@ def numbers_of(x: Any, histogram: bool = True) -> Numbers | None:
 
 
 def _of_array(x: np.ndarray, histogram: bool) -> Numbers:
-    norm = norm_of(x)
+    norm = length(x)
     real = x.real if x.dtype.kind == "c" else x
     if x.dtype.kind == "b":
         real = x.astype(np.uint8)
@@ -54,30 +55,6 @@ def _of_array(x: np.ndarray, histogram: bool) -> Numbers:
         where = np.clip(np.nan_to_num(step, nan=0.5) * BINS, 0, BINS - 1).astype(np.intp)
         bins = tuple(np.bincount(where, minlength=BINS).tolist())
     return Numbers(norm, low, high, x.size, finite, bins)
-
-
-def norm_of(x: Any) -> float:
-    """‖x‖ in double precision; 0 for None."""
-    kind = type(x)
-    if kind is float or kind is np.float64:
-        return abs(float(x))
-    if x is None:
-        return 0.0
-    if isinstance(x, tuple):
-        return math.hypot(*[norm_of(innermost(p)) for p in x])
-    x = np.asarray(innermost(x))
-    if x.dtype.kind == "c":
-        x = np.abs(x)
-    if x.dtype != np.float64:
-        x = x.astype(np.float64)
-    x = x.ravel()
-    square = float(np.dot(x, x))
-    if square and math.isfinite(square):
-        return math.sqrt(square)
-    largest = float(np.abs(x).max(initial=0.0))  # squares of large and of tiny numbers leave the range
-    if not largest or not math.isfinite(largest):
-        return largest
-    return largest * math.sqrt(float(np.dot(x / largest, x / largest)))
 
 
 def text_of(x: float) -> str:

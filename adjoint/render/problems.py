@@ -15,8 +15,9 @@ from .. import tree as trees
 from ..ops.primitive import dtype_of, innermost, shape_of
 from ..problems import Problem, Solution
 from ..problems.inputs import functions
+from ..sweeps.pairing import length
 from .graph import Graph, Node
-from .numbers import kind_text, norm_of, numbers_of, text_of
+from .numbers import kind_text, numbers_of, text_of
 from .tapes import Places
 
 BOUNDS = ("lower", "upper")
@@ -96,7 +97,7 @@ def _constraint(number: int, name: str, solution: Solution) -> Node | None:
         active=bool(active.any()),
     )  # fmt: skip
     if c.relation == "=":
-        node.note = f"holds to {text_of(norm_of(value))}"
+        node.note = f"holds to {text_of(length(value))}"
     elif value.size == 1:
         node.note = "binds" if node.active else "slack"
     else:
@@ -120,12 +121,12 @@ def _join(graph: Graph, solution: Solution, f: Node, total: Node) -> None:
             added = (system.sign(node.name, rows) * multiplier) @ system.jacobian[rows]
             sums += added
         for leaf, start, end in zip(unknowns, ends, ends[1:], strict=False):
-            part = None if added is None else norm_of(added[start:end])
+            part = None if added is None else length(added[start:end])
             graph.edges.append((leaf.number, node.number, part))
         weight = node.lam.norm if node.lam is not None and system is not None else None
         graph.edges.append((node.number, total.number, weight))
     for leaf, start, end in zip(unknowns, ends, ends[1:], strict=False):  # ∇f balances the constraints
-        graph.edges.append((leaf.number, f.number, None if system is None else norm_of(sums[start:end])))
+        graph.edges.append((leaf.number, f.number, None if system is None else length(sums[start:end])))
     graph.edges.append((f.number, total.number, None if system is None else 1.0))
     if not math.isfinite(float(np.sum(sums))):
         graph.edges = [(a, b, None) for a, b, _ in graph.edges]

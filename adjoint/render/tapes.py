@@ -13,9 +13,10 @@ from ..errors import Origin
 from ..ops.abstract import Abstract
 from ..ops.primitive import Primitive, Recorded, innermost, shape_of
 from ..sweeps import Lagrangian
+from ..sweeps.pairing import length
 from ..tape import Tape, Variable
 from .graph import Graph, Node, Place, Scope
-from .numbers import kind_text, norm_of, numbers_of, size_text, sizes_text, text_of
+from .numbers import kind_text, numbers_of, size_text, sizes_text, text_of
 
 VIEWS = frozenset({"reshape", "broadcast_to", "astype", "item"})  # an edge can stand for these
 DETAILED = 2000  # nodes up to which each array gets a histogram
@@ -198,7 +199,7 @@ class _Reader:
                 op.pull(table, parents[i], tape.operands(i), tape.values[i], lam, tape.params[i])
             for p in dict.fromkeys(parents[i]):
                 if p >= 0:
-                    edges.append((p, i, norm_of(table[p])))
+                    edges.append((p, i, length(table[p])))
                     table[p] = None
         return edges
 

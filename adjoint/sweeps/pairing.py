@@ -6,6 +6,7 @@ node with several results) in which None is zero. Sums are taken in double preci
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,27 @@ def pairing_and_size(lam: Any, z_dot: Any) -> tuple[float, float]:
 
 
 def length(x: Any) -> float:
-    """The Euclidean norm ‖x‖ of a value, recorded or not."""
-    squares = (np.sum(np.square(np.abs(in_double(innermost(p))))) for p in parts(x) if p is not None)
-    return float(np.sqrt(sum(squares)))
+    """The Euclidean norm ‖x‖ of a value, recorded or not, in double precision; 0 for None."""
+    kind = type(x)
+    if kind is float or kind is np.float64:
+        return abs(float(x))
+    if x is None:
+        return 0.0
+    if isinstance(x, tuple):
+        return math.hypot(*[length(innermost(p)) for p in x])
+    x = np.asarray(innermost(x))
+    if x.dtype.kind == "c":
+        x = np.abs(x)
+    if x.dtype != np.float64:
+        x = x.astype(np.float64)
+    x = x.ravel()
+    square = float(np.dot(x, x))
+    if square and math.isfinite(square):
+        return math.sqrt(square)
+    largest = float(np.abs(x).max(initial=0.0))  # squares of large and of tiny numbers leave the range
+    if not largest or not math.isfinite(largest):
+        return largest
+    return largest * math.sqrt(float(np.dot(x / largest, x / largest)))
 
 
 def direction_like(z: Any, rng: np.random.Generator) -> Any:
