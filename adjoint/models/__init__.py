@@ -14,21 +14,21 @@ from .base import (
 )
 from .categorical import Categorical
 from .lasso import ElasticNet, Lasso, LassoPath, enet_path, lasso_path
+from .linear import Path
 from .logistic import LogisticRegression
 from .maxent import MaxEnt
 from .maxent_existence import Verdict
 from .maxent_supports import Interval
 from .pca import PCA
-from .ridge import Ridge, RidgePath, ridge_path
+from .ridge import Ridge, ridge_path
 from .svm import SVC, OneClassSVM
-from .svm_machine import FitWarning
+from .svm_machine import FitStatus, FitWarning
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
-    "Ridge", "ridge_path", "RidgePath",
-    "Lasso", "ElasticNet", "lasso_path", "enet_path", "LassoPath",
+    "Ridge", "ridge_path", "Lasso", "ElasticNet", "lasso_path", "enet_path", "Path", "LassoPath",
     "LogisticRegression", "Categorical", "PCA",
-    "SVC", "OneClassSVM", "FitWarning",
+    "SVC", "OneClassSVM", "FitStatus", "FitWarning",
     "MaxEnt", "Interval", "Verdict",
     "Estimator", "Regressor", "Classifier", "Transformer",
     "NotFittedError", "DataError", "DataConversionWarning",

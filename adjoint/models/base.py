@@ -57,7 +57,7 @@ class Estimator:
         return {name: getattr(self, name) for name in self._names()}
 
     def set_params(self: M, **params: Any) -> M:
-        """Change parameters by name; they count from the next `fit` on.
+        """Change parameters by name; those that `fit` reads count from the next one on.
 
         Raises:
             DataError: there is no such parameter.
@@ -281,6 +281,35 @@ def check_labels(y: object, n: int, model: str) -> tuple[NDArray[Any], NDArray[n
     return classes, codes
 
 
+def class_factors(given: object, classes: NDArray[Any], counts: NDArray[Any]) -> Floats:
+    """Factors of the classes (k,) from `class_weight`: a dict, "balanced" for Σn/(k n), or None for ones.
+
+    Args:
+        given: the parameter. A dict that names every class may name others: a part of the data may lack some.
+        classes: (k,).
+        counts: n (k,), the samples' weights, class by class.
+
+    Raises:
+        DataError: of another kind, an unknown class, a factor that is not > 0.
+    """
+    if given is None:
+        return np.ones(len(classes))
+    if isinstance(given, str) and given == "balanced":
+        balanced: Floats = np.sum(counts) / (len(counts) * counts)
+        return balanced
+    if not isinstance(given, dict):
+        raise refusal(DataError, f"class_weight should be a dict, 'balanced' or None, got {given!r}")
+    factors, known = np.ones(len(classes)), classes.tolist()
+    complete = all(label in given for label in known)
+    for label, factor in given.items():
+        if label in known:
+            factors[known.index(label)] = check_number(factor, f"class_weight[{label!r}]", strict=True)
+        elif not complete:
+            what = f"class_weight has {label!r}, which is none of the classes {known}"
+            raise refusal(DataError, what)
+    return factors
+
+
 def check_weights(sample_weight: object, n: int) -> Floats:
     """Weights of the samples (n,), ≥ 0 and not all 0; ones where none are given.
 
@@ -303,6 +332,11 @@ def check_weights(sample_weight: object, n: int) -> Floats:
     return array
 
 
+def is_number(value: object) -> bool:
+    """Whether a parameter is a real number, Python's or NumPy's."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
 def check_number(
     value: object, name: str, *, low: float = 0.0, high: float = np.inf, strict: bool = False
 ) -> float:
@@ -311,8 +345,7 @@ def check_number(
     Raises:
         DataError: not a number, NaN, or out of range.
     """
-    number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if number and (low < value if strict else low <= value) and value <= high:  # type: ignore[operator]
+    if is_number(value) and (low < value if strict else low <= value) and value <= high:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
     limits = f"{'>' if strict else '≥'} {low:g}" + (f" and ≤ {high:g}" if high < np.inf else "")
     raise refusal(DataError, f"{name} should be a number {limits}, got {value!r}")

@@ -30,7 +30,7 @@ class Categorical(Estimator):
         counts_: n (K,), weighted, pseudo-counts included.
         probabilities_: p (K,).
         multipliers_: {"sum": ν = Σn, "nonnegative": μ (K,)}.
-        residuals_: the four KKT residuals, relative to Σn.
+        residuals_: the four KKT residuals, relative to max(1, Σn).
         objective_: −Σ n_k log p_k.
 
     Raises:

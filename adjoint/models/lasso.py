@@ -18,16 +18,17 @@ H. Zou and T. Hastie, "Regularization and variable selection via the elastic net
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..errors import ShapeError, refusal
+from ..errors import refusal
 from ..problems import Residuals
-from .base import DataError, Floats, check_number, check_target, check_weights
+from .base import DataError, Floats, check_number
 from .lasso_solver import Gram, feature_sign, path, solve
-from .linear import Centered, LinearRegressor, center
+from .linear import Centered, LinearRegressor, Path, check_budget, check_penalties
+
+STOPPED = "Compute it with a smaller stop."
 
 
 class ElasticNet(LinearRegressor):
@@ -50,7 +51,7 @@ class ElasticNet(LinearRegressor):
             up to rounding; it certifies w.
         multipliers_: {"norm": μ, "positive": αr − c_j, "negative": αr + c_j}, the last two (p,), of w⁺ ≥ 0
             and w⁻ ≥ 0; `sensitivity("norm")` = df*/dc = −μ.
-        residuals_: the four KKT residuals, relative to ∇f at w = 0.
+        residuals_: the four KKT residuals, relative to max(1, |∇f| at w = 0).
         n_iter_: systems of equations solved.
         n_features_in_: p.
 
@@ -84,16 +85,14 @@ class ElasticNet(LinearRegressor):
             y: (n,).
             sample_weight: s (n,), ≥ 0; ones if omitted.
         """
-        checked = self._check_first(X)
-        target = check_target(y, len(checked))
-        data = center(checked, target, check_weights(sample_weight, len(checked)), self.fit_intercept)
+        data = self._data(X, y, sample_weight)
         ratio = check_number(self._ratio(), "l1_ratio", high=1.0)
         gram = _scaled(data)
         if self.budget is None:
             alpha = check_number(self.alpha, "alpha")
             w, self.n_iter_ = at_penalty(gram, alpha, ratio)
         else:
-            alpha, w, self.n_iter_ = at_budget(gram, _budget(self.budget), ratio)
+            alpha, w, self.n_iter_ = at_budget(gram, check_budget(self.budget, "a norm", "unique"), ratio)
         w = polish(gram, alpha, ratio, w)
         self._set(data, w)
         self._certify(gram, w, alpha, ratio)
@@ -260,39 +259,45 @@ def duality_gap(gram: Gram, w: Floats, alpha: float, ratio: float) -> float:
 
 
 # ------------------------------------------------------------------------------------------ the whole path
-class LassoPath(NamedTuple):
+class LassoPath(Path):
     """The exact path: between neighboring breakpoints everything is linear in α.
 
     Attributes:
-        alphas: breakpoints (m,), falling, from the α at which w leaves 0 to 0.
+        alphas: breakpoints (m,), falling, from the α at which w leaves 0 to 0, or to `stop`.
         coefs: w there (m, p).
         intercepts: b there (m,).
         budgets: ‖w‖₁ there (m,), rising: the budget whose multiplier is α.
     """
 
-    alphas: Floats
-    coefs: Floats
-    intercepts: Floats
-    budgets: Floats
-
     def at(self, alpha: ArrayLike) -> Floats:
-        """w (…, p) at any penalties (…), from the two breakpoints around each."""
-        asked = np.asarray(alpha, dtype=float)
+        """w (…, p) at any penalties (…), from the two breakpoints around each.
+
+        Raises:
+            DataError: a penalty below 0, or below where the path was told to stop.
+        """
+        asked, last = np.asarray(alpha, dtype=float), float(self.alphas[-1])
         if not np.all(asked >= 0):
             raise refusal(DataError, f"penalties are ≥ 0, got {np.min(asked)}")
+        if not np.all(asked >= last):
+            raise refusal(DataError, f"this path stops at α = {last:g}, above {np.min(asked):g}", STOPPED)
         return self._between(-asked, -self.alphas)
 
     def at_budget(self, budget: ArrayLike) -> Floats:
-        """w (…, p) at any budgets (…) for ‖w‖₁."""
-        asked = np.asarray(budget, dtype=float)
-        if not np.all(asked >= 0):
-            raise refusal(DataError, f"no w has ‖w‖₁ ≤ {np.min(asked)}: the feasible set is empty")
-        return self._between(asked, self.budgets)
+        """w (…, p) at any budgets (…) for ‖w‖₁; raises as `at` does."""
+        return self._between(self._budgets(budget), self.budgets)
 
     def multiplier(self, budget: ArrayLike) -> Floats:
-        """μ (…) of any budgets (…): −df*/dc; 0 where the budget is slack."""
-        at: Floats = np.interp(np.asarray(budget, dtype=float), self.budgets, self.alphas)
+        """μ (…) of any budgets (…): −df*/dc; 0 where the budget is slack; raises as `at` does."""
+        at: Floats = np.interp(self._budgets(budget), self.budgets, self.alphas)
         return at
+
+    def _budgets(self, budget: ArrayLike) -> Floats:
+        asked, last = np.asarray(budget, dtype=float), float(self.budgets[-1])
+        if not np.all(asked >= 0):
+            raise refusal(DataError, f"no w has ‖w‖₁ ≤ {np.min(asked)}: the feasible set is empty")
+        if self.alphas[-1] > 0 and not np.all(asked <= last):
+            raise refusal(DataError, f"this path stops at ‖w‖₁ = {last:g}, below {np.max(asked):g}", STOPPED)
+        return asked
 
     def _between(self, asked: Floats, rising: Floats) -> Floats:
         if len(rising) == 1:
@@ -354,7 +359,7 @@ def enet_path(
     l1_ratio: float = 0.5,
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
-) -> LassoPath:
+) -> Path:
     """Elastic nets at given penalties, each started from its neighbor; between them nothing is linear.
 
     Args:
@@ -373,38 +378,23 @@ def enet_path(
     """
     gram, data = _prepared(X, y, fit_intercept, sample_weight)
     ratio = check_number(l1_ratio, "l1_ratio", high=1.0)
-    asked = np.asarray(alphas, dtype=float)
-    if asked.ndim != 1 or not asked.size:
-        raise refusal(ShapeError, f"alphas should be (m,) with m ≥ 1, got {asked.shape}")
+    ordered = np.sort(check_penalties(alphas, strict=True))[::-1]
     w, coefs = np.zeros(len(gram.b)), []
-    ordered = np.sort(asked)[::-1]
     for alpha in ordered:
-        check_number(float(alpha), "every penalty in alphas", strict=True)
         w, _ = feature_sign(gram, alpha * ratio, alpha * (1 - ratio), w)
         coefs.append(w)
     found = np.array(coefs)
     spent = np.array([norm(w, ratio) for w in found])
-    return LassoPath(ordered, found, data.intercept(found), spent)
+    return Path(ordered, found, data.intercept(found), spent)
 
 
 def _prepared(
     X: ArrayLike, y: ArrayLike, fit_intercept: bool, sample_weight: ArrayLike | None
 ) -> tuple[Gram, Centered]:
-    checked = ElasticNet()._check_first(X)
-    target = check_target(y, len(checked))
-    data = center(checked, target, check_weights(sample_weight, len(checked)), fit_intercept)
+    data = ElasticNet(fit_intercept=fit_intercept)._data(X, y, sample_weight)
     return _scaled(data), data
 
 
 def _scaled(data: Centered) -> Gram:
     root = np.sqrt(data.total)
     return Gram(data.X / root, data.y / root)
-
-
-def _budget(value: object) -> float:
-    if isinstance(value, (int, float)) and value == 0:
-        what = "a budget of 0 leaves w = 0 alone, and no unique multiplier (Slater's condition fails)"
-        raise refusal(DataError, what, "Give a positive budget, however small.")
-    if isinstance(value, (int, float)) and value < 0:
-        raise refusal(DataError, f"no w has a norm ≤ {value}: the feasible set is empty")
-    return check_number(value, "budget", strict=True)

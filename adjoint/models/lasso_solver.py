@@ -103,15 +103,12 @@ class _State:
         self.barred: set[int] = set()  # dependent on the active ones, and so tied to them while they stay
         self.refresh()
 
-    def matrix(self, members: Indices, columns: Floats) -> Floats:
-        return columns[members] + self.ridge * np.eye(len(members))
-
     def refresh(self) -> bool:
         """Recompute u, d and the correlations e + λ a; False if the active columns are dependent."""
         columns = self.gram.columns(self.active) if len(self.active) else np.empty((self.p, 0))
         if len(self.active):
             right = np.stack([self.gram.b[self.active], self.signs], axis=1)
-            found = solve(self.matrix(self.active, columns), right)
+            found = solve(columns[self.active] + self.ridge * np.eye(len(self.active)), right)
             scale = self.gram.diagonal[self.active] + self.ridge
             if found is None or np.any(found[1] <= DEPENDENT * scale):
                 return False

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .base import Floats, Regressor
-
-L = TypeVar("L", bound="LinearRegressor")
+from ..errors import ShapeError, refusal
+from .base import DataError, Floats, Regressor, check_number, check_target, check_weights, is_number
 
 
 class Centered(NamedTuple):
@@ -68,6 +67,7 @@ class LinearRegressor(Regressor):
         intercept_: b, a number or (t,); 0 without an intercept.
     """
 
+    fit_intercept: bool
     coef_: Floats
     intercept_: float | Floats
 
@@ -84,7 +84,63 @@ class LinearRegressor(Regressor):
         predicted: Floats = checked @ self.coef_.T + self.intercept_
         return predicted
 
+    def _data(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None) -> Centered:
+        """The data to be fitted, checked and centered."""
+        checked = self._check_first(X)
+        target = check_target(y, len(checked), multi_output=self._multi_output)
+        return center(checked, target, check_weights(sample_weight, len(checked)), self.fit_intercept)
+
     def _set(self, data: Centered, coef: Floats) -> None:
         self.coef_ = coef
         intercept = data.intercept(coef)
         self.intercept_ = float(intercept) if np.ndim(intercept) == 0 else intercept
+
+
+class Path(NamedTuple):
+    """Solutions at many penalties.
+
+    Attributes:
+        alphas: (m,); those of `ridge_path` as given, of the others falling.
+        coefs: w (m, p), or (m, t, p) for t outputs.
+        intercepts: b (m,), or (m, t).
+        budgets: what is spent (m,), or (m, t): the budget whose multiplier is the penalty.
+    """
+
+    alphas: Floats
+    coefs: Floats
+    intercepts: Floats
+    budgets: Floats
+
+
+def check_penalties(alphas: ArrayLike, *, strict: bool = False) -> Floats:
+    """Penalties of a path (m,), ≥ 0 or > 0.
+
+    Raises:
+        ShapeError: not (m,), or m = 0.
+        DataError: one out of range, or NaN.
+    """
+    asked = np.asarray(alphas, dtype=float)
+    if asked.ndim != 1 or not asked.size:
+        raise refusal(ShapeError, f"alphas should be (m,) with m ≥ 1, got {asked.shape}")
+    for alpha in asked:
+        check_number(float(alpha), "every penalty in alphas", strict=strict)
+    return asked
+
+
+def check_budget(value: object, size: str, lacking: str) -> float:
+    """A budget c > 0.
+
+    Args:
+        value: what was given.
+        size: what the budget bounds, "‖w‖²".
+        lacking: the property that multipliers lose at c = 0, "finite" or "unique".
+
+    Raises:
+        DataError: not a positive number.
+    """
+    if is_number(value) and value == 0:
+        what = f"a budget of 0 leaves w = 0 alone, and no {lacking} multiplier (Slater's condition fails)"
+        raise refusal(DataError, what, "Give a positive budget, however small.")
+    if is_number(value) and value < 0:  # type: ignore[operator]
+        raise refusal(DataError, f"no w has {size} ≤ {value}: the feasible set is empty")
+    return check_number(value, "budget", strict=True)

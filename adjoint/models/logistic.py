@@ -27,9 +27,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import refusal
 from ..problems import Residuals, Status
-from .base import Classifier, DataError, Floats, check_labels, check_number, check_weights
+from .base import Classifier, Floats, check_labels, check_number, check_weights, class_factors
 from .logistic_solver import Likelihood, logsumexp, minimize, separation
 
 FAR = 1e-8  # penalty, relative to the curvature, that picks a point where there is no minimum
@@ -117,7 +116,8 @@ class LogisticRegression(Classifier):
             keep = weight > 0
             checked, weight = checked[keep], weight[keep]
             labels, codes = check_labels(labels[codes[keep]], len(checked), model)
-        weight = weight * self._class_factors(labels, codes, weight)[codes]
+        counts = np.bincount(codes, weight, len(labels))
+        weight = weight * class_factors(self.class_weight, labels, counts)[codes]
         p = checked.shape[1]
         design = np.hstack([checked, np.ones((len(checked), 1))]) if self.fit_intercept else checked
         loss = Likelihood(design, codes, weight, len(labels), ridge, p)
@@ -136,20 +136,6 @@ class LogisticRegression(Classifier):
         self._certify(loss, theta)
         return self
 
-    def _class_factors(self, labels: NDArray[Any], codes: NDArray[np.intp], weight: Floats) -> Floats:
-        count = np.bincount(codes, weight, len(labels))
-        given = self.class_weight
-        if given is None:
-            return np.ones(len(labels))
-        if isinstance(given, str) and given == "balanced":
-            factors: Floats = np.sum(weight) / (len(labels) * count)
-            return factors
-        if not isinstance(given, dict):
-            raise refusal(DataError, f"class_weight should be a dict, 'balanced' or None, got {given!r}")
-        return np.array(
-            [check_number(given.get(label, 1.0), f"class_weight[{label!r}]", strict=True) for label in labels]
-        )
-
     def _certify(self, loss: Likelihood, theta: Floats) -> None:
         """Multipliers, residuals and duality gap of the maximum-entropy problem."""
         z, weight = loss.scores(theta), loss.weight
@@ -165,10 +151,14 @@ class LogisticRegression(Classifier):
         negative_entropy = weight[:, None] * (log_p + 1)
         lagrangian = negative_entropy - weight[:, None] * z + normalization[:, None]
         size = np.maximum(weight @ np.abs(loss.X), 1.0)
-        moments = loss.gradient(theta, p) / size
+        gradient = loss.gradient(theta, p)
+        moments = gradient / size
         h = np.concatenate([moments.ravel(), np.sum(every, axis=1) - 1])
         self.residuals_ = Residuals.of(negative_entropy, lagrangian, h, [], [])
-        slack = 0.5 * float(np.sum(loss.ridge * theta**2))  # (C/2)‖ξ‖² with ξ = W/C
+        # (C/2)‖ξ‖² with the ξ that makes "features" hold: W/C at the minimum
+        on = loss.ridge > 0
+        missed = (loss.ridge * theta - gradient)[:, on]
+        slack = 0.5 * float(np.sum(missed**2 / loss.ridge[on]))
         primal = float(np.sum(weight[:, None] * every * log_p)) + slack
         self.duality_gap_ = primal + self.objective_
 

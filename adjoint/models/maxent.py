@@ -45,7 +45,7 @@ class MaxEnt(Posed):
         within: ε ≥ 0, by how much each moment may be missed: a number, (k,), or by name.
         prior: q on a finite support as weights (n,), else a function x → q(x); it need not be normalised.
         log_prior: log q instead, where q underflows.
-        max_iter: Newton's steps at most.
+        max_iter: Newton's steps at most, in each search (faces of the domain have their own).
         tolerance: on the Newton decrement: the misfit of the moments in standard deviations.
 
     Attributes:
@@ -62,7 +62,7 @@ class MaxEnt(Posed):
         certificate_: name → u, for a verdict other than SOLVED: a direction that separates, or the part
             of the moments that no density supplies; None otherwise.
         face_: (n,) for BOUNDARY on a finite set: where mass can be; None otherwise.
-        n_iter_: Newton's steps.
+        n_iter_: Newton's steps of the search that decided.
 
     Source: E. T. Jaynes, "Information theory and statistical mechanics", 1957;
     M. Dudík, S. Phillips and R. Schapire, "Maximum entropy density estimation", 2007, for bounded moments.
@@ -90,11 +90,10 @@ class MaxEnt(Posed):
         """
         max_iter = int(check_number(self.max_iter, "max_iter", low=1))
         tolerance = check_number(self.tolerance, "tolerance", strict=True)
-        for name in ("multipliers_", "probabilities_", "bound_"):
-            vars(self).pop(name, None)
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)  # what an earlier fit found; this one may find less
         samples = self._space(X)
         problem = self._problem(samples)
-        self._state: State | None = None
         self.certificate_: dict[str, Any] | None = None
         self.face_: np.ndarray | None = None
         slack = problem.target.slack / problem.target.scale
@@ -180,8 +179,8 @@ class MaxEnt(Posed):
             self._nodes = problem.nodes(lam)
             state = problem.verify(lam, self._nodes)
             t = self._nodes.t
-            self._x, log_q = problem.chart.sites(t).x, problem._fixed(t) - problem.chart.log_slope(t)
-            state_mass = problem._state(self._nodes).p
+            self._x, log_q = problem.chart.sites(t).x, problem.log_base(t) - problem.chart.log_slope(t)
+            state_mass = problem.state(self._nodes).p
             if self.log_prior is None and np.any((log_q < -690) & (state_mass > 1e-15)):
                 raise self._underflow()
         else:
@@ -233,13 +232,25 @@ class MaxEnt(Posed):
         else:
             seen = self._p > 1e-14
             t = self._nodes.t[seen]
-            ratio = np.log(self._p[seen]) - self._nodes.log_weight[seen] - problem._fixed(t)
+            ratio = np.log(self._p[seen]) - self._nodes.log_weight[seen] - problem.log_base(t)
             f = problem.features(t)
         terms = f * nu
         gradient = ratio + 1.0 + self.multipliers_[RESERVED] + np.sum(terms, axis=1)
         # relative to its terms: λ·f of raw powers may be 1e8
         scale = np.max(np.sum(np.abs(terms), axis=1), initial=1.0)
         return Residuals.of(np.array([scale]), gradient, h, g / units, mu * np.minimum(units, 1.0))
+
+    def sensitivity(self, name: str) -> Any:
+        """df*/db for the right-hand side b of one constraint: minus its multiplier.
+
+        Raises:
+            NotFittedError: before `fit`.
+            DomainError: the model has no density; the text is its verdict.
+            UnknownNameError: there is no such constraint.
+        """
+        if not hasattr(self, "multipliers_"):
+            self._ready()
+        return super().sensitivity(name)
 
     def _ready(self) -> None:
         self._check_fitted("status_")
@@ -261,7 +272,10 @@ class MaxEnt(Posed):
             keep = problem.possible
             rows, fixed = problem.rows[keep], problem.log_prior[keep]
         else:
-            rows, fixed = self._nodes.values.features, self._nodes.log_weight + problem._fixed(self._nodes.t)
+            rows, fixed = (
+                self._nodes.values.features,
+                self._nodes.log_weight + problem.log_base(self._nodes.t),
+            )
         exponent = (rows * problem.target.scale) @ lam + fixed
         top = float(
             np.max((rows * problem.target.scale) @ self._lam + fixed)
@@ -271,7 +285,7 @@ class MaxEnt(Posed):
     def score_samples(self, X: ArrayLike) -> Floats:
         """Logarithm of `density` at points: (n,)."""
         self._ready()
-        x = self._check_again(X) if self.support is None else self._inside(X)
+        x = self._inside(X)
         if self._interval is None:
             return _lookup(self.support_, self.probabilities_, x)
         problem = self._problem_

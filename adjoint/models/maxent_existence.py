@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .base import Floats
+from .maxent_supports import climb, tops
 
 RESOLUTION = 1e-8  # below it, in units of the features' spread, inside and outside are not told apart
 
@@ -145,18 +146,6 @@ def _along(
 def _maxima(function: Callable[[Floats], Floats], fine: Floats) -> tuple[Floats, Floats]:
     """The largest local maxima of a function around the points of a fine grid: where, and how large."""
     reach = function(fine)
-    padded = np.concatenate([[-np.inf], reach, [-np.inf]])
-    tops = np.flatnonzero((reach >= padded[:-2]) & (reach >= padded[2:]))
-    tops = tops[np.argsort(-reach[tops])[:12]]
-    low, high = fine[np.maximum(tops - 1, 0)], fine[np.minimum(tops + 1, len(fine) - 1)]
-    best, at = reach[tops], fine[tops]
-    share = np.linspace(0, 1, 10)[1:-1]
-    for _ in range(12):
-        t = low[:, None] + (high - low)[:, None] * share
-        found = function(t.ravel()).reshape(t.shape)
-        j, rows = np.argmax(found, axis=1), np.arange(len(t))
-        better = found[rows, j] > best
-        best, at = np.where(better, found[rows, j], best), np.where(better, t[rows, j], at)
-        width = (high - low) / 9
-        low, high = np.maximum(low, at - width), np.minimum(high, at + width)
-    return at, best
+    where = tops(reach, 12)
+    low, high = fine[np.maximum(where - 1, 0)], fine[np.minimum(where + 1, len(fine) - 1)]
+    return climb(function, low, high, fine[where], reach[where], points=8, rounds=12)

@@ -74,21 +74,12 @@ class Posed(Estimator):
 
     def _inside(self, X: ArrayLike) -> Floats:
         """Points in the shape that features take, x (n,) or (n, d)."""
-        array = np.asarray(X, dtype=object) if X is None else np.asarray(X)
         flat = self._interval is not None or self.support_.ndim == 1
-        if flat and array.ndim == 1:
-            array = array[:, None]
-        checked = check_matrix(array, "MaxEnt") if not hasattr(X, "columns") else check_matrix(X, "MaxEnt")
-        if checked.shape[1] != self.n_features_in_:
-            what = (
-                f"X has {checked.shape[1]} features, but MaxEnt is expecting {self.n_features_in_} "
-                "features as input"
-            )
-            raise refusal(ShapeError, what)
+        if flat and np.ndim(X) == 1:
+            X = np.asarray(X)[:, None]
+        checked = self._check_again(X)
         x = checked[:, 0] if flat else checked
-        if self._circle:
-            return (x + np.pi) % (2 * np.pi) - np.pi
-        return x
+        return (x + np.pi) % (2 * np.pi) - np.pi if self._circle else x
 
     def _problem(self, samples: Floats | None) -> Finite | Continuum:
         """Features, moments and prior as one of the two kinds of problem."""
@@ -129,7 +120,6 @@ class Posed(Estimator):
         within = vector(self.within, "within", where, shapes, 0.0)
         if np.any(within < 0):
             raise refusal(DataError, f"within should be ≥ 0, got {np.min(within):g}")
-        self._moments = target
         if self._interval is None:
             check_finite(matrix, "the features of the support")
             return Finite(matrix, self._weights(), target, within)
@@ -159,43 +149,37 @@ class Posed(Estimator):
                 k = int(np.argmax(outside))
                 raise refusal(DataError, f"X[{k}] = {samples[k]:g} is outside {self._interval}")
 
-    def _weights(self) -> Floats:
-        """log q at the points of a finite support, (n,)."""
-        n = len(self.support_)
-        if self.prior is None and self.log_prior is None:
-            return np.zeros(n)
+    def _given_prior(self) -> Any:
+        """The prior or its logarithm, whichever there is; None for neither."""
         if self.prior is not None and self.log_prior is not None:
             raise refusal(DataError, "prior and log_prior are both given", "Leave one of them out.")
-        given = self.prior if self.prior is not None else self.log_prior
+        return self.log_prior if self.prior is None else self.prior
+
+    def _weights(self) -> Floats:
+        """log q at the points of a finite support, (n,)."""
+        n, given = len(self.support_), self._given_prior()
+        if given is None:
+            return np.zeros(n)
         weights = np.asarray(given(self.support_) if callable(given) else given, dtype=np.float64)
         if weights.shape != (n,):
             raise refusal(
                 ShapeError, f"the prior should be ({n},), one weight per point, got {weights.shape}"
             )
-        if self.prior is None:
-            with np.errstate(over="ignore"):
-                weights = np.exp(weights - np.max(weights)) if np.any(np.isfinite(weights)) else weights
-        if (
-            np.any(np.isnan(weights))
-            or np.any(np.isinf(weights))
-            or np.any(weights < 0)
-            or not np.any(weights)
-        ):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log = weights if self.prior is None else np.log(weights)
+        if np.any(np.isnan(log)) or not -np.inf < np.max(log) < np.inf:
             raise refusal(DataError, "the prior should be finite and ≥ 0, and > 0 somewhere")
-        with np.errstate(divide="ignore"):
-            return np.log(weights) if self.prior is not None else np.asarray(given, dtype=np.float64)
+        return log
 
     def _log_prior(self, x: Floats) -> Floats:
         """log q at x (n,) of a continuous support."""
-        if self.prior is not None and self.log_prior is not None:
-            raise refusal(DataError, "prior and log_prior are both given", "Leave one of them out.")
-        given = self.prior if self.prior is not None else self.log_prior
+        given = self._given_prior()
         if given is None:
             return np.zeros(x.shape)
         if not callable(given):
             raise refusal(DataError, "the prior on a continuous support should be a function of x")
         value = np.asarray(given(x), dtype=np.float64)
-        return np.log(value) if self.prior is not None else value
+        return value if self.prior is None else np.log(value)
 
 
 def _points(support: Any) -> Floats:

@@ -12,7 +12,7 @@ from .base import DataError, Floats
 from .maxent_dual import State, Tail, log_sum
 from .maxent_existence import Separation, separation, separation_of_continuum
 from .maxent_features import Table
-from .maxent_supports import _LONGEST, Chart, Nodes, Sites, Values, _evaluate, grid, quadrature
+from .maxent_supports import LONGEST, Chart, Nodes, Sites, Values, evaluated, grid, quadrature
 
 LogPrior = Callable[[Any], Floats]
 
@@ -107,7 +107,7 @@ class Continuum:
                 )
         self.target = Target(moments, _scale(spread, moments), within)
         self._coarse = (features - moments) / self.target.scale
-        self._coarse_log = self._fixed(middle)
+        self._coarse_log = self.log_base(middle)
 
     # ----------------------------------------------------------------------------------------- the integrand
     def features(self, t: Floats) -> Floats:
@@ -131,7 +131,7 @@ class Continuum:
         limits = self.chart.reach(self.table.exact)
         ends = []
         for end in limits:
-            tried = [end] + [np.sign(end) * size for size in _LONGEST if size < abs(end)]
+            tried = [end] + [np.sign(end) * size for size in LONGEST if size < abs(end)]
             for t in tried:
                 with np.errstate(all="ignore"):
                     matrix, *_ = self.table.matrix(self.chart.sites(np.array([t])))
@@ -141,7 +141,7 @@ class Continuum:
             ends.append(float(t))
         return ends[0], ends[1]
 
-    def _fixed(self, t: Floats) -> Floats:
+    def log_base(self, t: Floats) -> Floats:
         """The part of the log-integrand without λ."""
         with np.errstate(all="ignore"):
             log = np.asarray(self.log_prior(self.chart.sites(t).x), dtype=np.float64)
@@ -169,7 +169,7 @@ class Continuum:
 
         def values(t: Floats) -> Values:
             rows = (self.features(t) - self.target.moments) / self.target.scale
-            return self._values(lam, self._fixed(t), rows)
+            return self._values(lam, self.log_base(t), rows)
 
         return values
 
@@ -180,9 +180,9 @@ class Continuum:
 
     def evaluate(self, lam: Floats) -> State:
         """The density at λ (k,), on nodes adapted to it."""
-        return self._state(self.nodes(lam))
+        return self.state(self.nodes(lam))
 
-    def _state(self, nodes: Nodes) -> State:
+    def state(self, nodes: Nodes) -> State:
         if not nodes.t.size:
             return State(np.inf, np.zeros(0), np.zeros((0, self.k)), np.zeros(self.k), nodes.lost)
         value, p = log_sum(nodes.values.log + nodes.log_weight)
@@ -195,9 +195,9 @@ class Continuum:
         a, b = nodes.edges[:, 0], nodes.edges[:, 1]
         third = (b - a) / 3
         panels = np.concatenate([np.stack([a + j * third, a + (j + 1) * third], 1) for j in range(3)])
-        t, weight, values = _evaluate(self.integrand(lam), panels)
+        t, weight, values = evaluated(self.integrand(lam), panels)
         flat = Values(values.log.ravel(), values.features.reshape(t.size, self.k), values.size.ravel())
-        return self._state(Nodes(t.ravel(), np.log(weight.ravel()), flat, nodes.lost, panels))
+        return self.state(Nodes(t.ravel(), np.log(weight.ravel()), flat, nodes.lost, panels))
 
     # ------------------------------------------------------------------------------------------- existence
     def tails(self, basis: Floats) -> list[Tail]:
@@ -208,7 +208,7 @@ class Continuum:
             rows = (self.features(t) - self.target.moments) / self.target.scale @ basis
             change, size = rows[1] - rows[0], np.max(np.abs(rows), axis=1, initial=0.0)
             length = float(np.linalg.norm(change))
-            fixed = self._fixed(t)
+            fixed = self.log_base(t)
             if size[1] <= 1.2 * size[0] or length == 0 or fixed[1] == -np.inf:
                 continue
             direction = np.where(np.abs(change) < 1e-9 * length, 0.0, change) / length

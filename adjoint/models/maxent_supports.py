@@ -19,7 +19,7 @@ from .base import DataError, Floats
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _FAR = 45.0  # what lies e⁻⁴⁵ = 3e-20 below the peak is left out
-_LONGEST = (700.0, 350.0, 170.0, 80.0, 40.0, 20.0, 10.0, 5.0)  # |t|; the first where features are finite
+LONGEST = (700.0, 350.0, 170.0, 80.0, 40.0, 20.0, 10.0, 5.0)  # |t|; the first where features are finite
 _CELL = 0.5
 _PANELS = 3000
 _ROUNDING = 4 * np.finfo(float).eps
@@ -114,7 +114,7 @@ class Chart:
             return -np.pi, np.pi
         ends = []
         for end in (self.low, self.high):
-            limit = _LONGEST[0]
+            limit = LONGEST[0]
             if np.isfinite(end) and end != 0 and not exact:
                 width = self.high - self.low if np.isfinite(self.high - self.low) else 1.0
                 limit = min(limit, -np.log(4 * np.finfo(float).eps * abs(end) / width))
@@ -208,23 +208,51 @@ def _peaks(integrand: Integrand, cells: Floats, log: Floats) -> tuple[Floats, Fl
 
     A peak narrower than a cell would otherwise be judged by its flanks, e⁻⁴⁵ and more below it.
     """
-    padded = np.concatenate([[-np.inf], log, [-np.inf]])
-    where = np.flatnonzero((log >= padded[:-2]) & (log >= padded[2:]) & (log > -np.inf))
+    where = tops(log, 16)
     if not where.size:
         return np.zeros(0), np.zeros(0)
-    where = where[np.argsort(-log[where])[:16]]
     low = cells[np.maximum(where - 1, 0), 0]
     high = cells[np.minimum(where + 1, len(cells) - 1), 1]
-    best, at = log[where], np.mean(cells[where], axis=1)
-    share = np.linspace(0, 1, 18)[1:-1]
-    for _ in range(8):
+    at = np.mean(cells[where], axis=1)
+    return climb(lambda t: integrand(t).log, low, high, at, log[where], points=16, rounds=8)
+
+
+def tops(values: Floats, most: int) -> np.ndarray:
+    """Where values on a grid (n,) have local maxima above −∞: the `most` largest, falling."""
+    padded = np.concatenate([[-np.inf], values, [-np.inf]])
+    where = np.flatnonzero((values >= padded[:-2]) & (values >= padded[2:]) & (values > -np.inf))
+    return where[np.argsort(-values[where])[:most]]
+
+
+def climb(
+    function: Callable[[Floats], Floats],
+    low: Floats,
+    high: Floats,
+    at: Floats,
+    best: Floats,
+    *,
+    points: int,
+    rounds: int,
+) -> tuple[Floats, Floats]:
+    """Local maxima in intervals, by ever finer grids: where, and how large, each (m,).
+
+    Args:
+        function: of t (n,).
+        low: (m,), where the intervals begin.
+        high: (m,), where they end.
+        at: (m,), the best point known in each.
+        best: (m,), its value.
+        points: of each grid.
+        rounds: how many grids; each is finer by (points + 1) / 2.
+    """
+    share = np.linspace(0, 1, points + 2)[1:-1]
+    for _ in range(rounds):
         t = low[:, None] + (high - low)[:, None] * share
-        found = integrand(t.ravel()).log.reshape(t.shape)
-        k = np.argmax(found, axis=1)
-        rows = np.arange(len(k))
+        found = function(t.ravel()).reshape(t.shape)
+        k, rows = np.argmax(found, axis=1), np.arange(len(t))
         better = found[rows, k] > best
         best, at = np.where(better, found[rows, k], best), np.where(better, t[rows, k], at)
-        width = (high - low) / 17
+        width = (high - low) / (points + 1)
         low, high = np.maximum(low, at - width), np.minimum(high, at + width)
     return at, best
 
@@ -244,14 +272,14 @@ def _halve(integrand: Integrand, panels: Floats, top: float) -> tuple[Floats, Fl
     done: list[tuple[Floats, Floats, Values]] = []
     edges: list[Floats] = []
     total: Floats | float = 0.0  # of the accepted panels
-    t, weight, values = _evaluate(integrand, panels)
+    values = evaluated(integrand, panels)[2]
     count = len(panels)
     for depth in range(64):
         middle = np.mean(panels, axis=1)
         halves = np.concatenate(
             [np.stack([panels[:, 0], middle], 1), np.stack([middle, panels[:, 1]], 1)]
         )  # first all left halves, then all right ones
-        t, weight, finer = _evaluate(integrand, halves)
+        t, weight, finer = evaluated(integrand, halves)
         new = max(top, float(np.max(finer.log, initial=-np.inf)))
         total, top = total * np.exp(top - new), new
         whole, _, _ = _sums(values, top, _weights(panels))
@@ -284,7 +312,7 @@ def _weights(panels: Floats) -> Floats:
     return (panels[:, 1] - panels[:, 0])[:, None] / 2 * _WEIGHTS
 
 
-def _evaluate(integrand: Integrand, panels: Floats) -> tuple[Floats, Floats, Values]:
+def evaluated(integrand: Integrand, panels: Floats) -> tuple[Floats, Floats, Values]:
     """Nodes, weights and values, each (m, 12, …)."""
     half = (panels[:, 1] - panels[:, 0])[:, None] / 2
     t = np.mean(panels, axis=1)[:, None] + half * _NODES

@@ -22,8 +22,8 @@ from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, refusal
 from ..problems import Residuals
-from .base import DataError, Floats, check_number, check_target, check_weights
-from .linear import Centered, LinearRegressor, center
+from .base import Floats, check_number
+from .linear import Centered, LinearRegressor, Path, check_budget, check_penalties
 
 EPS = float(np.finfo(float).eps)
 # eigenvalues of X̃ᵀX̃ are good to 1e-16 of the largest: up to this condition coefficients keep eleven digits
@@ -128,7 +128,7 @@ class Ridge(LinearRegressor):
         budget_: the budget given, or ‖w‖² where a penalty was.
         objective_: f(w, b), without the penalty; a number or (t,), as `alpha_`.
         multipliers_: {"norm": μ}; `sensitivity("norm")` = df*/dc = −μ.
-        residuals_: the four KKT residuals, relative to ∇f at w = 0.
+        residuals_: the four KKT residuals, relative to max(1, |∇f| at w = 0).
         n_features_in_: p.
 
     Raises:
@@ -164,16 +164,14 @@ class Ridge(LinearRegressor):
             y: (n,) or (n, t).
             sample_weight: s (n,), ≥ 0; ones if omitted.
         """
-        checked = self._check_first(X)
-        target = check_target(y, len(checked), multi_output=True)
-        data = center(checked, target, check_weights(sample_weight, len(checked)), self.fit_intercept)
-        outputs = 1 if target.ndim == 1 else target.shape[1]
+        data = self._data(X, y, sample_weight)
+        outputs = 1 if data.y.ndim == 1 else data.y.shape[1]
         if self.budget is None:
-            given = _per_output(self.alpha, "alpha", outputs, strict=False)
+            given = _per_output(self.alpha, "alpha", outputs)
             axes = spectrum(data, float(np.min(given)))
             alpha = np.broadcast_to(given, (outputs,)).copy()
         else:
-            given = _per_output(self.budget, "budget", outputs, strict=True)
+            given = _per_output(self.budget, "budget", outputs)
             axes = spectrum(data, 0.0)
             groups = [axes.moments] if given.ndim == 0 else np.split(axes.moments, outputs, axis=1)
             roots = [
@@ -182,7 +180,7 @@ class Ridge(LinearRegressor):
             alpha = np.broadcast_to(np.array(roots), (outputs,)).copy()
         coef = axes.coefficients(alpha)
         coef[:, data.dead] = 0.0
-        self._set(data, coef[0] if target.ndim == 1 else coef)
+        self._set(data, coef[0] if data.y.ndim == 1 else coef)
         self._certify(data, coef, alpha, given)
         return self
 
@@ -205,22 +203,6 @@ class Ridge(LinearRegressor):
         self.residuals_ = Residuals.of(at_zero, lagrangian, [], spent - budget, mu)
 
 
-class RidgePath(NamedTuple):
-    """Ridge solutions for many penalties.
-
-    Attributes:
-        alphas: (m,), as given.
-        coefs: (m, p), or (m, t, p) for t outputs.
-        intercepts: (m,) or (m, t).
-        budgets: ‖w‖² (m,) or (m, t): the budget whose multiplier is the penalty.
-    """
-
-    alphas: Floats
-    coefs: Floats
-    intercepts: Floats
-    budgets: Floats
-
-
 def ridge_path(
     X: ArrayLike,
     y: ArrayLike,
@@ -228,7 +210,7 @@ def ridge_path(
     *,
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
-) -> RidgePath:
+) -> Path:
     """Ridge regression at many penalties, by one decomposition of the data.
 
     Args:
@@ -238,6 +220,9 @@ def ridge_path(
         fit_intercept: whether there is an intercept.
         sample_weight: (n,), ≥ 0; ones if omitted.
 
+    Returns:
+        The penalties as given, w, b and ‖w‖².
+
     Raises:
         DataError: a negative penalty, NaN in the data.
 
@@ -245,15 +230,8 @@ def ridge_path(
     >>> ridge_path([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], [0.0, 2.0, 6.0]).coefs.ravel()
     array([1.  , 0.5 , 0.25])
     """
-    model = Ridge(fit_intercept=fit_intercept)
-    checked = model._check_first(X)
-    target = check_target(y, len(checked), multi_output=True)
-    data = center(checked, target, check_weights(sample_weight, len(checked)), fit_intercept)
-    penalties = np.asarray(alphas, dtype=float)
-    if penalties.ndim != 1 or not penalties.size:
-        raise refusal(ShapeError, f"alphas should be (m,) with m ≥ 1, got {penalties.shape}")
-    for alpha in penalties:
-        check_number(float(alpha), "every penalty in alphas")
+    data = Ridge(fit_intercept=fit_intercept)._data(X, y, sample_weight)
+    penalties = check_penalties(alphas)
     axes = spectrum(data, float(np.min(penalties)))
     below = axes.squares[:, None] + penalties  # (k, m)
     shrunk = np.divide(1.0, below, out=np.zeros(below.shape), where=below > 0)
@@ -261,13 +239,13 @@ def ridge_path(
     products = (shrunk[:, :, None] * axes.moments[:, None, :]).reshape(k, -1)  # (k, m·t)
     coefs = (axes.vectors @ products).T.reshape(len(penalties), outputs, -1)
     coefs[..., data.dead] = 0.0
-    if target.ndim == 1:
+    if data.y.ndim == 1:
         coefs = coefs[:, 0]
-    return RidgePath(penalties, coefs, data.intercept(coefs), np.sum(coefs**2, axis=-1))
+    return Path(penalties, coefs, data.intercept(coefs), np.sum(coefs**2, axis=-1))
 
 
-def _per_output(value: object, name: str, outputs: int, *, strict: bool) -> Floats:
-    """A parameter as a float, or as one per output (t,)."""
+def _per_output(value: object, name: str, outputs: int) -> Floats:
+    """Penalties or budgets: a float, or one per output (t,)."""
     array = np.asarray(value)
     if array.ndim == 0:
         given = [value]
@@ -275,9 +253,7 @@ def _per_output(value: object, name: str, outputs: int, *, strict: bool) -> Floa
         given = list(array)
     else:
         raise refusal(ShapeError, f"{name} should be a number or ({outputs},), got {array.shape}")
-    if strict and any(isinstance(c, (int, float)) and c == 0 for c in given):
-        what = "a budget of 0 leaves w = 0 alone, and no finite multiplier (Slater's condition fails)"
-        raise refusal(DataError, what, "Give a positive budget, however small.")
-    if strict and any(isinstance(c, (int, float)) and c < 0 for c in given):
-        raise refusal(DataError, f"no w has ‖w‖² ≤ {value}: the feasible set is empty")
-    return np.array([check_number(c, name, strict=strict) for c in given]).reshape(array.shape)
+    checked = [
+        check_budget(c, "‖w‖²", "finite") if name == "budget" else check_number(c, name) for c in given
+    ]
+    return np.array(checked).reshape(array.shape)

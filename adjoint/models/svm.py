@@ -29,9 +29,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import refusal
 from ..problems import Residuals
-from .base import Classifier, DataError, Estimator, Floats, check_labels, check_number, check_weights
+from .base import (
+    Classifier,
+    DataError,
+    Estimator,
+    Floats,
+    check_labels,
+    check_number,
+    check_weights,
+    class_factors,
+)
 from .svm_kernels import Kernel, KernelFunction, definiteness, fit_kernel
-from .svm_machine import FitWarning, Machine, Verdict, judge, machine
+from .svm_machine import FitStatus, FitWarning, Machine, judge, machine
 
 
 class _Machines(Estimator):
@@ -39,7 +48,7 @@ class _Machines(Estimator):
 
     kernel: str | KernelFunction
     _kernel: Kernel
-    status_: Verdict
+    status_: FitStatus
     message_: str
     residuals_: Residuals
     support_: NDArray[np.intp]
@@ -55,8 +64,15 @@ class _Machines(Estimator):
     def _judge(self, K: Floats, machines: list[Machine]) -> None:
         ends = None if self._kernel.certain else definiteness(K)
         self.status_, self.message_, self.residuals_ = judge(machines, ends)
-        if self.status_ is not Verdict.SOLVED:
+        if self.status_ is not FitStatus.SOLVED:
             warnings.warn(f"{type(self).__name__}: {self.message_}", FitWarning, stacklevel=3)
+
+    def _set_linear(self, coefficients: Floats) -> None:
+        """w (machines, p) where the kernel is linear; no attribute of an earlier fit elsewhere."""
+        if self.kernel == "linear":
+            self.coef_ = coefficients @ self.support_vectors_
+        elif hasattr(self, "coef_"):
+            del self.coef_
 
     def _sums(self, X: ArrayLike, coefficients: Floats) -> Floats:
         """Σ over support vectors k(x, ·) · coefficients (n_SV, m), for each row of X: (n, m)."""
@@ -180,24 +196,7 @@ class SVC(_Machines, Classifier):
         if np.min(counts) == 0:
             what = f"class {self.classes_[np.argmin(counts)]!r} has no sample of positive weight"
             raise refusal(DataError, what, "Leave its rows out.")
-        factors = np.ones(len(counts))
-        if self.class_weight == "balanced":
-            factors = np.sum(counts) / (len(counts) * counts)
-        elif isinstance(self.class_weight, dict):
-            known = list(self.classes_)
-            complete = all(label in self.class_weight for label in known)
-            for label, factor in self.class_weight.items():
-                if label not in known:
-                    if complete:  # a part of the data may lack a class
-                        continue
-                    raise refusal(
-                        DataError, f"class_weight has {label!r}, which is none of the classes {known}"
-                    )
-                factors[known.index(label)] = check_number(factor, f"class_weight[{label!r}]", strict=True)
-        elif self.class_weight is not None:
-            raise refusal(
-                DataError, f"class_weight should be a dict, 'balanced' or None, got {self.class_weight!r}"
-            )
+        factors = class_factors(self.class_weight, self.classes_, counts)
         return float(self.C) * weight * factors[codes]
 
     def _set(
@@ -224,10 +223,7 @@ class SVC(_Machines, Classifier):
             for row, (i, j) in enumerate(self._pairs()):
                 self.dual_coef_[j - 1, kinds == i] = self._coefficients[kinds == i, row]
                 self.dual_coef_[i, kinds == j] = self._coefficients[kinds == j, row]
-        if self.kernel == "linear":
-            self.coef_ = self._coefficients.T @ self.support_vectors_
-        elif hasattr(self, "coef_"):
-            del self.coef_
+        self._set_linear(self._coefficients.T)
         two = k == 2
         self.multipliers_ = {
             "margin": mu[0] if two else mu,
@@ -334,10 +330,7 @@ class OneClassSVM(_Machines):
         self.n_support_ = np.array([len(self.support_)])
         self.dual_coef_ = found.mu[self.support_][None, :]
         self.offset_, self.intercept_ = -found.nu, np.array([found.nu])
-        if self.kernel == "linear":
-            self.coef_ = self.dual_coef_ @ self.support_vectors_
-        elif hasattr(self, "coef_"):
-            del self.coef_
+        self._set_linear(self.dual_coef_)
         self.multipliers_ = {"margin": found.mu, "slack": found.slack, "balance": found.nu}
         self.objective_, self.duality_gap_ = found.objective, found.gap
         return self

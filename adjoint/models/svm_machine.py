@@ -23,7 +23,7 @@ from .base import Floats
 from .svm_solver import Program, solve
 
 
-class Verdict(Enum):
+class FitStatus(Enum):
     """How a fit ended; a member's value is the message."""
 
     SOLVED = "solved: worst KKT residual {worst:.1e}, duality gap {gap:.1e} of objective {objective:.6g}"
@@ -88,17 +88,18 @@ def machine(K: Floats, y: Floats, s: float, cost: Floats, total: float, toleranc
     spent = float(cost @ xi) + total * nu
     scale = max(1.0, float(np.max(cost))) * (1.0 if s else max(1.0, abs(nu)))
     slack = cost - mu
-    residuals = Residuals(
-        abs(float(np.sum(point.beta)) - total) / scale,
-        0.0,  # ξ is taken as large as it must be
-        float(max(np.max(-mu), np.max(-slack), 0.0)) + 0.0,  # no −0
-        float(max(np.max(mu * (xi - margin)), np.max(slack * xi))) / scale,
+    residuals = Residuals.of(
+        np.array([scale]),
+        np.array([np.sum(point.beta) - total]),
+        [],
+        np.concatenate([margin - xi, -xi]),
+        np.concatenate([mu, slack]),
     )
     gap = squared + spent - s * float(np.sum(mu))
     return Machine(mu, slack, nu, 0.5 * squared + spent, gap, residuals, point.stalled)
 
 
-def judge(machines: Sequence[Machine], ends: tuple[float, float] | None) -> tuple[Verdict, str, Residuals]:
+def judge(machines: Sequence[Machine], ends: tuple[float, float] | None) -> tuple[FitStatus, str, Residuals]:
     """The verdict on all machines of one model, its text, and the worst of each residual.
 
     Args:
@@ -112,10 +113,10 @@ def judge(machines: Sequence[Machine], ends: tuple[float, float] | None) -> tupl
         )
     )
     if ends is not None:
-        verdict = Verdict.INDEFINITE
+        verdict = FitStatus.INDEFINITE
     else:
         stalled = not worst.hold() or any(m.stalled for m in machines)
-        verdict = Verdict.STALLED if stalled else Verdict.SOLVED
+        verdict = FitStatus.STALLED if stalled else FitStatus.SOLVED
     least, largest = ends or (0.0, 0.0)
     text = verdict.value.format(
         worst=worst.worst, gap=sum(m.gap for m in machines), objective=sum(m.objective for m in machines),

@@ -141,6 +141,7 @@ def test_gap_of_an_unfinished_fit_is_positive():
     model = LogisticRegression(max_iter=2).fit(X, y)
     assert model.status_ is Status.STEPS and model.n_iter_ == 2
     assert model.residuals_.primal > 1e-6
+    assert model.duality_gap_ > 1.0
 
 
 @pytest.mark.peers
@@ -219,7 +220,8 @@ MISUSE = [
     (DataError, "y has 1 class only", lambda: LogisticRegression().fit(X, y, y == 1)),
     (DataError, "Unknown label type: continuous", lambda: LogisticRegression().fit(X, X[:, 0])),
     (DataError, "class_weight should be a dict", lambda: LogisticRegression(class_weight=3).fit(X, y)),
-    (DataError, "class_weight[np.int64(0)]", lambda: LogisticRegression(class_weight={0: -1}).fit(X, y)),
+    (DataError, "class_weight[0]", lambda: LogisticRegression(class_weight={0: -1}).fit(X, y)),
+    (DataError, "class_weight has 7, which", lambda: LogisticRegression(class_weight={7: 2.0}).fit(X, y)),
     (DataError, "X contains NaN", lambda: LogisticRegression().fit(np.where(X > 7, np.nan, X), y)),
     (ShapeError, "X and y differ in their numbers of samples", lambda: LogisticRegression().fit(X, y[:-1])),
     (ShapeError, "y should be a 1d array", lambda: LogisticRegression().fit(X, np.c_[y, y])),

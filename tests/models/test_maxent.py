@@ -191,6 +191,27 @@ def test_prior_makes_an_i_projection() -> None:
     assert wide.natural_parameters_["moments"] == pytest.approx(0.5 - 1 / 200, rel=1e-9)
 
 
+def test_a_prior_and_its_logarithm_are_one() -> None:
+    for support in (np.arange(5.0), "half line"):
+        plain, logs = (
+            solved(MaxEnt(support, moments={"mean": 0.75}, **prior))
+            for prior in ({"prior": lambda x: np.exp(-x)}, {"log_prior": lambda x: -x})
+        )
+        assert logs.multipliers_["mean"] == pytest.approx(plain.multipliers_["mean"], abs=1e-12)
+    impossible = solved(MaxEnt([0.0, 1.0, 2.0], moments=0.5, log_prior=[0.0, 0.0, -np.inf]))
+    np.testing.assert_allclose(impossible.probabilities_, [0.5, 0.5, 0.0], atol=1e-12)
+
+
+def test_a_refit_without_a_density_keeps_nothing_of_the_one_before() -> None:
+    model = solved(MaxEnt(np.arange(1, 7), moments=4.5))
+    model.set_params(moments=6.5).fit()
+    assert not any(hasattr(model, name) for name in ("entropy_", "multipliers_", "residuals_", "_problem_"))
+    with pytest.raises(DomainError, match="has no density: infeasible"):
+        model.sensitivity("mean")
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        MaxEnt(np.arange(1, 7), moments=4.5).sensitivity("mean")
+
+
 def test_prior_on_points() -> None:
     prior = np.array([1.0, 2.0, 0.0, 1.0])
     model = solved(MaxEnt([0.0, 1.0, 2.0, 3.0], moments=1.25, prior=prior))

@@ -10,8 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from adjoint.errors import ShapeError, UnknownNameError
-from adjoint.models import SVC, DataError, FitWarning, NotFittedError, OneClassSVM
-from adjoint.models.svm_machine import Verdict
+from adjoint.models import SVC, DataError, FitStatus, FitWarning, NotFittedError, OneClassSVM
 
 from .harness import refused
 
@@ -60,7 +59,7 @@ def test_agrees_with_scikit_learn(name, parameters):
     X, y = DATA[name]
     ours = SVC(**parameters).fit(X, y)
     theirs = svm.SVC(tol=1e-9, **parameters).fit(X, y)
-    assert ours.status_ is Verdict.SOLVED and ours.residuals_.worst <= 1e-10, ours.message_
+    assert ours.status_ is FitStatus.SOLVED and ours.residuals_.worst <= 1e-10, ours.message_
     assert np.all(ours.duality_gap_ <= 1e-9 * ours.objective_)
     assert ours.dual_coef_.shape[0] == theirs.dual_coef_.shape[0] == len(ours.classes_) - 1
     assert_array_equal(ours.predict(X), theirs.predict(X))
@@ -246,7 +245,7 @@ def test_a_function_may_be_the_kernel():
     ):
         a, b = SVC(kernel=own).fit(X, y), SVC(**named).fit(X, y)
         assert_allclose(a.decision_function(X), b.decision_function(X), atol=1e-9)
-        assert a.status_ is Verdict.SOLVED
+        assert a.status_ is FitStatus.SOLVED
 
 
 def test_a_kernel_that_is_none_is_told_in_words():
@@ -256,7 +255,7 @@ def test_a_kernel_that_is_none_is_told_in_words():
         FitWarning, match=r"SVC: the kernel matrix is not positive semidefinite \(eigenvalues from -"
     ):
         sigmoid.fit(X, y)
-    assert sigmoid.status_ is Verdict.INDEFINITE and "certifies nothing" in sigmoid.message_
+    assert sigmoid.status_ is FitStatus.INDEFINITE and "certifies nothing" in sigmoid.message_
     assert sigmoid.residuals_.worst < 1e-8  # a stationary point all the same
     with pytest.warns(FitWarning, match="not positive semidefinite"):
         OneClassSVM(kernel="poly", coef0=-2.0).fit(X)
@@ -271,7 +270,7 @@ def test_far_from_the_origin_rbf_keeps_its_digits():
 # ------------------------------------------------------------------------------------------ hard data
 def solved(model, X, y):
     model.fit(X, y)
-    assert model.status_ is Verdict.SOLVED and model.residuals_.hold(1e-8), model.message_
+    assert model.status_ is FitStatus.SOLVED and model.residuals_.hold(1e-8), model.message_
     return model
 
 
@@ -331,7 +330,7 @@ def test_scales_beyond_floating_point_are_admitted():
         FitWarning, match=r"SVC: no further progress at a worst KKT residual of .*; scale the feat"
     ):
         model = SVC(kernel="poly", gamma=1.0).fit(X, y)
-    assert model.status_ is Verdict.STALLED and np.all(np.isfinite(model.decision_function(X)))
+    assert model.status_ is FitStatus.STALLED and np.all(np.isfinite(model.decision_function(X)))
 
 
 def test_two_points_and_one_point():
