@@ -87,6 +87,8 @@ from .tree import tree_map
 if TYPE_CHECKING:
     from .problems import Problem, Solution, Status, constrain, minimize
     from .render import LayoutError, Picture, draw
+    from .sweeps.difference import Difference
+    from .transforms.difference import explain_difference
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
@@ -97,7 +99,8 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "jacobian_vector_product", "hvp", "vjp", "jvp",
     # multipliers
     "Tape", "Variable", "name", "scope", "with_multipliers", "Lagrangian", "Multiplier", "Multipliers",
-    "MultiplierHistory", "Certificate", "Perturbation", "NonFinite", "nan_origin",
+    "MultiplierHistory", "Certificate", "Perturbation", "NonFinite", "nan_origin", "Difference",
+    "explain_difference",
     # constrained problems
     "minimize", "constrain", "Problem", "Solution", "Status",
     # drawings
@@ -125,6 +128,9 @@ LATER = {
     **{name: name for name in ("scipy", "test_util", "tracer", "util")},
     **dict.fromkeys(("Problem", "Solution", "Status", "constrain", "minimize"), "problems"),
     **dict.fromkeys(("LayoutError", "Picture", "draw"), "render"),
+    "changes": "changes",
+    "Difference": "sweeps.difference",
+    "explain_difference": "transforms.difference",
 }
 
 
