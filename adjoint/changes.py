@@ -130,7 +130,7 @@ def _rounded(x: Any, kind: str) -> Any:
             return _rounded(np.real(x), kind) + 1j * _rounded(np.imag(x), kind)
         mantissa, exponent = np.frexp(np.asarray(x, np.float64))
         unit = 2.0 ** SIGNIFICAND[kind]
-        return np.ldexp(np.round(mantissa * unit) / unit, exponent)[()]
+        return np.ldexp(np.round(mantissa * unit) / unit, exponent).astype(np.float32)[()]
     if own == "c":
         return np.asarray(x, np.complex64)[()]
     return np.asarray(x).astype(kind)[()]

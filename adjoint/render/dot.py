@@ -218,7 +218,6 @@ def _legend(graph: Graph, view: View) -> str:
     if graph.subject == "compiled":
         signs = ["square: argument", "green outline: one kernel"]
     if heats:
-        norm = "‖μ‖" if graph.subject == "problem" else "‖λ‖"
         low, high = text_of(min(heats)), text_of(max(heats))
         swatches = "".join(
             f'<td fixedsize="true" width="14" height="9" border="1" color="{LINE}" '
@@ -229,7 +228,8 @@ def _legend(graph: Graph, view: View) -> str:
             # of fixed size: otherwise it is spread over the width of the title
             f'<table border="0" cellborder="0" cellspacing="0" cellpadding="2" fixedsize="true" width="390" '
             f'height="16"><tr>'
-            f"<td>{small.format(f'{norm} {html(low)}')}</td>{swatches}<td>{small.format(html(high))}</td>"
+            f"<td>{small.format(f'{html(graph.heat)} {html(low)}')}</td>{swatches}"
+            f"<td>{small.format(html(high))}</td>"
             f"<td>{small.format('· wide arrow: large ‖(∂f/∂z)ᵀλ‖, dotted: none')}</td></tr></table>"
         )
         rows.append(f'<tr><td align="left">{scale}</td></tr>')

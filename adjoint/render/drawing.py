@@ -10,11 +10,12 @@ import numpy as np
 from ..errors import describe
 from ..garbage import without_collections
 from ..sweeps import Lagrangian
+from ..sweeps.difference import Difference
 from ..tape import Tape, Variable
 from .folding import LIMIT
 from .graph import Graph
 from .picture import Picture
-from .tapes import of_lagrangian, of_tape, of_variable
+from .tapes import of_difference, of_lagrangian, of_tape, of_variable
 from .views import view_of
 
 DIRECTIONS = ("down", "right")
@@ -31,8 +32,9 @@ def draw(
 
     Args:
         x: a Variable (what it depends on; with multipliers, if it is a real scalar), a Tape, a Lagrangian,
-            a compiled function that has run (its kernels as outlines), a Problem, or a Solution (constraints
-            with residuals and multipliers; those that bind have thick outlines).
+            a Difference (shares in the change of the loss in place of λ), a compiled function that has run
+            (its kernels as outlines), a Problem, or a Solution (constraints with residuals and multipliers;
+            those that bind have thick outlines).
         limit: boxes at most.
         expand: patterns of paths of scopes that stay open: `["encoder/*"]`, or one pattern.
         fold: False draws every node.
@@ -67,6 +69,8 @@ def graph_of(x: Any) -> Graph:
     """
     if isinstance(x, Lagrangian):
         return of_lagrangian(x)
+    if isinstance(x, Difference):
+        return of_difference(x)
     if isinstance(x, Variable):
         return of_variable(x)
     if isinstance(x, Tape):
@@ -84,7 +88,7 @@ def graph_of(x: Any) -> Graph:
 
         return of_problem(x) if isinstance(x, Problem) else of_solution(x)
     raise TypeError(
-        f"cannot draw {describe(x)}: pass a Variable, Tape, Lagrangian, compiled function, "
-        "Problem or Solution\n"
+        f"cannot draw {describe(x)}: pass a Variable, Tape, Lagrangian, Difference, compiled "
+        "function, Problem or Solution\n"
         "  Of a plain function draw what it records: with ad.Tape() as tape: draw(f(tape.input(x)))."
     )

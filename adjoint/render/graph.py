@@ -104,7 +104,8 @@ class Graph:
 
     Attributes:
         title: what is drawn, in words.
-        subject: "tape", "lagrangian", "compiled" or "problem".
+        subject: "tape", "lagrangian", "difference", "compiled" or "problem".
+        heat: what colors show.
         edges: (from, to, ‖(∂f_to/∂z_from)ᵀλ_to‖ or None).
         scopes: the first is the whole; a scope's parent comes before it.
         facts: what is said below the picture: (name, text).
@@ -117,6 +118,7 @@ class Graph:
     scopes: list[Scope] = field(default_factory=lambda: [Scope("", -1)])
     places: list[Place] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
+    heat: str = "‖λ‖"
 
 
 @dataclass

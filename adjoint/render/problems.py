@@ -26,7 +26,7 @@ BOUNDS = ("lower", "upper")
 def of_problem(problem: Problem) -> Graph:
     """The graph of a problem that is not solved: who constrains whom, and where that is written."""
     places = Places()
-    graph = Graph("problem: minimize f(x)", "problem")
+    graph = Graph("problem: minimize f(x)", "problem", heat="‖μ‖")
     graph.nodes.append(Node(0, "x", "input", "unknowns", "x"))
     rows = [("f", problem.f, "objective", "minimize")]
     rows += [(name, h, "constraint", "=") for name, h in functions(problem.eq, "eq").items()]
@@ -46,7 +46,7 @@ def of_problem(problem: Problem) -> Graph:
 
 def of_solution(solution: Solution) -> Graph:
     """The graph of a solution: value, ν or μ and activity of every constraint, and what it adds to ∂L/∂x."""
-    graph = Graph("solution: minimize f(x)", "problem")
+    graph = Graph("solution: minimize f(x)", "problem", heat="‖μ‖")
     leaves, structure = trees.flatten(solution.x)
     names = trees.paths(structure, "x")
     for leaf, name in zip(leaves, names, strict=True):

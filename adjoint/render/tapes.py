@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import Origin
+from ..errors import LeakError, Origin
 from ..ops.abstract import Abstract
 from ..ops.primitive import Primitive, Recorded, innermost, shape_of
 from ..sweeps import Lagrangian
+from ..sweeps.difference import Difference
 from ..sweeps.pairing import length
 from ..tape import Tape, Variable
-from .graph import Graph, Node, Place, Scope
+from .graph import Graph, Node, Numbers, Place, Scope
 from .numbers import kind_text, numbers_of, size_text, sizes_text, text_of
 
 VIEWS = frozenset({"reshape", "broadcast_to", "astype", "item"})  # an edge can stand for these
@@ -54,6 +55,27 @@ def of_lagrangian(lagrangian: Lagrangian, chosen: Sequence[int] | None = None) -
     graph = reader.read(f"Lagrangian of {len(chosen)} constraints", "lagrangian")
     if value is not None:
         graph.facts.insert(0, ("loss", text_of(value)))
+    return graph
+
+
+def of_difference(difference: Difference) -> Graph:
+    """The graph of a changed program: in place of λ the share of every constraint in the change of the loss.
+
+    Raises:
+        LeakError: the difference was pickled, which leaves the program behind.
+    """
+    if difference.lagrangian is None:
+        raise LeakError("this Difference has travelled without its program; draw it where it was made")
+    graph = of_lagrangian(difference.lagrangian)
+    graph.title, graph.subject, graph.heat = difference.words, "difference", "|Δℓ|"
+    shares = {cause.node: cause.contribution for cause in difference.causes}
+    total = sum(abs(x) for x in shares.values()) or 1.0
+    for node in graph.nodes:
+        share = shares.get(node.number)
+        node.lam = None if share is None else Numbers(abs(share), share, share)
+        node.note = "" if share is None else f"share {100 * abs(share) / total:.2g} %"
+    p = difference.perturbation
+    graph.facts += [("Δℓ measured", text_of(p.measured)), ("predicted", text_of(p.trapezoidal))]
     return graph
 
 

@@ -184,10 +184,13 @@ def _heat(boxes: Sequence[Box], graph: Graph) -> None:
     if all(node.lam is None for node in graph.nodes):
         return
     norms = {node.number: node.lam.norm if node.lam is not None else 0.0 for node in graph.nodes}
+    shares = {node.number: node.lam.low if node.lam is not None else 0.0 for node in graph.nodes}  # signed
     views = {node.number for node in graph.nodes if node.view}
     for box in boxes:
         each = [norms[m] for m in box.members if m == box.members[0] or m not in views]
-        box.lam = math.hypot(*each)
+        box.lam = (
+            math.hypot(*each) if graph.subject != "difference" else abs(sum(shares[m] for m in box.members))
+        )
         if not box.folded and len(each) > 1:
             box.norms = tuple(each)
     scale = _logarithmic([box.lam for box in boxes if box.lam is not None])

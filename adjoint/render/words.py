@@ -137,7 +137,7 @@ def lines_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> list[Line]:
     if box.folded:
         lines += [Line(f"{len(box.members)} nodes"), Line(operations_of(box, nodes))]
         if box.lam is not None:
-            lines.append(Line(f"‖λ‖ {text_of(box.lam)}", True))
+            lines.append(Line(f"{graph.heat} {text_of(box.lam)}", True))
     else:
         said = first.name and first.formula not in ("input", "parameter", first.name)
         lines.append(
@@ -147,11 +147,11 @@ def lines_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> list[Line]:
         if len(turns) > 1:
             norms = [t.z.norm for t in turns if t.z is not None]
             lines.append(Line(_range_text(value_symbol(first), norms), True, norms))
-            lines.append(Line(_range_text(multiplier_symbol(first), box.norms), True, box.norms))
+            lines.append(Line(_range_text(multiplier_symbol(first, graph), box.norms), True, box.norms))
         else:
             lines.append(_numbers_line(value_symbol(first), first.z))
             if box.lam is not None:
-                lines.append(_numbers_line(multiplier_symbol(first), first.lam, not first.connected))
+                lines.append(_numbers_line(multiplier_symbol(first, graph), first.lam, not first.connected))
         if all(turn.note == first.note for turn in turns):
             lines.append(Line(clean(first.note, 60)))
     where = " · ".join(t for t in (place_of(box, graph, nodes), bytes_text(box, nodes)) if t)
@@ -177,8 +177,10 @@ def value_symbol(node: Node) -> str:
     return {"x": "x", "minimize": "f"}.get(node.operation, "z" if node.name != "L" else "L")
 
 
-def multiplier_symbol(node: Node) -> str:
-    """Λ of a tape's constraint; of a problem's, ν where it is an equality and μ where an inequality."""
+def multiplier_symbol(node: Node, graph: Graph) -> str:
+    """Λ of a tape's constraint, or its share in Δℓ; of a problem's, ν of an equality, μ of an inequality."""
+    if graph.subject == "difference":
+        return "Δℓ"
     if node.role != "constraint":
         return "λ"
     return "ν" if node.operation == "=" else "μ"

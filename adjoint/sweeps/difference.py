@@ -110,16 +110,17 @@ class Difference:
                 [f"{len(rest)} more", "", "", number(sum(c.first_order for c in rest)),
                  number(sum(c.contribution for c in rest)), f"{100 * left:.0f} %", ""]
             )  # fmt: skip
-        headers = ["constraint", "‖r‖", "max r/z", "λᵀr", "½(λ⁰+λ¹)ᵀr", "weight", "recorded at"]
+        headers = ["constraint", "‖r‖", "max r/z", "λᵀr", "½(λ⁰+λ¹)ᵀr", "share", "recorded at"]
+        if not any(row[-1] for row in rows):  # inputs and parameters have no line of their own
+            headers, rows = headers[:-1], [row[:-1] for row in rows]
         return table(headers, rows, right=(1, 2, 3, 4, 5))
 
     def __repr__(self) -> str:
         p = self.perturbation
-        head = f"{self.words}: the loss goes from {number(p.loss)} to {number(p.loss + p.measured)}"
         if not self.causes:
-            return f"{head}\n  no constraint that the loss depends on is changed"
+            return f"{self.words}: no constraint that the loss {number(p.loss)} depends on is changed"
         lines = [
-            f"{head}, by {number(p.measured)}",
+            f"{self.words}: the loss {number(p.loss)} changes by {number(p.measured)}",
             f"  predicted to first order {number(p.first_order)}{_off(p.first_order, p.measured)}, "
             f"with both multipliers {number(p.trapezoidal)}{_off(p.trapezoidal, p.measured)}",
             self.table(),
@@ -130,8 +131,8 @@ class Difference:
         gap = abs(self.unexplained) / abs(p.measured) if p.measured else 0.0
         if gap > 0.3:
             lines.append(
-                f"unexplained: {number(self.unexplained)}; the change is too large for multipliers at its two "
-                "ends, or a branch goes the other way: apply it to fewer constraints at a time (at=)"
+                f"unexplained: {number(self.unexplained)}; the change is too large for multipliers at its "
+                "two ends, or a branch goes the other way: apply it to fewer constraints at a time (at=)"
             )
         return "\n".join(lines)
 
@@ -162,10 +163,10 @@ def explain(lagrangian: Lagrangian, change: Change) -> Difference:
     causes = []
     for (i, r), share in zip(residuals.items(), found.shares, strict=True):
         origin: Origin = tape.origin(i)
-        known = origin.code is not None and tape.operations[i] is not None
+        place, source = (origin.place, origin.source) if tape.operations[i] is not None else ("", "")
         size = float(np.max(np.abs(tape.values[i]), initial=0.0))
         causes.append(
-            Cause(i, share.label, tape.scope(i), origin.place if known else "", origin.source if known else "",
+            Cause(i, share.label, tape.scope(i), place, source,
                   share.residual_norm, float(np.max(np.abs(r), initial=0.0)) / (size or 1.0),
                   share.first_order, share.trapezoidal)
         )  # fmt: skip
@@ -185,9 +186,7 @@ def _residuals(lagrangian: Lagrangian, change: Change) -> dict[int, Any]:
                 after.append(tape.values[i])
                 continue
             constants = tape.constants[i] or (None,) * len(tape.parents[i])
-            operands = [
-                after[p] if p >= 0 else c for p, c in zip(tape.parents[i], constants, strict=True)
-            ]
+            operands = [after[p] if p >= 0 else c for p, c in zip(tape.parents[i], constants, strict=True)]
             z = tape.values[i] if op is None else op(*operands, **tape.params[i])
             after.append(z)
             if isinstance(z, tuple) or dtype_of(z).kind not in "fc":
@@ -209,7 +208,7 @@ def _not_finite(lagrangian: Lagrangian, i: int, z: Any, change: Change) -> Domai
     low, high = np.min(z), np.max(z)
     return refusal(
         DomainError,
-        f"{change.words}: {tape.label(i)} at {tape.where(i)} is not finite any more; it was from {low:.4g} to "
-        f"{high:.4g}",
+        f"{change.words}: {tape.label(i)} at {tape.where(i)} is not finite any more; it was from "
+        f"{low:.4g} to {high:.4g}",
         "Leave it out with at=, or scale it into the range.",
     )

@@ -116,7 +116,7 @@ def _other_program(
     """The values that another program gives the names both have, and its loss."""
     if not callable(g) or not args:
         raise TypeError(
-            f"a perturbation is a Change of ad.changes, {{name: value}}, or, with arguments, another function; "
+            "a perturbation is a Change of ad.changes, {name: value}, or, with arguments, another function; "
             f"got {describe(g)}"
         )
     other = _record(g, args, kwargs, argnum)
@@ -129,7 +129,9 @@ def _other_program(
         name = site.tape.names.get(site.node)
         new = names.get(name) if name is not None else None
         if new is not None and shape_of(new) != shape_of(site.value):
-            what = f"{name!r} has shape {shape_of(site.value)} in one program and {shape_of(new)} in the other"
+            what = (
+                f"{name!r} has shape {shape_of(site.value)} in one program and {shape_of(new)} in the other"
+            )
             raise refusal(ShapeError, what, "Compare programs whose named values have the same shapes.")
         return new
 
