@@ -27,6 +27,7 @@ from ..errors import (
 )
 from ..ops.primitive import Recorded, dtype_of, shape_of
 from ..transforms import grad, hessian_vector_product, jacobian, make_vjp, nan_origin
+from ..transforms.vectors import flatten
 from .collect import collecting
 from .inputs import Function, Named, defined_at, functions, limits
 from .point import Block, Point
@@ -75,21 +76,11 @@ class Program:
                     DomainError, f"{path} is not finite", "Start anywhere else; it may be infeasible."
                 )
         self.shapes = [shape_of(leaf) for leaf in leaves]
-        self.start = np.concatenate([np.ravel(np.asarray(x, np.float64)) for x in leaves] or [np.zeros(0)])
+        doubles = [np.asarray(leaf, np.float64)[()] for leaf in leaves]
+        self.start, self.unflatten = flatten(trees.unflatten(self.structure, doubles))
         self.n = len(self.start)
         if not self.n:
             raise refusal(ShapeError, "x0 has no elements: there is nothing to minimise over")
-
-    def unflatten(self, v: Any) -> Any:
-        """The containers of x0, filled from a vector; differentiable."""
-        if self.shapes == [(self.n,)] and self.structure == trees.LEAF:
-            return v
-        leaves, start = [], 0
-        for shape in self.shapes:
-            size = math.prod(shape)
-            leaves.append(np.reshape(v[start : start + size], shape) if shape else v[start])
-            start += size
-        return trees.unflatten(self.structure, leaves)
 
     # ---------------------------------------------------------------------------------- values
     def evaluate(self, v: Any, *args: Any) -> tuple[Any, list[Any]]:
