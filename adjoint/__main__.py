@@ -41,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     draw.add_argument("--limit", type=int, default=150, help="boxes at most (default: 150)")
     draw.add_argument("--right", action="store_true", help="from left to right instead of downwards")
+    draw.add_argument("--adjoint", action="store_true", help="mirror the adjoint sweep beside the program")
     commands.add_parser("doctor", help="versions, what is installed, which engines can run and why not")
     options = parser.parse_args(arguments)
     if options.command == "demo":
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "cache":
         return run_cache(options.action)
     if options.command == "draw":
-        return run_draw(options.target, options.output, options.limit, "right" if options.right else "down")
+        direction = "right" if options.right else "down"
+        return run_draw(options.target, options.output, options.limit, direction, options.adjoint)
     return run_checks(options.name) if options.command == "check" else run_doctor()
 
 
@@ -114,7 +116,7 @@ def run_cache(action: str) -> int:
     return 1 if objection else 0
 
 
-def run_draw(target: str, output: str | None, limit: int, direction: str) -> int:
+def run_draw(target: str, output: str | None, limit: int, direction: str, adjoint: bool) -> int:
     """Draw what `module:function` returns, to a file or as text; 2 when there is no such function."""
     from .errors import AdjointError
     from .render import draw
@@ -133,7 +135,7 @@ def run_draw(target: str, output: str | None, limit: int, direction: str) -> int
         return 2
     subject = subject() if inspect.isfunction(subject) else subject  # it may import its neighbours
     try:
-        picture = draw(subject, limit=limit, direction=direction)
+        picture = draw(subject, limit=limit, direction=direction, adjoint=adjoint)
         if output is None:
             print(picture.text())
         else:

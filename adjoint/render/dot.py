@@ -43,8 +43,12 @@ def dot(graph: Graph, view: View, direction: str = "down") -> str:
         f'  edge [fontname=Helvetica, fontsize=8, fontcolor="{SOFT}", color="{LINE}", arrowsize=0.55]',
     ]
     lines += haste
-    lines += _nested(graph, view, nodes)
-    lines += [_arrow(arrow, view, not dense) for arrow in view.arrows]
+    # a mirrored view: what comes first is drawn on the left, and of two rows below
+    lines += _nested(graph, view, nodes, turned=direction == "right")
+    lines += [
+        _tie(arrow, view, direction) if arrow.side == "pair" else _arrow(arrow, view, not dense)
+        for arrow in view.arrows
+    ]
     return "\n".join([*lines, "}", ""])
 
 
@@ -63,13 +67,21 @@ def quoted(text: str, limit: int = 0) -> str:
     return f'"{text}"'
 
 
-def _nested(graph: Graph, view: View, nodes: dict[int, Node]) -> Iterator[str]:
+def _nested(graph: Graph, view: View, nodes: dict[int, Node], turned: bool) -> Iterator[str]:
     """Boxes inside their outlines."""
     inside: dict[int, list[tuple[str, int]]] = {}
     for k, cluster in enumerate(view.clusters):
         inside.setdefault(cluster.parent, []).append(("cluster", k))
     for k, box in enumerate(view.boxes):
         inside.setdefault(box.cluster, []).append(("box", k))
+    sides = [k for k, cluster in enumerate(view.clusters) if cluster.kind == "side"]
+    for k in range(sides[1] if sides else 0, len(view.clusters)):
+        # in the opposite order on the other side: the layout starts from the order it reads
+        parts = inside.get(k, [])
+        boxes, outlines = ([part for part in parts if part[0] == kind] for kind in ("box", "cluster"))
+        inside[k] = boxes + outlines[::-1]
+    if turned and sides:
+        inside[-1].reverse()
     stack = [("inside", -1, 1)]
     while stack:
         what, k, depth = stack.pop()
@@ -89,6 +101,8 @@ def _nested(graph: Graph, view: View, nodes: dict[int, Node]) -> Iterator[str]:
 
 def _outline(cluster: Cluster) -> str:
     name = html(cluster.name, 40) if cluster.name else ""
+    if cluster.kind == "side":
+        name = f"<b>{name}</b>&#160; "
     if cluster.count > 1:
         name = f"{name}  <b>× {cluster.count}</b>".strip()
     if cluster.note:
@@ -97,6 +111,7 @@ def _outline(cluster: Cluster) -> str:
         "scope": 'style="rounded,filled", fillcolor="#f5f7fa", color="#cbd2d9", penwidth=1',
         "repeat": 'style="rounded,filled", fillcolor="#eef3f7", color="#7b8794", penwidth=1.2, peripheries=2',
         "kernel": 'style="rounded,filled", fillcolor="#f3f8f3", color="#4f7a58", penwidth=1.6',
+        "side": "peripheries=0",
     }[cluster.kind]
     return (
         f'graph [label=<{name or " "}>, labeljust=l, labelloc=t, fontsize=10, fontcolor="{SOFT}", margin=9, '
@@ -202,7 +217,18 @@ def _arrow(arrow: Arrow, view: View, labeled: bool) -> str:
         tooltip += f" over {arrow.count} edges"
     attributes += [f"tooltip={quoted(tooltip)}", f"edgetooltip={quoted(tooltip)}"]
     source, target = view.boxes[arrow.source].id, view.boxes[arrow.target].id
+    if arrow.side == "adjoint":  # the layout goes with the program, so that λ stands across from z
+        source, target = target, source
+        attributes.append("dir=back")
     return f"  {source} -> {target} [{', '.join(attributes)}]"
+
+
+def _tie(arrow: Arrow, view: View, direction: str) -> str:
+    """The dotted line between z and λ; it holds the two at the same height."""
+    ends = view.boxes[arrow.source].id, view.boxes[arrow.target].id
+    first, second = ends if direction == "down" else ends[::-1]
+    style = f'style=dotted, color="{SOFT}", arrowhead=none, minlen=0, weight=50, penwidth=0.7'
+    return f"  {first} -> {second} [{style}]"
 
 
 def _legend(graph: Graph, view: View) -> str:

@@ -14,6 +14,7 @@ from ..sweeps.difference import Difference
 from ..tape import Tape, Variable
 from .folding import LIMIT
 from .graph import Graph
+from .mirror import mirrored
 from .picture import Picture
 from .tapes import of_difference, of_lagrangian, of_tape, of_variable
 from .views import view_of
@@ -22,7 +23,13 @@ DIRECTIONS = ("down", "right")
 
 
 def draw(
-    x: Any, *, limit: int = LIMIT, expand: Iterable[str] = (), fold: bool = True, direction: str = "down"
+    x: Any,
+    *,
+    limit: int = LIMIT,
+    expand: Iterable[str] = (),
+    fold: bool = True,
+    direction: str = "down",
+    adjoint: bool = False,
 ) -> Picture:
     """Draw a program as a graph of its constraints, with z_i and λ_i side by side in each.
 
@@ -39,9 +46,13 @@ def draw(
         expand: patterns of paths of scopes that stay open: `["encoder/*"]`, or one pattern.
         fold: False draws every node.
         direction: "down" or "right".
+        adjoint: draw the adjoint sweep as a graph of its own, mirrored beside the program (below it, when the
+            direction is "right"): each λ_i across from its z_i, tied to it by a dotted line, arrows
+            turned around and as wide as their contribution.
 
     Raises:
         TypeError: x is nothing that can be drawn.
+        ValueError: `adjoint`, and x has no multipliers.
 
     >>> import numpy as np
     >>> import adjoint as ad
@@ -58,7 +69,9 @@ def draw(
     patterns = (expand,) if isinstance(expand, str) else tuple(expand)
     with without_collections(), np.errstate(all="ignore"):  # inf and 1e200 are drawn, not warned of
         graph = graph_of(x)
-        return Picture(graph, view_of(graph, limit=limit, expand=patterns, fold=fold), direction)
+        boxes = max(1, limit // 2) if adjoint else limit  # each is drawn twice
+        view = view_of(graph, limit=boxes, expand=patterns, fold=fold)
+        return Picture(graph, mirrored(view, graph) if adjoint else view, direction)
 
 
 def graph_of(x: Any) -> Graph:

@@ -133,6 +133,7 @@ class Box:
         norms: ‖λ‖ of the occurrences of a repeat, in order.
         lam: ‖λ‖ of all members together, None without multipliers.
         heat: 0 to 1, where ‖λ‖ stands among all boxes on a logarithmic scale; None without multipliers.
+        side: of a mirrored view "program" (z) or "adjoint" (λ); empty where a box shows both.
     """
 
     id: str
@@ -143,6 +144,7 @@ class Box:
     norms: tuple[float, ...] = ()
     lam: float | None = None
     heat: float | None = None
+    side: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ class Arrow:
         weight: 0 to 1, where that stands among all arrows; None without multipliers.
         label: of views that it stands for.
         carried: from one turn of a repeat to the next.
+        side: of a mirrored view "adjoint" from λ_i to λ_j, "pair" between z_i and λ_i.
     """
 
     source: int
@@ -165,11 +168,12 @@ class Arrow:
     weight: float | None
     label: str
     carried: bool
+    side: str = ""
 
 
 @dataclass
 class Cluster:
-    """A drawn outline: a scope, the body of a repeat (`count` times), or a kernel."""
+    """A drawn outline: a scope, the body of a repeat (`count` times), a kernel, or a mirrored view's side."""
 
     id: str
     name: str

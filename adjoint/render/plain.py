@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any
 
-from .graph import SCHEMA, Box, Graph, Node, Numbers, View
+from .graph import SCHEMA, Arrow, Box, Graph, Node, Numbers, View
 from .words import by_number, clean, lines_of, title_of
 
 HEAT_BARS = " ▁▂▃▄▅▆▇█"
@@ -20,6 +20,8 @@ def text(graph: Graph, view: View) -> str:
     nodes = by_number(graph)
     sources: dict[int, list[str]] = {}
     for arrow in view.arrows:
+        if arrow.side == "pair":  # the letter says it
+            continue
         mark = "↺" if arrow.carried else ""
         sources.setdefault(arrow.target, []).append(mark + title_of(view.boxes[arrow.source], nodes))
     facts = "".join(f", {name} {said}".replace(",  ", ", ") for name, said in graph.facts)
@@ -79,16 +81,18 @@ def mermaid(graph: Graph, view: View, direction: str = "down") -> str:
     lines += ["  " * depth + "end" for depth in range(len(around), 0, -1)]
     for arrow in view.arrows:
         source, target = view.boxes[arrow.source].id, view.boxes[arrow.target].id
-        line = (
-            "-.->"
-            if arrow.carried or arrow.contribution == 0
-            else "==>"
-            if (arrow.weight or 0) > 0.7
-            else "-->"
-        )
+        line = _mermaid_line(arrow)
         label = f'|"{_mermaid(arrow.label)}"|' if arrow.label else ""
         lines.append(f"  {source} {line}{label} {target}")
     return "\n".join([*lines, ""])
+
+
+def _mermaid_line(arrow: Arrow) -> str:
+    if arrow.side == "pair":
+        return "-.-"
+    if arrow.carried or arrow.contribution == 0:
+        return "-.->"
+    return "==>" if (arrow.weight or 0) > 0.7 else "-->"
 
 
 def _mermaid(said: str) -> str:
@@ -126,7 +130,7 @@ def json(graph: Graph, view: View) -> str:
             "arrows": [
                 _filled({"from": view.boxes[a.source].id, "to": view.boxes[a.target].id, "count": a.count,
                          "contribution": _number(a.contribution), "weight": _number(a.weight),
-                         "label": a.label, "carried": a.carried})
+                         "label": a.label, "carried": a.carried, "side": a.side})
                 for a in view.arrows
             ],
         },
@@ -142,7 +146,7 @@ def _boxes(graph: Graph, view: View) -> Iterator[dict[str, Any]]:
             "id": box.id, "title": title_of(box, nodes),
             "lines": [line.text for line in lines_of(box, graph, nodes)],
             "members": box.members, "cluster": box.cluster, "folded": box.folded, "lam": _number(box.lam),
-            "heat": _number(box.heat), "norms": [_number(x) for x in box.norms],
+            "heat": _number(box.heat), "norms": [_number(x) for x in box.norms], "side": box.side,
         })  # fmt: skip
 
 

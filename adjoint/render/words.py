@@ -66,8 +66,14 @@ def turns_of(box: Box, nodes: dict[int, Node]) -> list[Node]:
 
 
 def title_of(box: Box, nodes: dict[int, Node]) -> str:
-    """The first line of a box."""
+    """The first line of a box; of a box of the adjoint sweep with the letter of the multiplier."""
     first = nodes[box.members[0]]
+    if box.side == "adjoint":
+        return f"{_letter(first)} {_title(box, first, nodes)}"
+    return _title(box, first, nodes)
+
+
+def _title(box: Box, first: Node, nodes: dict[int, Node]) -> str:
     if not box.folded:
         turns = turns_of(box, nodes)
         times = f" × {len(turns)}" if len(turns) > 1 else ""
@@ -133,11 +139,14 @@ def escaped(text: str, limit: int = 0) -> str:
 def lines_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> list[Line]:
     """What a box says below its title, one text a line; the last is where it comes from."""
     first = nodes[box.members[0]]
+    if box.side == "adjoint":
+        return _multiplier_lines(box, first, graph)
     lines = []
+    with_lam = box.lam is not None and not box.side
     if box.folded:
         lines += [Line(f"{len(box.members)} nodes"), Line(operations_of(box, nodes))]
-        if box.lam is not None:
-            lines.append(Line(f"{graph.heat} {text_of(box.lam)}", True))
+        if with_lam:
+            lines.append(_total_line(box, graph))
     else:
         said = first.name and first.formula not in ("input", "parameter", first.name)
         lines.append(
@@ -147,15 +156,38 @@ def lines_of(box: Box, graph: Graph, nodes: dict[int, Node]) -> list[Line]:
         if len(turns) > 1:
             norms = [t.z.norm for t in turns if t.z is not None]
             lines.append(Line(_range_text(value_symbol(first), norms), True, norms))
-            lines.append(Line(_range_text(multiplier_symbol(first, graph), box.norms), True, box.norms))
         else:
             lines.append(_numbers_line(value_symbol(first), first.z))
-            if box.lam is not None:
-                lines.append(_numbers_line(multiplier_symbol(first, graph), first.lam, not first.connected))
+        if with_lam:
+            lines.append(_multiplier_line(box, first, graph))
         if all(turn.note == first.note for turn in turns):
             lines.append(Line(clean(first.note, 60)))
     where = " · ".join(t for t in (place_of(box, graph, nodes), bytes_text(box, nodes)) if t)
     return [line for line in [*lines, Line(where)] if line.text]
+
+
+def _multiplier_lines(box: Box, first: Node, graph: Graph) -> list[Line]:
+    """What a box of the adjoint sweep says: what its multiplier is, and its numbers."""
+    if box.folded:
+        return [Line(f"{len(box.members)} nodes"), _total_line(box, graph)]
+    meaning = {
+        "parameter": "the gradient", "output": "the seed, 1", "objective": "1",
+    }.get(first.role, "")  # fmt: skip
+    if first.operation == "x":
+        meaning = "∂L/∂x, zero at a solution"
+    return [line for line in (Line(meaning), _multiplier_line(box, first, graph)) if line.text]
+
+
+def _total_line(box: Box, graph: Graph) -> Line:
+    return Line(f"{graph.heat} {text_of(box.lam)}" if box.lam is not None else "", True)
+
+
+def _multiplier_line(box: Box, first: Node, graph: Graph) -> Line:
+    """‖λ‖ of a node, or its range over the turns of a repeat."""
+    symbol = multiplier_symbol(first, graph)
+    if box.norms:
+        return Line(_range_text(symbol, box.norms), True, box.norms)
+    return _numbers_line(symbol, first.lam, not first.connected)
 
 
 def _numbers_line(symbol: str, x: Numbers | None, disconnected: bool = False) -> Line:
@@ -179,8 +211,10 @@ def value_symbol(node: Node) -> str:
 
 def multiplier_symbol(node: Node, graph: Graph) -> str:
     """Λ of a tape's constraint, or its share in Δℓ; of a problem's, ν of an equality, μ of an inequality."""
-    if graph.subject == "difference":
-        return "Δℓ"
+    return "Δℓ" if graph.subject == "difference" else _letter(node)
+
+
+def _letter(node: Node) -> str:
     if node.role != "constraint":
         return "λ"
     return "ν" if node.operation == "=" else "μ"
