@@ -3,6 +3,7 @@
 Sign convention: see `adjoint.problems`. scikit-learn is not needed, though its tools accept these models.
 """
 
+from .alignment import align
 from .base import (
     Classifier,
     DataConversionWarning,
@@ -30,6 +31,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "LogisticRegression", "Categorical", "PCA",
     "SVC", "OneClassSVM", "FitStatus", "FitWarning",
     "MaxEnt", "Interval", "Verdict",
+    "align",
     "Estimator", "Regressor", "Classifier", "Transformer",
     "NotFittedError", "DataError", "DataConversionWarning",
 ]

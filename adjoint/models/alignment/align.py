@@ -1,0 +1,182 @@
+"""`align`: the dual of a constrained alignment problem on sampled responses.
+
+    max_π E_x[ E_π r − β KL(π ‖ π_ref) ]   s.t.  E_x E_π g_j ≥ b_j
+    D(λ) = β E_x log Σ_y π_ref e^((r + λᵀ(g − b))/β),   λ* = argmin over λ ≥ 0,   π* ∝ π_ref e^((r + λ*ᵀg)/β)
+
+π_ref is replaced by each prompt's responses. Under a budget KL ≤ κ, β is its multiplier: min D(λ, β) + βκ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from ...errors import refusal
+from ...problems import Residuals
+from ..base import DataError, Floats, check_number
+from .constraints import Constraint, check_constraints
+from .evaluate import Local, Moments, Point
+from .feasibility import Infeasibility, Margin
+from .newton import Value, projected
+from .result import Alignment, Certificate, Status
+from .scores import Scores
+from .solve import Setting, Verdict, prepare, solve
+from .uncertainty import bootstrap as resample
+from .uncertainty import inverse, sandwich
+
+
+class Progress(NamedTuple):
+    """What `align` reports while it works.
+
+    Attributes:
+        stage: "newton" or "bootstrap".
+        done: steps, or resamples.
+        total: how many there will be; 0 where nobody knows.
+    """
+
+    stage: str
+    done: int
+    total: int
+
+
+def align(
+    scores: Scores,
+    *,
+    beta: float | None = None,
+    kl_budget: float | None = None,
+    constraints: Iterable[Constraint | str] | Constraint | str = (),
+    bootstrap: int = 0,
+    random_state: int | np.random.Generator | None = None,
+    tolerance: float = 1e-10,
+    progress: Callable[[Progress], None] | None = None,
+) -> Alignment:
+    """Solve the alignment problem on given scores: λ*, its errors, and a certificate.
+
+    Args:
+        scores: rewards and utilities of each prompt's responses.
+        beta: β > 0, the weight of KL(π ‖ π_ref), in units of r per nat; or
+        kl_budget: κ > 0 in nats, and β is its multiplier. Exactly one of the two.
+        constraints: lower limits of average utilities, as `Constraint`s or texts like "safe>=0.5".
+        bootstrap: resamples of the prompts for a second opinion on the standard errors.
+        random_state: seed or Generator, for the bootstrap and the sub-samples of the diagnostics.
+        tolerance: of the projected gradient, in ranges of the utilities.
+        progress: called with a `Progress` after each step.
+
+    Returns:
+        Alignment with `multipliers`, `certificate`, `diagnostics`, …; its `status` says whether it is solved.
+
+    Raises:
+        DataError: β ≤ 0, both or neither of β and a budget, repeated or contradictory constraints.
+        UnknownNameError: a constraint on a utility that is not there.
+
+    >>> from adjoint.models import align
+    >>> from adjoint.models.alignment import Scores
+    >>> scores = Scores.dense([[0.0, 1.0]], {"safe": [[1.0, 0.0]]})
+    >>> round(align(scores, beta=1.0, constraints="safe>=0.5").multipliers["safe"], 9)
+    1.0
+    """
+    if not isinstance(scores, Scores):
+        raise refusal(
+            DataError, f"scores should be Scores, got {type(scores).__name__}",
+            "Make them by Scores.dense(reward, utilities) or Scores.ragged(…).",
+        )  # fmt: skip
+    if (beta is None) == (kl_budget is None):
+        both = "both beta and kl_budget are" if beta is not None else "neither beta nor kl_budget is"
+        raise refusal(DataError, f"{both} given", "Give one: β is the multiplier of a budget.")
+    if beta is not None:
+        beta = check_number(beta, "beta", strict=True, high=np.finfo(float).max)
+    if kl_budget is not None:
+        kl_budget = check_number(kl_budget, "kl_budget", strict=True, high=np.finfo(float).max)
+    tolerance = check_number(tolerance, "tolerance", strict=True, high=0.1)
+    checked = check_constraints(constraints, list(scores.utilities))
+    source = Local(scores, [one.name for one in checked])
+    setting = prepare(
+        source, [one.level for one in checked], [one.relative for one in checked], beta, kl_budget
+    )
+
+    def stepped(at: Value, step: int) -> None:
+        if progress is not None:
+            progress(Progress("newton", step, 0))
+
+    verdict = solve(setting, tolerance, progress=stepped)
+    if verdict.status is Status.INFEASIBLE:
+        return _infeasible(scores, checked, setting, verdict, tolerance)
+    return _answer(scores, checked, setting, verdict, tolerance, bootstrap, random_state, progress)
+
+
+def _answer(
+    scores: Scores, constraints: tuple[Constraint, ...], setting: Setting, verdict: Verdict,
+    tolerance: float, count: int, random_state: int | np.random.Generator | None,
+    progress: Callable[[Progress], None] | None,
+) -> Alignment:  # fmt: skip
+    at, problem, m = verdict.found.at, setting.problem, len(constraints)
+    names = [one.name for one in constraints]
+    lam = at.x[:m]
+    moments = problem.source.moments(Point(1 / at.beta, lam / at.beta, problem.center, problem.levels))
+    covariance = sandwich(setting, at, moments)
+    labels = names + (["beta"] if problem.budget is not None else [])
+    errors = dict(zip(labels, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)).tolist(), strict=True))
+    drawn = None
+    if count:
+        rng = np.random.default_rng(random_state)
+        told = None if progress is None else (lambda k: progress(Progress("bootstrap", k, count)))
+        drawn = resample(setting, at, labels, count, rng, tolerance, told)
+    gaps = at.gradient[:m]
+    over = [0.0, *(-gaps)] + ([-at.gradient[m]] if problem.budget is not None else [])
+    products = float(at.x @ at.gradient)
+    certificate = Certificate(
+        float(max(over)), products, float(np.max(np.abs(projected(problem, at)), initial=0.0))
+    )
+    residuals = Residuals.of([], [], [], -at.gradient, at.x)
+    below = {name: float(np.mean(moments.gaps[:, j] < 0)) for j, name in enumerate(names)}
+    absolute = dict(zip(names, problem.levels.tolist(), strict=True))
+    return Alignment(
+        verdict.status, scores, constraints, absolute, at.beta, problem.budget,
+        dict(zip(names, lam.tolist(), strict=True)), errors, covariance, drawn,
+        at.value, float(np.mean(moments.reward)), _means(scores, moments), at.divergence,
+        problem.center, _means(scores, setting.reference), certificate, residuals,
+        inverse(setting, at),
+        {name: moments.gaps[:, j] + problem.levels[j] for j, name in enumerate(names)},
+        1 / moments.concentration, below, (), None, verdict.found.steps, tolerance, problem.center,
+    )  # fmt: skip
+
+
+def _means(scores: Scores, moments: Moments) -> dict[str, float]:
+    return dict(zip(scores.utilities, np.mean(moments.utilities, axis=0).tolist(), strict=True))
+
+
+def _infeasible(
+    scores: Scores, constraints: tuple[Constraint, ...], setting: Setting, verdict: Verdict, tolerance: float
+) -> Alignment:
+    margin, problem, reference = verdict.margin, setting.problem, setting.reference
+    assert margin is not None
+    names = [one.name for one in constraints]
+    absolute = dict(zip(names, problem.levels.tolist(), strict=True))
+    m = len(names)
+    q = m + (problem.budget is not None)
+    gaps = reference.gaps - problem.levels
+    violation = float(-np.min(np.mean(gaps, axis=0)))
+    return Alignment(
+        Status.INFEASIBLE, scores, constraints, absolute, problem.beta or 0.0, problem.budget, {}, {},
+        np.zeros((q, q)), None, np.inf * -1, problem.center, _means(scores, reference), 0.0,
+        problem.center, _means(scores, reference), Certificate(violation, 0.0, violation),
+        Residuals.of([], [], [], -np.mean(gaps, axis=0), np.zeros(m)), np.zeros((q, q)),
+        {name: reference.gaps[:, j] for j, name in enumerate(names)}, 1 / reference.concentration,
+        {name: float(np.mean(gaps[:, j] < 0)) for j, name in enumerate(names)}, (),
+        _farkas(scores, names, setting, margin), verdict.found.steps, tolerance, problem.center,
+    )  # fmt: skip
+
+
+def _farkas(scores: Scores, names: list[str], setting: Setting, margin: Margin) -> Infeasibility:
+    problem = setting.problem
+    required = float(margin.u @ problem.levels)
+    best: Floats = setting.top + problem.levels
+    counts = scores.counts
+    return Infeasibility(
+        dict(zip(names, margin.u.tolist(), strict=True)), required + margin.high, required,
+        dict(zip(names, best.tolist(), strict=True)), dict(zip(names, problem.levels.tolist(), strict=True)),
+        dict(zip(names, (problem.levels + margin.low).tolist(), strict=True)),
+        (int(np.min(counts)), int(np.max(counts))), problem.budget,
+    )  # fmt: skip

@@ -1,0 +1,178 @@
+"""From a source of sums to a verdict: scales, feasibility, Newton steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..base import Floats
+from .evaluate import Moments, Point, Source
+from .feasibility import Margin, largest_margin
+from .newton import Found, Problem, Value, evaluate, minimize, projected
+from .result import Status
+
+FAR = 50.0  # λ × range / β, or the growth of β, from which feasibility is in question
+
+
+class Setting(NamedTuple):
+    """A problem and what is known before it is solved.
+
+    Attributes:
+        problem: see `newton`.
+        reference: moments per prompt under the reference.
+        relative: which constraints count from the reference (m,).
+        top: E max g − b (m,): what each constraint could reach alone.
+        least: E min r, below which no dual value of a feasible problem lies.
+    """
+
+    problem: Problem
+    reference: Moments
+    relative: Floats
+    top: Floats
+    least: float
+
+
+class Verdict(NamedTuple):
+    """How it ended; `margin` where feasibility was asked for."""
+
+    status: Status
+    found: Found
+    margin: Margin | None
+
+
+def prepare(
+    source: Source, levels: Sequence[float], relative: Sequence[bool],
+    beta: float | None, budget: float | None,
+) -> Setting:  # fmt: skip
+    """Reference, absolute levels and scales.
+
+    Args:
+        source: the scores.
+        levels: b (m,), as given.
+        relative: whether each counts from the reference.
+        beta: β, or None under a budget.
+        budget: κ, or None.
+    """
+    m = len(levels)
+    zero = np.zeros(m)
+    reference = source.moments(Point(0.0, zero, 0.0, zero))
+    counts = np.array(relative, dtype=float)
+    absolute = np.array(levels, dtype=float) + counts * np.mean(reference.gaps, axis=0)
+    extremes = source.extremes() / source.prompts
+    ranges = extremes[:, 0] - extremes[:, 1]
+    size = np.maximum(np.abs(extremes).max(axis=1), np.finfo(float).tiny)
+    # a column constant within prompts has no range: its own size, so that tolerances mean something
+    scale = np.where(ranges > 1e-12 * size, ranges, size)
+    problem = Problem(source, absolute, beta, budget, float(np.mean(reference.reward)), scale)
+    return Setting(problem, reference, counts, extremes[1:, 0] - absolute, float(extremes[0, 1]))
+
+
+def solve(
+    setting: Setting, tolerance: float, start: Floats | None = None,
+    progress: Callable[[Value, int], None] | None = None,
+) -> Verdict:  # fmt: skip
+    """λ*, β and the verdict.
+
+    Args:
+        setting: from `prepare`.
+        tolerance: for the projected gradient, in ranges of the utilities.
+        start: x (m,) or (m + 1,); zero, and β of one range of r per κ + 1, if omitted.
+        progress: called before each step with the point and its number.
+    """
+    problem = setting.problem
+    m, scale = len(problem.levels), problem.scale
+    close = 1e-9
+    if start is None:
+        start = np.zeros(m)
+        if problem.budget is not None:
+            start = np.append(start, float(scale[0]) / (1 + 4 * np.sqrt(problem.budget)))
+    margin: Margin | None = None
+    if m and np.min(setting.top / scale[1:]) < -close:
+        worst = int(np.argmin(setting.top / scale[1:]))
+        margin = _margin(problem, worst_alone=worst, top=setting.top)
+        at = evaluate(problem, np.maximum(start, 1e-300))
+        return Verdict(Status.INFEASIBLE, Found(at, 0, False), margin)
+
+    asked: list[Margin] = []
+
+    def watch(at: Value, step: int) -> bool:
+        if progress is not None:
+            progress(at, step)
+        if asked or not m:
+            return False
+        far = np.max(at.x[:m] * scale[1:]) > FAR * max(at.beta, float(scale[0]))
+        if far or (problem.budget is not None and at.value < setting.least):
+            asked.append(_margin(problem))
+            return asked[0].high < -close * _unit(problem, asked[0].u)
+        return False
+
+    found = minimize(problem, start, tolerance, watch)
+    at = found.at
+    if not asked and m and _degenerate(problem, at):
+        asked.append(_margin(problem))
+    margin = asked[0] if asked else None
+    if margin is not None:
+        unit = _unit(problem, margin.u)
+        if margin.high < -close * unit:
+            return Verdict(Status.INFEASIBLE, found, margin)
+        if margin.high <= close * unit:
+            return Verdict(Status.NO_SLATER, found, margin)
+    if problem.budget is not None and at.beta <= 1.001 * problem.least:
+        return Verdict(Status.SLACK_BUDGET, found, margin)
+    return Verdict(Status.SOLVED if found.converged else Status.STOPPED, found, margin)
+
+
+def _unit(problem: Problem, u: Floats) -> float:
+    return float(u @ problem.scale[1:])
+
+
+def _degenerate(problem: Problem, at: Value) -> bool:
+    """Whether ∇²D is singular on the constraints that bind, or the steps ended elsewhere."""
+    m = len(problem.levels)
+    active = (at.x[:m] > 0) | (at.gradient[:m] <= 1e-9 * problem.scale[1:])
+    if not active.any():
+        return False
+    scale = problem.scale[1:][active]
+    H = at.hessian[:m, :m][np.ix_(active, active)] * at.beta / np.outer(scale, scale)
+    return bool(np.linalg.eigvalsh(H)[0] < 1e-10) or bool(
+        np.max(np.abs(projected(problem, at)[:m]) / problem.scale[1:]) > 1e-6
+    )
+
+
+def _margin(problem: Problem, worst_alone: int | None = None, top: Floats | None = None) -> Margin:
+    """h* over all constraints, in the constraints' own units."""
+    source, levels, count = problem.source, problem.levels, problem.source.prompts
+
+    def h(u: Floats) -> tuple[float, Floats]:
+        if problem.budget is not None:
+            return _within_budget(problem, u)
+        value, slope = source.support(u, levels)
+        return value / count, slope / count
+
+    found = largest_margin(h, len(levels), 1e-10 * float(np.max(problem.scale[1:])))
+    return found
+
+
+def _within_budget(problem: Problem, u: Floats) -> tuple[float, Floats]:
+    """max uᵀ(E g − b) over policies with KL ≤ κ, and E g − b there: by its own multiplier of the budget."""
+    source, scale = problem.source, float(u @ problem.scale[1:])
+    top, slope = source.support(u, problem.levels)
+    value, direction = top / source.prompts, slope / source.prompts
+    # KL falls in β: bisect log β between best of K and the reference
+    low, high = np.log(1e-6 * scale), np.log(1e6 * scale)
+    assert problem.budget is not None
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        beta = float(np.exp(middle))
+        sums = source.dual(Point(0.0, u / beta, 0.0, problem.levels))
+        m = len(u)
+        kl = (sums.means[m] - sums.log) / sums.total
+        if kl > problem.budget:
+            low = middle
+        else:
+            high = middle
+            direction = sums.means[:m] / sums.total
+            value = beta * (sums.log / sums.total + problem.budget)
+    return value, direction
