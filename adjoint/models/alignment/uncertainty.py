@@ -45,8 +45,9 @@ def sandwich(setting: Setting, at: Value, moments: Moments) -> Floats:
     """Covariance of (λ̂, β̂) over draws of prompts (q, q)."""
     parts = influence(setting, moments)
     N = len(parts)
-    if N < 2:
-        return np.full((parts.shape[1],) * 2, np.inf)  # one prompt says nothing of others
+    if N < 2:  # one prompt says nothing of others
+        free = active(setting, at)
+        return np.where(np.outer(free, free), np.inf, 0.0)
     centered = parts - np.mean(parts, axis=0)
     S = centered.T @ centered / (N - 1)
     H = inverse(setting, at)
