@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 from ..errors import AdjointError
 
@@ -13,15 +15,48 @@ class CheckError(AdjointError, AssertionError):
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a derivative is wrong, or has a kink: one entry, or a whole argument.
+
+    Attributes:
+        argument: the leaf's name, `"w"` or `"params/W"`; `"0"` when the function names no parameters.
+        position: which argument of the function, from 0.
+        index: the worst entry in that leaf; `()` for a scalar.
+        output: the entry of the result, `None` for a scalar function or when it cannot be singled out.
+        received: what the derivative says there.
+        expected: what differences of the function say.
+        wrong: how many of `looked_at` entries of the leaf are wrong.
+        looked_at: how many entries of the leaf were compared one by one.
+    """
+
+    argument: str
+    position: int
+    index: tuple[int, ...]
+    received: complex
+    expected: complex
+    output: tuple[int, ...] | None = None
+    wrong: int = 1
+    looked_at: int = 1
+
+    def __str__(self) -> str:
+        where = f"argument {self.argument}, index [{', '.join(map(str, self.index))}]"
+        if self.output is not None:
+            where += f", output [{', '.join(map(str, self.output))}]"
+        return f"{where}: received {self.received:.10g}, expected {self.expected:.10g}"
+
+
+@dataclass(frozen=True)
 class Finding:
     """One comparison.
 
     Attributes:
-        what: the property, "dot product" or "Taylor rate, second order".
+        what: the property, "dot product" or "Taylor rate, order 1".
         error: the discrepancy, in the units of `limit` (for a rate: the rate itself).
         limit: what the error may be at most (for a rate: at least).
         passed: the verdict.
         detail: on failure, where: function, argument, index, received and expected.
+        place: the same as data, where one entry could be singled out.
+        kind: the likely mistake in words, where the evidence singles one out; else empty.
     """
 
     what: str
@@ -29,19 +64,36 @@ class Finding:
     limit: float
     passed: bool
     detail: str = ""
+    place: Place | None = None
+    kind: str = ""
 
     def __str__(self) -> str:
         verdict = "ok  " if self.passed else "FAIL"
         text = f"{verdict}  {self.what:<44}{self.error:>10.2e}  (limit {self.limit:.1e})"
-        return text + (f"\n        {self.detail}" if self.detail else "")
+        if self.detail:
+            text += "\n        " + self.detail.replace("\n", "\n        ")
+        return text + (f"\n        likely: {self.kind}" if self.kind else "")
 
 
 @dataclass(frozen=True)
 class Report:
-    """The findings of one check; true when all passed."""
+    """The findings of one check; true when all passed.
+
+    Attributes:
+        subject: what was checked.
+        findings: the comparisons, in the order in which they were made.
+        notes: what is no fault but should be known: kinks, jumps, noise.
+        not_checked: what this check did not look at, and why.
+        evaluations: how often the function and each derivative were called.
+        rates: the table of Taylor remainders as text, empty when there is none.
+    """
 
     subject: str
     findings: tuple[Finding, ...]
+    notes: tuple[str, ...] = ()
+    not_checked: tuple[str, ...] = ()
+    evaluations: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    rates: str = ""
 
     @property
     def passed(self) -> bool:
@@ -52,6 +104,16 @@ class Report:
     def failures(self) -> tuple[Finding, ...]:
         """The findings that did not pass."""
         return tuple(f for f in self.findings if not f.passed)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where the derivative is wrong, the first found first."""
+        return tuple(dict.fromkeys(f.place for f in self.failures if f.place is not None))
+
+    @property
+    def kind(self) -> str:
+        """The likely mistake, in words; empty when nothing failed or the evidence singles none out."""
+        return next((f.kind for f in self.failures if f.kind), "")
 
     def __bool__(self) -> bool:
         return self.passed
@@ -69,4 +131,16 @@ class Report:
         verdict = "passed" if self.passed else f"FAILED {len(self.failures)} of {len(self.findings)} checks"
         if not self.findings:
             verdict = "FAILED: nothing was checked"
-        return "\n".join([f"{self.subject}: {verdict}", *(f"  {f}" for f in self.findings)])
+        lines = [f"{self.subject}: {verdict}", *(f"  {f}" for f in self.findings)]
+        lines += [f"  note  {note}" for note in self.notes]
+        lines += [f"  not checked: {what}" for what in self.not_checked]
+        if self.evaluations:
+            counts = ", ".join(f"{what} × {n}" for what, n in self.evaluations.items() if n)
+            lines.append(f"  evaluations: {counts}")
+        if self.rates and not self.passed:
+            lines += ["  " + line for line in self.rates.splitlines()]
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = (self.findings, self.notes, self.not_checked, dict(self.evaluations), self.rates)
+        return Report, (self.subject, *parts)

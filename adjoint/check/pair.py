@@ -1,0 +1,168 @@
+"""Anyone's derivatives: plain functions in, a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import tree as trees
+from ..errors import describe
+from ..ops.primitive import dtype_of
+from ..sweeps.pairing import default_rng
+from .battery import Battery
+from .report import Report
+from .subject import Arguments, Arrays, Subject, is_float
+
+Function = Callable[..., Any]
+
+
+def pair(
+    f: Function,
+    gradient: Function | None,
+    args: Sequence[Any],
+    *,
+    argnum: int | Sequence[int] | None = None,
+    has_value: bool = False,
+    vjp: Function | None = None,
+    jvp: Function | None = None,
+    hvp: Function | None = None,
+    hessian: Function | None = None,
+    conjugate: bool = False,
+    order: int | None = None,
+    rng: np.random.Generator | None = None,
+    name: str | None = None,
+) -> Report:
+    """Check a function against the derivatives that somebody wrote for it.
+
+    No framework is needed and none is imported. The functions get and return arrays, numbers and nested
+    containers of them; leaves that are not floats are passed on as they are.
+
+    Args:
+        f: `f(*args)`; a scalar with `gradient`, anything with `vjp` or `jvp`.
+        gradient: `gradient(*args)` returns the gradient: one in the shape of the argument, or a tuple of one
+            per differentiated argument. None where there is a `vjp` or a `jvp` only.
+        args: a tuple of the function's arguments: where to check.
+        argnum: which argument(s) the derivatives are with respect to; all that hold floats by default.
+        has_value: `gradient(*args)` returns `(value, gradient)`; the value is held against f too.
+        vjp: `vjp(args, cotangent)` returns Jᵀλ, like a gradient; the cotangent has the structure of f's
+            result.
+        jvp: `jvp(args, tangents)` returns Jẋ, like f's result; one tangent per differentiated argument.
+        hvp: `hvp(args, tangents)` returns ∇²f ẋ, like a gradient.
+        hessian: `hessian(*args)` returns ∇²f, (n, n) over all n differentiated numbers or in the shape
+            `x.shape + x.shape` of a single argument.
+        conjugate: for complex arguments, df = Re Σ conj(g) dz instead of Re Σ g dz.
+        order: 2 to check second derivatives, the default where hvp or hessian is given.
+        rng: source of the random directions; a fixed one by default.
+        name: what to call the function in the report.
+
+    Returns:
+        A report, true when everything passed; it names argument, index, received, expected, and the likely
+        mistake where the numbers single one out.
+
+    Raises:
+        TypeError: no derivative is given, or nothing can be differentiated.
+        TreeError: a derivative returns another structure than the arguments have.
+
+    >>> report = pair(lambda w: np.sum(w**3), lambda w: 3 * w, (np.array([0.5, -2.0]),))
+    >>> report.places[0].index, report.places[0].received, round(report.places[0].expected, 6)
+    ((1,), -6.0, 12.0)
+    """
+    if not callable(f):
+        raise TypeError(f"check.pair needs a function, not {describe(f)}")
+    if gradient is None and vjp is None and jvp is None:
+        raise TypeError(
+            "check.pair needs a derivative: gradient(*args), vjp(args, cotangent) or jvp(args, tangents)"
+        )
+    arguments = Arguments(f, args, argnum)
+    functions = _Functions(f, gradient, arguments, has_value, vjp, jvp, hvp, hessian, conjugate)
+    subject = functions.subject(name or f"gradient of {getattr(f, '__name__', type(f).__name__)}")
+    subject.rng = rng or default_rng()
+    if order is None:
+        order = 2 if hvp is not None or hessian is not None else 1
+    return Battery(subject, order).run()
+
+
+class _Functions:
+    """The caller's functions as functions of flat lists."""
+
+    def __init__(
+        self,
+        f: Function,
+        gradient: Function | None,
+        arguments: Arguments,
+        has_value: bool,
+        vjp: Function | None,
+        jvp: Function | None,
+        hvp: Function | None,
+        hessian: Function | None,
+        conjugate: bool,
+    ) -> None:
+        self.f, self.gradient, self.arguments, self.has_value = f, gradient, arguments, has_value
+        self.vjp, self.jvp, self.hvp, self.hessian, self.conjugate = vjp, jvp, hvp, hessian, conjugate
+        self.result: trees.Structure | None = None
+        self.fixed: list[Any] = []  # the leaves of a result, None where floats stand
+
+    def subject(self, name: str) -> Subject:
+        """The subject of the check."""
+        a = self.arguments
+        backward = self.gradient is not None or self.vjp is not None
+        return Subject(
+            name, a.x, a.labels, a.positions, self.value,
+            pull=self.pull if backward else None,
+            push=self.push if self.jvp is not None else None,
+            turn=self.turn if self.hvp is not None or self.hessian is not None else None,
+            scalar=self.gradient is not None,
+            analytic=True,
+            names={"value": "f", "pull": "gradient" if self.gradient is not None else "vjp"},
+        )  # fmt: skip
+
+    def value(self, x: Arrays) -> Arrays:
+        leaves, self.result = trees.flatten(self.f(*self.arguments.at(x)))
+        self.fixed = [None if is_float(z) else z for z in leaves]
+        found = [z for z in leaves if is_float(z)]
+        if self.gradient is not None and (len(found) != 1 or np.size(found[0]) != 1):
+            sizes = ", ".join(describe(np.asarray(z)) for z in found) or "none"
+            raise TypeError(
+                f"gradient(*args) is that of a scalar; f returns {sizes}: give vjp(args, cotangent) instead"
+            )
+        return [np.reshape(z, ()) for z in found] if self.gradient is not None else found
+
+    def pull(self, x: Arrays, lam: Arrays) -> Arrays:
+        args = self.arguments.at(x)
+        if self.gradient is not None:
+            result = self.gradient(*args)
+            if self.has_value:
+                result = result[1]
+            weight = float(np.real(lam[0]))
+            found = self.arguments.read(result, "gradient")
+            return [self._conjugated(g) if weight == 1 else self._conjugated(g) * weight for g in found]
+        assert self.vjp is not None
+        cotangent = self._like_result([self._conjugated(a) for a in lam])
+        return [self._conjugated(g) for g in self.arguments.read(self.vjp(args, cotangent), "vjp")]
+
+    def push(self, x: Arrays, v: Arrays) -> Arrays:
+        assert self.jvp is not None
+        leaves = trees.flatten(self.jvp(tuple(self.arguments.at(x)), self.arguments.tangents(v)))[0]
+        return [z for z in leaves if is_float(z)]
+
+    def turn(self, x: Arrays, lam: Arrays, v: Arrays) -> Arrays:
+        args = self.arguments.at(x)
+        if self.hvp is not None:
+            return self.arguments.read(self.hvp(tuple(args), self.arguments.tangents(v)), "hvp")
+        assert self.hessian is not None
+        n = sum(np.size(a) for a in x)
+        matrix = np.reshape(np.asarray(self.hessian(*args)), (n, n))
+        flat = matrix @ np.concatenate([np.ravel(d) for d in v])
+        ends = np.cumsum([np.size(a) for a in x])[:-1]
+        return [np.reshape(p, np.shape(a)) for p, a in zip(np.split(flat, ends), x, strict=True)]
+
+    def _conjugated(self, g: Any) -> Any:
+        return np.conj(g) if self.conjugate and g is not None and dtype_of(g).kind == "c" else g
+
+    def _like_result(self, lam: Arrays) -> Any:
+        feed = iter(lam)
+        leaves = [next(feed) if z is None else None for z in self.fixed]
+        assert self.result is not None
+        return trees.unflatten(self.result, leaves)

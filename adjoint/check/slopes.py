@@ -1,0 +1,226 @@
+"""A claimed derivative against what the function does along a line: agreement, a fault, a kink, or noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..ops.primitive import dtype_of, shape_of
+from ..sweeps.pairing import in_double
+from . import noise as noises
+from .line import FURTHER, USUAL, Arrays, Estimate, Line, extend, norm, walk
+from .subject import Subject, rounding
+
+# what a derivative may be off by, relative to the size of its terms, where nothing measured says more
+TOLERANCE = 3e-9
+
+
+def tolerance(eps: float) -> float:
+    """The relative error allowed to a derivative computed with rounding eps: 3e-9; 1e-4 in float32."""
+    return max(TOLERANCE, 1e3 * eps)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A weighted result ⟨w, f⟩ of a subject at its point, with the gradient it is said to have.
+
+    Attributes:
+        subject: the function.
+        base: f(x).
+        w: the weights.
+        gradient: Jᵀw, a leaf for every argument; None when only products Jv are claimed.
+        eps: the rounding of the coarsest dtype of arguments and results.
+    """
+
+    subject: Subject
+    base: Arrays
+    w: Arrays
+    gradient: Arrays | None
+    eps: float
+
+    @classmethod
+    def of(cls, subject: Subject, base: Arrays, w: Arrays, gradient: Arrays | None) -> Claim:
+        """The claim, with the coarsest rounding there is."""
+        return cls(subject, base, w, gradient, max([subject.eps, *(rounding(b) for b in base)]))
+
+    def received(self, v: Arrays, pushed: Arrays | None = None) -> tuple[float, float]:
+        """The claimed slope along v, and the size of its terms."""
+        pairs = (
+            zip(self.w, pushed or [], strict=True)
+            if self.gradient is None
+            else zip(self.gradient, v, strict=True)
+        )
+        terms = [(in_double(a) * in_double(b)).real for a, b in pairs if a is not None and b is not None]
+        return sum(float(np.sum(t)) for t in terms), norm(terms)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The outcome along one line.
+
+    Attributes:
+        line: the values.
+        received: the claimed slope.
+        expected: the slope by differences, with its error.
+        scale: what the error is relative to.
+        limit: the error allowed, absolute.
+        verdict: "agrees", "differs", "kink", "jump", "steep" (an infinite slope) or "unresolved".
+        sides: the one-sided slopes at a kink, from below and from above.
+    """
+
+    line: Line
+    received: float
+    expected: Estimate
+    scale: float
+    limit: float
+    verdict: str
+    sides: tuple[float, float] = (np.nan, np.nan)
+
+    @property
+    def gap(self) -> float:
+        """By how much the claim is off, relative to its scale."""
+        if self.verdict == "agrees" and not np.isfinite(self.expected.value):
+            return 0.0
+        with np.errstate(all="ignore"):
+            return abs(self.received - self.expected.value) / self.scale if self.scale else 0.0
+
+    @property
+    def allowed(self) -> float:
+        """The limit relative to the scale."""
+        with np.errstate(all="ignore"):
+            return self.limit / self.scale if self.scale else 0.0
+
+
+def compare(
+    claim: Claim,
+    v: Arrays,
+    *,
+    exponents: Sequence[float] = USUAL,
+    further: Sequence[float] = FURTHER,
+    pushed: Arrays | None = None,
+    table: bool = True,
+    noise: float = 0.0,
+) -> Comparison:
+    """Walk along v and hold the claimed slope against what is found.
+
+    Args:
+        claim: the function and its gradient.
+        v: the direction, as long as a large step.
+        exponents: the steps, as powers of the rounding.
+        further: more of them, taken two by two while nothing is resolved.
+        pushed: Jv, where the claim has no gradient.
+        table: measure the noise too.
+        noise: what is known of it already.
+    """
+    subject = claim.subject
+    received, size = claim.received(v, pushed)
+    line = walk(
+        subject.f, subject.x, v, claim.w, claim.base, claim.eps,
+        exponents=exponents, gradient=claim.gradient, table=table,
+    )  # fmt: skip
+    line.noise = max(line.noise, noise)
+    outcome = judge(claim, line, received, size)
+    for k in range(0, len(further), 2):
+        if outcome.verdict != "unresolved":
+            break
+        extend(line, subject.f, claim.w, claim.base, claim.eps, further[k : k + 2], claim.gradient)
+        outcome = judge(claim, line, received, size)
+    return outcome
+
+
+def judge(claim: Claim, line: Line, received: float, size: float) -> Comparison:
+    """The verdict on one line."""
+    expected = line.slope()
+    scale = max(size, abs(expected.value) if np.isfinite(expected.value) else 0.0)
+    relative = tolerance(claim.eps)
+
+    def outcome(verdict: str, sides: tuple[float, float] = (np.nan, np.nan)) -> Comparison:
+        limit = 5 * expected.error + relative * scale
+        return Comparison(line, received, expected, scale, limit, verdict, sides)
+
+    quantum = _quantum(line, received)
+    if quantum > line.noise:
+        line.noise = quantum
+        expected = line.slope()
+    if not np.isfinite(received):
+        return outcome("differs")
+    kink = line.kink()
+    if kink.differs(0.0, 1e-5 * scale) and 0.75 < line.break_rate() < 1.25:
+        below, above = line.one_sided(-1), line.one_sided(1)
+        slack = 5 * max(below.error, above.error) + relative * scale
+        low, high = sorted((below.value, above.value))
+        sides = (below.value, above.value)
+        return outcome("kink" if low - slack <= received <= high + slack else "differs", sides)
+    resolved = 5 * expected.error <= 0.02 * scale
+    if not expected.differs(received, relative * scale):
+        return outcome("agrees" if resolved or scale == 0 else "unresolved")
+    if not resolved:
+        rate = line.break_rate()
+        if rate < 0.25:
+            return outcome("jump")
+        if rate < 0.75:
+            return outcome("steep")
+    return outcome("differs")
+
+
+def _quantum(line: Line, slope: float) -> float:
+    h = np.concatenate([line.steps, np.negative(line.steps)])
+    change = np.concatenate([line.up, line.down])
+    good = np.isfinite(change)
+    if not np.any(change[good] == 0):
+        return 0.0
+    k = int(np.argmax(line.steps))
+    curvature = (line.up[k] + line.down[k]) / line.steps[k] ** 2
+    return noises.is_quantized(h[good], change[good], slope, float(np.nan_to_num(curvature)))
+
+
+# ------------------------------------------------------------------------------------------ directions
+def signs(x: Any, rng: np.random.Generator) -> np.ndarray:
+    """Numbers of both signs between ½ and 1½ in size: no entry is left out by a small weight."""
+    shape = shape_of(x)
+    real = rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape)
+    if dtype_of(x).kind != "c":
+        return np.asarray(real)
+    return np.asarray(real * np.exp(1j * rng.uniform(0, 2 * np.pi, shape)))
+
+
+def leaf_scale(x: Any) -> float:
+    """The typical size of a leaf's entries, 1 for zeros."""
+    finite = np.abs(in_double(x))
+    finite = finite[np.isfinite(finite)]
+    largest = float(np.max(finite, initial=0))
+    return largest * float(np.sqrt(np.mean(np.square(finite / largest)))) if largest else 1.0
+
+
+def entry_scales(x: Any) -> np.ndarray:
+    """The size of every entry; for zeros that of the leaf."""
+    size = np.abs(in_double(x))
+    return np.where((size == 0) | ~np.isfinite(size), leaf_scale(x), size)
+
+
+def together(subject: Subject) -> Arrays:
+    """A direction that moves everything, every leaf by its typical size."""
+    return [leaf_scale(x) * signs(x, subject.rng) for x in subject.x]
+
+
+def each_by_its_size(subject: Subject) -> Arrays:
+    """A direction that moves every entry in proportion to itself: 1e-12 and 1e12 alike."""
+    return [entry_scales(x) * signs(x, subject.rng) for x in subject.x]
+
+
+def only(v: Arrays, leaf: int) -> Arrays:
+    """The part of a direction in one leaf."""
+    return [d if k == leaf else None for k, d in enumerate(v)]
+
+
+def entry(x: Arrays, leaf: int, index: tuple[int, ...], unit: complex = 1.0) -> Arrays:
+    """The direction of one entry, as long as that entry is large."""
+    v: Arrays = [None] * len(x)
+    d = np.zeros(shape_of(x[leaf]), np.complex128 if dtype_of(x[leaf]).kind == "c" else np.float64)
+    size = np.abs(in_double(x[leaf])[index])
+    d[index] = unit * (size if size > 0 and np.isfinite(size) else leaf_scale(x[leaf]))
+    v[leaf] = d
+    return v
