@@ -1,16 +1,45 @@
 """Constrained alignment of a softmax policy: from scores of responses to multipliers with a certificate.
 
 Maximize E r − β KL(π ‖ π_ref) subject to E g_j ≥ b_j: `align` solves the dual on sampled responses.
+
+The theory on finite spaces: `FiniteProblem`, families of policies that cannot express every policy, iterative
+dualization within them, and certificates of what that costs. Scores come from models fitted to preferences.
 """
 
 from .align import Progress, align
+from .certificates import Bound, GapCertificate, certify
 from .constraints import Constraint
+from .families import Everything, Family, Floor, SimplexGrid, Union
 from .feasibility import Infeasibility
+from .finite import FiniteProblem
+from .geometry import SupportingLine, image, lower_boundary, upper_boundary
+from .iterative import Dualization, constant_rate, decreasing_rate, dualize, polyak_rate, projected_gradient
+from .mixtures import ParametrizedDual, minimize_dual
+from .parametrized import LogLinear, Network
 from .pareto import Pareto
+from .preferences import (
+    BradleyTerry,
+    Preferences,
+    fit_bradley_terry,
+    mocan_scores,
+    pecan_scores,
+    sample_preferences,
+)
 from .result import Alignment, Bootstrap, Certificate, Diagnostic, Status
 from .scores import Scores
 
-__all__ = [
-    "Alignment", "Bootstrap", "Certificate", "Constraint", "Diagnostic", "Infeasibility", "Pareto",
-    "Progress", "Scores", "Status", "align",
-]  # fmt: skip
+# fmt: off
+__all__ = [  # noqa: RUF022  (grouped by use)
+    "align", "Scores", "Constraint", "Alignment", "Status", "Certificate", "Bootstrap", "Diagnostic",
+    "Infeasibility", "Pareto", "Progress",
+    # scores from preferences
+    "Preferences", "sample_preferences", "fit_bradley_terry", "BradleyTerry", "mocan_scores", "pecan_scores",
+    # finite spaces, and families of policies on them
+    "FiniteProblem", "Family", "Everything", "Floor", "SimplexGrid", "Union", "LogLinear", "Network",
+    # duals of families
+    "dualize", "Dualization", "constant_rate", "decreasing_rate", "polyak_rate", "projected_gradient",
+    "minimize_dual", "ParametrizedDual", "certify", "GapCertificate", "Bound",
+    # the picture of duality
+    "image", "upper_boundary", "lower_boundary", "SupportingLine",
+]
+# fmt: on
