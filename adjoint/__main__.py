@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw = commands.add_parser("draw", help="draw the computation graph that a function of yours records")
     draw.add_argument("target", help="module:function; the function takes nothing and returns what to draw")
     draw.add_argument(
-        "-o", "--output", help="file, by suffix .svg .png .pdf .dot .mmd .json .txt (default: text)"
+        "-o", "--output", help="file, by suffix .svg .html .png .pdf .dot .mmd .json .txt (default: text)"
     )
     draw.add_argument("--limit", type=int, default=150, help="boxes at most (default: 150)")
     draw.add_argument("--right", action="store_true", help="from left to right instead of downwards")

@@ -10,34 +10,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-from .graph import Graph
+from .graph import Graph, Group
 from .repeats import repeats
 
 LIMIT = 150  # boxes of a first view
 SAVING = 6  # boxes that a repeat must save; more in long programs
 BODIES = (8, 64, 512, 20_000)  # tokens of a body at most: inner loops before those around them
 STRETCHES = 24  # parts of a long program that has neither scopes nor loops
-
-
-@dataclass
-class Group:
-    """A scope, a repeat or a run of nodes in the tree.
-
-    Attributes:
-        items: what it holds in order: a node's position (≥ 0), or −1 − number of a group.
-        leaves: positions of the nodes that are drawn when all is expanded.
-    """
-
-    name: str
-    kind: str
-    parent: int
-    count: int = 1
-    note: str = ""
-    items: list[int] = field(default_factory=list)
-    leaves: list[int] = field(default_factory=list)
-    folded: bool = False
 
 
 class Tree:

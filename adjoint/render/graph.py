@@ -109,6 +109,7 @@ class Graph:
         edges: (from, to, ‖(∂f_to/∂z_from)ᵀλ_to‖ or None).
         scopes: the first is the whole; a scope's parent comes before it.
         facts: what is said below the picture: (name, text).
+        lagrangian: the Lagrangian typeset, as MathML; empty when there is none.
     """
 
     title: str
@@ -119,6 +120,7 @@ class Graph:
     places: list[Place] = field(default_factory=list)
     facts: list[tuple[str, str]] = field(default_factory=list)
     heat: str = "‖λ‖"
+    lagrangian: str = ""
 
 
 @dataclass
@@ -184,10 +186,36 @@ class Cluster:
 
 
 @dataclass
+class Group:
+    """A scope, a repeat or a run of nodes in the tree by which a graph is folded.
+
+    Attributes:
+        items: what it holds in order: a node's position (≥ 0), or −1 − number of a group.
+        leaves: positions of the nodes that are drawn when all is expanded.
+    """
+
+    name: str
+    kind: str
+    parent: int
+    count: int = 1
+    note: str = ""
+    items: list[int] = field(default_factory=list)
+    leaves: list[int] = field(default_factory=list)
+    folded: bool = False
+
+
+@dataclass
 class View:
-    """What of a graph is drawn."""
+    """What of a graph is drawn.
+
+    Attributes:
+        groups: the whole tree, also of what is folded: a page opens it. The first is the whole.
+        shown: for each node's position that of the node which stands for it.
+    """
 
     boxes: list[Box]
     arrows: list[Arrow]
     clusters: list[Cluster]
     caption: str
+    groups: list[Group] = field(default_factory=list)
+    shown: list[int] = field(default_factory=list)

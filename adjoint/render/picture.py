@@ -13,10 +13,11 @@ from . import plain
 from .dot import dot
 from .graph import Graph, View
 from .layout import LayoutError, laid_out, system_dot
+from .page import html
 from .pdf import pdf_of
 from .svg import finished
 
-FORMATS = ("svg", "png", "pdf", "dot", "mermaid", "json", "text")
+FORMATS = ("svg", "html", "png", "pdf", "dot", "mermaid", "json", "text")
 SUFFIXES = {".gv": "dot", ".mmd": "mermaid", ".txt": "text"}
 PIXELS = 60e6  # of a PNG at most; larger ones break viewers, and cut pictures off in some
 
@@ -73,6 +74,14 @@ class Picture:
         """
         return finished(laid_out(self.dot(), "svg").decode(), self.graph, self.view)
 
+    def html(self) -> str:
+        """One HTML page that needs nothing else: pan, zoom, search, fold and unfold, read what a box holds.
+
+        The page lays out itself what is opened in it, so there need not be a layout program.
+        """
+        with without_collections():
+            return html(self.graph, self.view, self.direction)
+
     def png(self, dpi: float = 144) -> bytes:
         """PNG.
 
@@ -107,7 +116,7 @@ class Picture:
         return float(head[1].removesuffix("pt")) / 72, float(head[3].removesuffix("pt")) / 72
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the format that the suffix names: .svg .png .pdf .dot .gv .mmd .json .txt.
+        """Write the format that the suffix names: .svg .html .png .pdf .dot .gv .mmd .json .txt.
 
         Raises:
             UnknownNameError: another suffix.

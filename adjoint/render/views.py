@@ -27,8 +27,8 @@ def view_of(graph: Graph, *, limit: int = LIMIT, expand: Iterable[str] = (), fol
         fold_to(tree, limit, _wanted(tuple(expand)))
     maker = _Maker(tree)
     arrows = maker.arrows()
-    _heat(maker.boxes, graph)
-    return View(maker.boxes, arrows, maker.clusters, maker.caption())
+    set_heat(maker.boxes, graph)
+    return View(maker.boxes, arrows, maker.clusters, maker.caption(), tree.groups, tree.shown)
 
 
 def _wanted(patterns: tuple[str, ...]) -> Callable[[str], bool] | None:
@@ -179,7 +179,7 @@ def short(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _heat(boxes: Sequence[Box], graph: Graph) -> None:
+def set_heat(boxes: Sequence[Box], graph: Graph) -> None:
     """‖λ‖ of every box and where it stands among them."""
     if all(node.lam is None for node in graph.nodes):
         return

@@ -1,0 +1,298 @@
+// Drawing a laid-out view as SVG. Above 2000 boxes only what is in view is drawn, and where even that is too
+// much, boxes become plain rectangles in one path per shade.
+
+const SVG = "http://www.w3.org/2000/svg";
+const picture = document.getElementById("picture");
+const TYPE = { title: 13, line: 11, step: 15.5, padding: 9, bars: 46, bar: 11 };
+const VIRTUAL = 2000;
+const SHADES = 6; // of plain rectangles
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, x] of Object.entries(attributes)) if (x !== null) made.setAttribute(key, x);
+  made.append(...children);
+  return made;
+}
+
+const ruler = document.createElement("canvas").getContext("2d");
+const widths = new Map();
+function widthOf(text, size, weight = 400) {
+  const key = `${weight} ${size} ${text}`;
+  if (!widths.has(key)) {
+    ruler.font = `${weight} ${size}px ${FONT}`;
+    widths.set(key, ruler.measureText(text).width);
+  }
+  return widths.get(key);
+}
+const FONT = getComputedStyle(document.body).fontFamily;
+
+/** What is drawn beside a line: the histogram of an array, or norms over the turns of a repeat. */
+function barsOf(box, whose) {
+  if (box.group || !whose) return [];
+  const key = whose === 1 ? "z" : "lam";
+  const values = box.turns.length > 1 ? box.turns.map((t) => nodes[t][key]?.norm ?? 0) : box.node[key]?.bins ?? [];
+  return thinned(values, 24);
+}
+
+/** A row of at most that many, the largest of each stretch. */
+function thinned(values, most) {
+  const size = Math.max(1, Math.ceil(values.length / most));
+  const rows = [];
+  for (let k = 0; k < values.length; k += size) rows.push(Math.max(...values.slice(k, k + size)));
+  return rows;
+}
+
+function barPath(values, width, height) {
+  const top = Math.max(0, ...values);
+  if (!(top > 0) || top === Infinity) return "";
+  const step = width / values.length;
+  const gap = step > 3 ? 1 : 0.25 * step;
+  return values
+    .map((x, k) => (x > 0 ? `M${r(k * step)} ${height}v${-r(Math.max(1, (height * x) / top))}h${r(step - gap)}V${height}z` : ""))
+    .join("");
+}
+
+const r = (x) => Math.round(x * 10) / 10;
+
+/** Sizes of boxes and titles of outlines, before the layout. */
+function measureAll(view) {
+  for (const box of view.boxes) {
+    if (box.w) continue;
+    box.rows = box.lines.map((line) => {
+      const [text, whose] = Array.isArray(line) ? line : [line, 0];
+      return { text: texts[text], whose, bars: barsOf(box, whose) };
+    });
+    const widest = box.rows.map((row) => widthOf(row.text, TYPE.line) + (row.bars.length ? TYPE.bars + 8 : 0));
+    box.w = Math.ceil(Math.max(56, widthOf(box.title, TYPE.title, 600) + (box.group ? 18 : 0), ...widest) + 2 * TYPE.padding);
+    box.h = TYPE.padding * 1.5 + 17 + box.rows.length * TYPE.step;
+  }
+  for (const cluster of view.clusters) {
+    cluster.title = clip(clusterTitle(cluster), 60);
+    cluster.note = clip(cluster.group.note, 40);
+    cluster.titleWidth = 18 + widthOf(cluster.title, 12, 600) + (cluster.note ? 8 + widthOf(cluster.note, 11) : 0);
+  }
+}
+
+const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const clusterTitle = ({ name, count, group }) =>
+  [name || (count > 1 ? "" : group.kind), count > 1 ? `× ${count}` : ""].filter(Boolean).join(" ");
+
+class Painter {
+  constructor() {
+    this.world = element("g", { id: "world" });
+    this.layers = ["clusters", "far", "arrows", "boxes"].map((name) => element("g", { class: name }));
+    this.world.append(...this.layers);
+    picture.append(this.world);
+    this.drawn = new Map(); // box, arrow or cluster → its element
+    this.selected = null;
+  }
+
+  /** Take a new view; nothing is drawn before `update`. */
+  show(view) {
+    this.view = view;
+    this.virtual = view.boxes.length > VIRTUAL;
+    for (const layer of this.layers) layer.replaceChildren();
+    this.drawn.clear();
+    for (const arrow of view.arrows) arrow.path = arrow.loose ? loosePath(arrow, view) : smooth(arrow.points, view.right);
+    picture.classList.toggle("dense", view.arrows.length > Math.max(2 * view.boxes.length, 60));
+    if (!this.virtual) this.draw(view.boxes, view.arrows, view.clusters);
+  }
+
+  /** Draw what a window in world coordinates shows. */
+  update(area, zoom) {
+    picture.classList.toggle("small", zoom < 0.3);
+    if (!this.virtual) return;
+    const inside = (item) =>
+      item.x + item.w / 2 > area.left && item.x - item.w / 2 < area.right && item.y + item.h / 2 > area.top && item.y - item.h / 2 < area.bottom;
+    const visible = this.view.boxes.filter(inside);
+    const few = visible.length <= VIRTUAL && zoom > 0.12;
+    this.layers[1].replaceChildren(...(few ? [] : plainBoxes(visible)));
+    const seen = new Set(few ? visible : []);
+    const arrows = few ? this.view.arrows.filter((a) => seen.has(a.source) || seen.has(a.target)) : [];
+    const wanted = new Set([...seen, ...arrows, ...this.view.clusters.filter((c) => inside(c) && c.w * zoom > 4)]);
+    for (const [item, drawn] of this.drawn) {
+      if (!wanted.has(item)) {
+        drawn.remove();
+        this.drawn.delete(item);
+      }
+    }
+    const fresh = (list) => list.filter((item) => !this.drawn.has(item));
+    this.draw(fresh([...seen]), fresh(arrows), fresh(this.view.clusters.filter((c) => wanted.has(c))));
+  }
+
+  draw(boxes, arrows, clusters) {
+    const add = (layer, items, draw) => {
+      const made = items.map((item) => {
+        const drawn = draw(item);
+        this.drawn.set(item, drawn);
+        return drawn;
+      });
+      layer.append(...made);
+    };
+    add(this.layers[0], clusters, drawCluster);
+    add(this.layers[2], arrows, drawArrow);
+    add(this.layers[3], boxes, drawBox);
+    this.mark(this.selected);
+  }
+
+  /** Outline a box and the arrows at it. */
+  mark(box) {
+    this.selected = box;
+    for (const [item, drawn] of this.drawn) {
+      if (item.source) {
+        drawn.classList.toggle("entering", item.target === box);
+        drawn.classList.toggle("leaving", item.source === box);
+      } else if (!item.children) {
+        drawn.classList.toggle("selected", item === box);
+        drawn.setAttribute("aria-pressed", item === box);
+        drawn.setAttribute("tabindex", item === box ? "0" : "-1");
+      }
+    }
+  }
+}
+
+function plainBoxes(boxes) {
+  const paths = Array.from({ length: SHADES + 1 }, () => []);
+  for (const box of boxes) {
+    paths[Math.round((box.heat ?? 0) * SHADES)].push(`M${r(box.x - box.w / 2)} ${r(box.y - box.h / 2)}h${r(box.w)}v${r(box.h)}h${r(-box.w)}z`);
+  }
+  return paths.map((d, shade) => {
+    const path = element("path", { class: "plain", d: d.join("") });
+    path.style.setProperty("--heat", shade / SHADES);
+    return path;
+  });
+}
+
+function drawBox(box) {
+  const { node, group } = box;
+  const role = group ? "group" : node.role;
+  const state = [!node.connected && !group ? "idle" : "", !group && node.active === true ? "active" : "", !group && node.active === false ? "slack" : ""];
+  const g = element("g", {
+    class: ["box", `role-${role}`, group ? `kind-${group.kind}` : "", ...state].filter(Boolean).join(" "),
+    transform: `translate(${r(box.x - box.w / 2)} ${r(box.y - box.h / 2)})`,
+    role: "button", tabindex: "-1", "data-id": box.id, "aria-label": labelOf(box),
+    "aria-expanded": group ? "false" : null,
+  });
+  g.style.setProperty("--heat", box.heat ?? 0);
+  const square = role === "input" || role === "parameter";
+  const corner = square || group ? 1.5 : 7;
+  const line = 0.9 + 2.4 * (box.heat ?? 0);
+  const plate = (x, y, extra = 0) =>
+    element("rect", { class: "plate", x: x - extra, y: y - extra, width: r(box.w + 2 * extra), height: r(box.h + 2 * extra), rx: corner + extra, "stroke-width": r(line) });
+  if (group || box.turns.length > 1) g.append(plate(5, -5), plate(2.5, -2.5));
+  else if (["parameter", "output", "objective"].includes(role)) g.append(element("rect", { class: "double", x: -3.5, y: -3.5, width: r(box.w + 7), height: r(box.h + 7), rx: corner + 3 }));
+  g.append(plate(0, 0));
+  const title = element("text", { class: "title", x: TYPE.padding, y: 19 });
+  title.textContent = box.title;
+  g.append(title);
+  if (group) g.append(element("path", { class: "sign", d: `M${r(box.w - 20)} 14.5h9m-4.5 -4.5v9` }));
+  box.rows.forEach((row, k) => {
+    const y = 19 + (k + 1) * TYPE.step;
+    const text = element("text", { class: row.whose ? "line number" : "line", x: TYPE.padding, y: r(y) });
+    text.textContent = row.text;
+    g.append(text);
+    if (row.bars.length) {
+      const x = box.w - TYPE.padding - TYPE.bars;
+      g.append(element("path", { class: `bars bars-${row.whose}`, d: barPath(row.bars, TYPE.bars, TYPE.bar), transform: `translate(${r(x)} ${r(y - TYPE.bar + 1.5)})` }));
+    }
+  });
+  return g;
+}
+
+const labelOf = (box) =>
+  [box.title, ...box.rows.map((row) => row.text), box.group ? "closed group, Enter opens it" : ""].filter(Boolean).join(", ");
+
+function drawCluster(cluster) {
+  const { x, y, w, h, group, depth } = cluster;
+  const kind = cluster.count > 1 ? "repeat" : group.kind;
+  const g = element("g", { class: `cluster kind-${kind} ${depth % 2 ? "odd" : "even"}`, transform: `translate(${r(x - w / 2)} ${r(y - h / 2)})` });
+  if (kind === "repeat") g.append(element("rect", { class: "outline back", x: 4, y: -4, width: r(w), height: r(h), rx: 9 }));
+  g.append(element("rect", { class: "outline", width: r(w), height: r(h), rx: 9 }));
+  const header = element("g", {
+    class: "header", role: "button", tabindex: "-1", "aria-expanded": "true", "data-group": group.number,
+    "aria-label": `Close ${cluster.title || kind}`,
+  });
+  header.append(element("rect", { class: "grip", x: 4, y: 4, width: r(Math.min(w - 8, cluster.titleWidth + 14)), height: 21, rx: 6 }));
+  header.append(element("path", { class: "sign", d: "M11 14.5h9" }));
+  const title = element("text", { class: "title", x: 26, y: 19 });
+  title.textContent = cluster.title;
+  if (cluster.note) {
+    const note = element("tspan", { class: "note", dx: 8 });
+    note.textContent = cluster.note;
+    title.append(note);
+  }
+  header.append(title);
+  g.append(header);
+  return g;
+}
+
+// ------------------------------------------------------------------------------------------------ arrows
+const thickness = (arrow) => (arrow.weight === null ? 1.1 : 0.7 + 4.3 * arrow.weight * arrow.weight);
+
+function drawArrow(arrow) {
+  const wide = thickness(arrow);
+  const g = element("g", {
+    class: ["arrow", arrow.carried ? "carried" : "", arrow.contribution === 0 ? "none" : ""].filter(Boolean).join(" "),
+    "data-from": arrow.source.id, "data-to": arrow.target.id,
+  });
+  g.style.setProperty("--weight", arrow.weight ?? 0.3);
+  const [d, tip, mid] = arrow.path;
+  const title = element("title");
+  title.textContent = arrowText(arrow);
+  g.append(title, element("path", { class: "hit", d }), element("path", { class: "shaft", d, "stroke-width": r(wide) }));
+  const [x, y, angle] = tip, size = 4 + 0.9 * wide;
+  g.append(element("path", { class: "head", d: `M0 0L${r(-size * 1.7)} ${r(size * 0.62)}L${r(-size * 1.4)} 0L${r(-size * 1.7)} ${r(-size * 0.62)}z`, transform: `translate(${r(x)} ${r(y)}) rotate(${r(angle)})` }));
+  if (arrow.label) {
+    const label = element("text", { class: "label", x: r(mid[0] + 5), y: r(mid[1] + 3) });
+    label.textContent = clip(arrow.label, 32);
+    g.append(label);
+  }
+  return g;
+}
+
+function arrowText(arrow) {
+  const contribution = arrow.contribution === null ? "" : `, ‖(∂f/∂z)ᵀλ‖ = ${digits(arrow.contribution)}`;
+  const count = arrow.count > 1 ? ` over ${arrow.count} edges` : "";
+  return `${arrow.source.title} → ${arrow.target.title}${contribution}${count}${arrow.carried ? ", to the next turn" : ""}`;
+}
+
+/** A curve through points that enters and leaves each of them along the ranks. */
+function smooth(points, right) {
+  const HEAD = 5; // the shaft ends inside the head
+  const last = points.at(-1), line = points.map((p) => [...p]);
+  line.at(-1)[right ? 0 : 1] -= HEAD;
+  let d = `M${r(line[0][0])} ${r(line[0][1])}`;
+  for (let k = 1; k < line.length; k++) {
+    const [x0, y0] = line[k - 1], [x1, y1] = line[k];
+    if (right ? Math.abs(y1 - y0) < 0.3 : Math.abs(x1 - x0) < 0.3) d += `L${r(x1)} ${r(y1)}`;
+    else if (right) d += `C${r((x0 + x1) / 2)} ${r(y0)} ${r((x0 + x1) / 2)} ${r(y1)} ${r(x1)} ${r(y1)}`;
+    else d += `C${r(x0)} ${r((y0 + y1) / 2)} ${r(x1)} ${r((y0 + y1) / 2)} ${r(x1)} ${r(y1)}`;
+  }
+  const k = Math.floor((line.length - 1) / 2), a = line[k], b = line[k + 1];
+  return [d, [last[0], last[1], right ? 0 : 90], [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]];
+}
+
+/** What goes against the ranks: a loop along the side. */
+function loosePath({ source: a, target: b }, { right }) {
+  if (right) {
+    const y0 = a.y + a.h / 2, y1 = b.y + b.h / 2, deep = Math.max(y0, y1) + 26 + Math.min(60, Math.abs(a.x - b.x) / 8);
+    const x0 = a.x + (a === b ? 14 : 0), x1 = b.x - (a === b ? 14 : 0);
+    return [`M${r(x0)} ${r(y0)}C${r(x0)} ${r(deep)} ${r(x1)} ${r(deep)} ${r(x1)} ${r(y1 + 5)}`, [x1, y1, -90], [(x0 + x1) / 2, deep - 8]];
+  }
+  const x0 = a.x + a.w / 2, x1 = b.x + b.w / 2, far = Math.max(x0, x1) + 26 + Math.min(60, Math.abs(a.y - b.y) / 8);
+  const y0 = a.y + (a === b ? 12 : 0), y1 = b.y - (a === b ? 12 : 0);
+  return [`M${r(x0)} ${r(y0)}C${r(far)} ${r(y0)} ${r(far)} ${r(y1)} ${r(x1 + 5)} ${r(y1)}`, [x1, y1, 180], [far - 8, (y0 + y1) / 2]];
+}
+
+/** A number in three digits, with a true minus sign; as the boxes write it. */
+function digits(x, most = 3) {
+  if (x === null || Number.isNaN(x)) return "not finite";
+  if (x === 0) return "0";
+  const exponent = Math.floor(Math.log10(Math.abs(Number(x.toPrecision(most)))));
+  let text;
+  if (exponent < -4 || exponent >= most) {
+    const [head, power] = x.toExponential(most - 1).split("e");
+    text = `${head.includes(".") ? head.replace(/\.?0+$/, "") : head}e${power[0]}${power.slice(1).padStart(2, "0")}`;
+  } else text = String(Number(x.toPrecision(most)));
+  return text.replaceAll("-", "−");
+}

@@ -1,0 +1,216 @@
+// The side panel: everything that is known of the selected box. All texts are set by textContent.
+
+const MATHML = "http://www.w3.org/1998/Math/MathML";
+const panel = document.getElementById("panel");
+
+/** An HTML element with attributes, and children that are elements or texts. */
+function tag(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, x] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), x);
+    else if (x !== null && x !== false) made.setAttribute(key, x === true ? "" : x);
+  }
+  made.append(...children.filter((child) => child !== null && child !== ""));
+  return made;
+}
+
+/** MathML from [name, attributes, ...children]; a text is a text. */
+function mathOf(tree) {
+  if (typeof tree === "string") return document.createTextNode(tree);
+  const [name, attributes, ...children] = tree;
+  const made = document.createElementNS(MATHML, name);
+  for (const [key, x] of Object.entries(attributes)) made.setAttribute(key, x);
+  made.append(...children.map(mathOf));
+  return made;
+}
+
+const sizeText = (bytes) => {
+  if (bytes < 1000) return `${bytes} B`;
+  const power = bytes < 999500 ? 1 : bytes < 999500000 ? 2 : 3;
+  return `${digits(bytes / 1000 ** power)} ${["kB", "MB", "GB"][power - 1]}`;
+};
+
+class Panel {
+  constructor(actions) {
+    this.actions = actions; // { select(position), toggle(box), close() }
+    this.box = null;
+    this.turn = 0;
+  }
+
+  show(box, view, turn = 0) {
+    this.box = box;
+    this.view = view;
+    this.turn = turn;
+    panel.hidden = box === null;
+    document.body.classList.toggle("with-panel", box !== null);
+    if (box === null) return;
+    panel.replaceChildren(...(box.group ? this.ofGroup(box) : this.ofNode(box)).filter(Boolean));
+    panel.scrollTop = 0;
+  }
+
+  head(title, kind, path) {
+    return tag("header", {},
+      tag("button", { class: "close", "aria-label": "Close the panel", title: "Close (Esc)", onclick: () => this.actions.close() }, "×"),
+      tag("p", { class: "kind" }, kind), tag("h2", {}, title), path ? tag("p", { class: "path" }, path) : null);
+  }
+
+  ofNode(box) {
+    const node = nodes[box.turns[this.turn] ?? box.node.position];
+    const rule = (data.rules ?? {})[node.formula] ?? (data.rules ?? {})[node.operation];
+    const scope = scopePath(node.scope);
+    const role = node.role === "operation" || node.role === node.operation ? node.operation : `${node.role} · ${node.operation}`;
+    return [
+      this.head(node.name || node.formula, `${role} · node ${node.number}`, scope.names.join(" / ")),
+      box.turns.length > 1 ? this.turns(box) : null,
+      rule ? section("Rule", ...rule.map((tree) => tag("div", { class: "math" }, mathOf(tree)))) : null,
+      this.source(node.place),
+      this.numbers(node),
+      facts([
+        ["formula", node.name && node.formula !== node.operation ? node.formula : ""],
+        ["shape, dtype", node.kind], ["kept", node.bytes ? sizeText(node.bytes) : ""],
+        ["state", node.note], ["kernel", scope.kernel], ["", node.connected ? "" : "The loss does not depend on it: λ = 0."],
+      ]),
+      this.edges("From", edgesInto(node.position), (edge) => edge[0]),
+      this.edges("To", edgesFrom(node.position), (edge) => edge[1]),
+    ];
+  }
+
+  ofGroup(box) {
+    const inside = nodesOf(box);
+    const counts = new Map();
+    for (const k of inside) counts.set(nodes[k].operation, (counts.get(nodes[k].operation) ?? 0) + 1);
+    const operations = [...counts].sort((p, q) => q[1] - p[1] || (p[0] < q[0] ? -1 : 1));
+    const bytes = inside.reduce((sum, k) => sum + nodes[k].bytes, 0);
+    const places = new Map();
+    for (const k of inside) if (nodes[k].place >= 0) places.set(nodes[k].place, (places.get(nodes[k].place) ?? 0) + 1);
+    const lines = [...places].sort((p, q) => p[0] - q[0]);
+    const { group } = box;
+    const kinds = { scope: "scope", repeat: "repeat", run: "stretch of the program", kernel: "kernel" };
+    return [
+      this.head(box.title, `${kinds[group.kind]} · ${inside.length} nodes`, groupsAround(box).map((g) => g.name).filter(Boolean).reverse().join(" / ")),
+      tag("p", {}, tag("button", { class: "wide", onclick: () => this.actions.toggle(box) }, "Open (Enter)")),
+      facts([["kernel", group.kind === "kernel" ? group.note : ""], ["‖λ‖ together", box.lam === null ? "" : digits(box.lam)], ["kept", bytes ? sizeText(bytes) : ""]]),
+      section("Operations", list(operations.slice(0, 12).map(([name, count]) => [name, `${count}`])), more(operations.length - 12)),
+      lines.length ? section("Lines", ...lines.slice(0, 6).map(([place]) => sourceLine(place)), more(lines.length - 6)) : null,
+      this.arrows("From", this.view.arrows.filter((a) => a.target === box), (a) => a.source),
+      this.arrows("To", this.view.arrows.filter((a) => a.source === box), (a) => a.target),
+    ];
+  }
+
+  /** Which turn of a repeat is shown, and ‖λ‖ over all of them. */
+  turns(box) {
+    const count = box.turns.length;
+    const to = (turn) => this.show(box, this.view, (turn + count) % count);
+    const norms = box.turns.map((t) => nodes[t].lam?.norm ?? nodes[t].z?.norm ?? 0);
+    const top = Math.max(...norms.filter(Number.isFinite), 0) || 1;
+    const shownTurns = count <= 64 ? norms.map((x, k) => {
+      const bar = tag("button", { class: "turn", title: `turn ${k + 1}: ${digits(norms[k])}`, "aria-label": `Turn ${k + 1}, norm ${digits(norms[k])}`, "aria-current": k === this.turn ? "true" : null, onclick: () => to(k) });
+      bar.style.setProperty("--height", Number.isFinite(x) ? x / top : 1);
+      return bar;
+    }) : [];
+    return section(`Turn ${this.turn + 1} of ${count}`,
+      tag("div", { class: "stepper" },
+        tag("button", { "aria-label": "Previous turn", onclick: () => to(this.turn - 1) }, "‹"),
+        tag("div", { class: "turns" }, ...shownTurns),
+        tag("button", { "aria-label": "Next turn", onclick: () => to(this.turn + 1) }, "›")));
+  }
+
+  source(place) {
+    return place < 0 ? null : section("Line", sourceLine(place));
+  }
+
+  /** z and λ side by side. */
+  numbers(node) {
+    if (!node.z && !node.lam) return null;
+    const [z, lam] = node.symbols;
+    const columns = [[z, node.z, 1], ...(node.lam || hasMultipliers ? [[lam, node.lam, 2]] : [])];
+    const row = (name, write) => {
+      const cells = columns.map(([, x]) => (x ? write(x) : ""));
+      return cells.some(Boolean) ? tag("tr", {}, tag("th", { scope: "row" }, name), ...cells.map((text) => tag("td", {}, text))) : null;
+    };
+    const scalar = (x) => x.size === 1 && x.norm === Math.abs(x.low);
+    return section("Numbers", tag("table", { class: "numbers" },
+      tag("thead", {}, tag("tr", {}, tag("td", {}), ...columns.map(([symbol]) => tag("th", { scope: "col" }, symbol)))),
+      tag("tbody", {},
+        row("value", (x) => (scalar(x) ? digits(x.low, 6) : "")),
+        row("norm", (x) => (scalar(x) ? "" : digits(x.norm, 6))),
+        row("least", (x) => (scalar(x) || !x.size ? "" : digits(x.low, 6))),
+        row("most", (x) => (scalar(x) || !x.size ? "" : digits(x.high, 6))),
+        row("elements", (x) => (x.size === 1 ? "" : x.size.toLocaleString("en"))),
+        row("finite", (x) => (x.finite ? "" : "no")),
+        columns.some(([, x]) => x?.bins.length) ? tag("tr", { class: "histograms" }, tag("th", { scope: "row" }, "spread"), ...columns.map(([symbol, x, whose]) => tag("td", {}, x?.bins.length ? histogram(x, symbol, whose) : ""))) : null)));
+  }
+
+  edges(name, found, other) {
+    if (!found.length) return null;
+    const items = found.slice(0, 40).map((edge) => this.link(nodes[other(edge)], edge[2]));
+    return section(`${name} (${found.length})`, tag("ul", { class: "edges" }, ...items), more(found.length - 40));
+  }
+
+  arrows(name, found, other) {
+    if (!found.length) return null;
+    const items = found.slice(0, 40).map((arrow) => {
+      const box = other(arrow);
+      return this.row(box.title, arrow.count > 1 ? `${arrow.count} edges` : "", arrow.contribution, () => this.actions.selectBox(box));
+    });
+    return section(`${name} (${found.length})`, tag("ul", { class: "edges" }, ...items), more(found.length - 40));
+  }
+
+  link(node, contribution) {
+    const note = node.name ? node.formula : "";
+    return this.row(node.name || node.formula, note === "input" || note === "parameter" ? "" : note, contribution, () => this.actions.select(node.position));
+  }
+
+  row(title, note, contribution, act) {
+    return tag("li", {}, tag("button", { onclick: act },
+      tag("span", { class: "name" }, title), note && note !== title ? tag("span", { class: "note" }, note) : null,
+      contribution === undefined || contribution === null ? null : tag("span", { class: "amount", title: "‖(∂f/∂z)ᵀλ‖" }, digits(contribution))));
+  }
+}
+
+const section = (title, ...children) => tag("section", {}, tag("h3", {}, title), ...children.filter(Boolean));
+const more = (count) => (count > 0 ? tag("p", { class: "more" }, `and ${count} more`) : null);
+const list = (rows) => tag("dl", {}, ...rows.flatMap(([name, said]) => [tag("dt", {}, name), tag("dd", {}, said)]));
+function facts(rows) {
+  const said = rows.filter(([, text]) => text);
+  return said.length ? tag("section", {}, list(said)) : null;
+}
+
+function sourceLine(place) {
+  const [file, line, text, brief] = data.places[place];
+  return tag("figure", { class: "source" }, tag("figcaption", { title: `${file}:${line}` }, brief), text ? tag("code", {}, text) : tag("span", { class: "note" }, "The line's text is not known."));
+}
+
+function histogram(x, symbol, whose) {
+  const drawing = element("svg", { viewBox: "0 0 100 40", class: `histogram bars-${whose}`, role: "img", "aria-label": `Histogram of ${symbol}` });
+  drawing.append(element("path", { class: `bars bars-${whose}`, d: barPath(x.bins, 100, 38), transform: "translate(0 1)" }), element("path", { class: "axis", d: "M0 39.5h100" }));
+  if (x.low < 0 && x.high > 0) drawing.append(element("path", { class: "zero", d: `M${r((-100 * x.low) / (x.high - x.low))} 0v40` }));
+  return tag("div", {}, drawing, tag("div", { class: "ends" }, tag("span", {}, digits(x.low)), tag("span", {}, digits(x.high))));
+}
+
+/** Names of the scopes around a node, and what its kernel says. */
+function scopePath(scope) {
+  const names = [];
+  let kernel = "";
+  for (let at = scope; at > 0; at = data.scopes[at][1]) {
+    const [name, , kind, note] = data.scopes[at];
+    if (kind === "kernel") kernel = `${texts[name]}, ${texts[note]}`;
+    names.unshift(texts[name]);
+  }
+  return { names, kernel };
+}
+
+// Edges by node, looked up when a panel first asks.
+let adjacency = null;
+function adjacent() {
+  if (adjacency) return adjacency;
+  adjacency = { into: new Map(), from: new Map() };
+  const put = (map, key, edge) => (map.has(key) ? map.get(key).push(edge) : map.set(key, [edge]));
+  for (const edge of data.edges) {
+    put(adjacency.into, edge[1], edge);
+    put(adjacency.from, edge[0], edge);
+  }
+  return adjacency;
+}
+const edgesInto = (position) => adjacent().into.get(position) ?? [];
+const edgesFrom = (position) => adjacent().from.get(position) ?? [];

@@ -1,0 +1,69 @@
+// Search by name, operation, scope and source line.
+
+const search = { results: [], at: -1 };
+let haystack = null;
+function index() {
+  haystack ??= nodes.map((node) => {
+    const place = node.place >= 0 ? data.places[node.place] : ["", "", "", ""];
+    return [node.name, node.formula, node.operation, scopePath(node.scope).names.join("/"), place[3], place[2]].join("\n").toLowerCase();
+  });
+  return haystack;
+}
+
+function find(query) {
+  const wanted = query.trim().toLowerCase();
+  search.results = [];
+  search.at = -1;
+  if (wanted) {
+    // names that begin with it first, then names, then all else, each in the program's order
+    const ranked = [[], [], []];
+    index().forEach((hay, k) => {
+      if (hay.includes(wanted)) {
+        const at = nodes[k].name.toLowerCase().indexOf(wanted);
+        ranked[at === 0 ? 0 : at > 0 ? 1 : 2].push(k);
+      }
+    });
+    search.results = ranked.flat();
+  }
+  showResults();
+}
+
+function showResults() {
+  const { results, at } = search;
+  const typed = byId("query").value.trim();
+  const count = results.length ? results.length.toLocaleString("en") : "none";
+  byId("found").textContent = typed ? (at < 0 ? "" : `${at + 1} of `) + count : "";
+  const start = Math.max(0, Math.min(at - 4, results.length - 9));
+  byId("results").replaceChildren(...results.slice(start, start + 9).map((k, n) => {
+    const node = nodes[k], place = node.place >= 0 ? data.places[node.place][3] : "";
+    return tag("li", { role: "option", id: `result-${start + n}`, "aria-selected": String(start + n === at), onpointerdown: (event) => event.preventDefault(), onclick: () => stepTo(start + n) },
+      tag("span", { class: "name" }, node.name || node.formula), tag("span", { class: "note" }, [node.name ? node.operation : "", place].filter(Boolean).join(" · ")));
+  }));
+  const open = Boolean(typed && results.length && document.activeElement === byId("query"));
+  byId("results").hidden = !open;
+  byId("query").setAttribute("aria-expanded", String(open));
+  byId("query").setAttribute("aria-activedescendant", at < 0 ? "" : `result-${at}`);
+}
+
+function stepTo(at) {
+  if (!search.results.length) return;
+  search.at = (at + search.results.length) % search.results.length;
+  selectNode(search.results[search.at]);
+  showResults();
+}
+const step = (by) => stepTo(search.at < 0 && by < 0 ? -1 : search.at + by);
+
+byId("query").addEventListener("input", (event) => find(event.target.value));
+byId("query").addEventListener("focus", showResults);
+byId("query").addEventListener("blur", showResults);
+byId("query").addEventListener("keydown", (event) => {
+  const by = { Enter: event.shiftKey ? -1 : 1, ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (by) {
+    step(by);
+    event.preventDefault();
+  } else if (event.key === "Escape") {
+    event.stopPropagation();
+    byId("query").blur();
+    (painter.drawn.get(selected) ?? picture).focus({ preventScroll: true });
+  }
+});
