@@ -17,6 +17,7 @@ from ...errors import refusal
 from ...problems import Residuals
 from ..base import DataError, Floats, check_number
 from .constraints import Constraint, check_constraints
+from .diagnostics import drift, of_samples, of_solution
 from .evaluate import Local, Moments, Point
 from .feasibility import Infeasibility, Margin
 from .newton import Value, projected
@@ -118,9 +119,8 @@ def _answer(
     covariance = sandwich(setting, at, moments)
     labels = names + (["beta"] if problem.budget is not None else [])
     errors = dict(zip(labels, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)).tolist(), strict=True))
-    drawn = None
+    drawn, rng = None, np.random.default_rng(random_state)
     if count:
-        rng = np.random.default_rng(random_state)
         told = None if progress is None else (lambda k: progress(Progress("bootstrap", k, count)))
         drawn = resample(setting, at, labels, count, rng, tolerance, told)
     gaps = at.gradient[:m]
@@ -132,6 +132,13 @@ def _answer(
     residuals = Residuals.of([], [], [], -at.gradient, at.x)
     below = {name: float(np.mean(moments.gaps[:, j] < 0)) for j, name in enumerate(names)}
     absolute = dict(zip(names, problem.levels.tolist(), strict=True))
+    counts = problem.source.counts
+    found = of_samples(setting, counts, names) + of_solution(setting, at, moments, counts, names)
+    moved = drift(
+        problem.source, setting, [one.level for one in constraints], [one.relative for one in constraints],
+        labels, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)), rng,
+    )  # fmt: skip
+    found += [] if moved is None else [moved]
     return Alignment(
         verdict.status, scores, constraints, absolute, at.beta, problem.budget,
         dict(zip(names, lam.tolist(), strict=True)), errors, covariance, drawn,
@@ -139,7 +146,7 @@ def _answer(
         problem.center, _means(scores, setting.reference), certificate, residuals,
         inverse(setting, at),
         {name: moments.gaps[:, j] + problem.levels[j] for j, name in enumerate(names)},
-        1 / moments.concentration, below, (), None, verdict.found.steps, tolerance, problem.center,
+        1 / moments.concentration, below, tuple(found), None, verdict.found.steps, tolerance, problem.center,
     )  # fmt: skip
 
 
@@ -164,7 +171,8 @@ def _infeasible(
         problem.center, _means(scores, reference), Certificate(violation, 0.0, violation),
         Residuals.of([], [], [], -np.mean(gaps, axis=0), np.zeros(m)), np.zeros((q, q)),
         {name: reference.gaps[:, j] for j, name in enumerate(names)}, 1 / reference.concentration,
-        {name: float(np.mean(gaps[:, j] < 0)) for j, name in enumerate(names)}, (),
+        {name: float(np.mean(gaps[:, j] < 0)) for j, name in enumerate(names)},
+        tuple(of_samples(setting, problem.source.counts, names)),
         _farkas(scores, names, setting, margin), verdict.found.steps, tolerance, problem.center,
     )  # fmt: skip
 

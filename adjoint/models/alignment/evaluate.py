@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..base import Floats
 from .blocks import Block, blocks
-from .programs import compiled
+from .programs import program
 from .scores import Scores
 
 
@@ -68,19 +69,32 @@ class Moments(NamedTuple):
 class Source(Protocol):
     """What can be summed over: scores in this process, or in many."""
 
-    prompts: int
+    @property
+    def prompts(self) -> int:
+        """N."""
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Responses per prompt (N,)."""
+
+    @property
+    def weighted(self) -> bool:
+        """Whether responses have reference weights (log_base)."""
 
     def dual(self, at: Point, weight: Floats | None = None) -> Sums:
         """Value, gradient and curvature of the dual."""
 
     def support(self, u: Floats, levels: Floats) -> tuple[float, Floats]:
-        """E max uᵀ(g − b), and E (g − b) where it is attained."""
+        """Σ max uᵀ(g − b), and Σ E (g − b) where it is attained."""
 
     def extremes(self) -> Floats:
-        """E max and E min of r and of each constrained utility (m + 1, 2)."""
+        """Σ max, Σ min and the number of constant prompts, of r and each constrained utility (m + 1, 3)."""
 
     def moments(self, at: Point) -> Moments:
         """What each prompt's policy gives."""
+
+    def sample(self, rows: int, rng: np.random.Generator) -> Scores:
+        """Scores of random prompts, with about that many rows at most."""
 
 
 class Local:
@@ -93,11 +107,11 @@ class Local:
 
     def __init__(self, scores: Scores, names: Sequence[str]) -> None:
         self.scores, self.names = scores, list(names)
-        self.prompts = scores.n_prompts
-        self.base = scores.log_base
-        counts = scores.counts
-        self.shift: Floats = np.log(counts) if self.base is None else _log_sums(self.base, scores.offsets)
+        self.prompts, self.weighted = scores.n_prompts, scores.log_base is not None
+        self.counts = scores.counts
+        self._width = scores.width
         self._ones = np.ones(self.prompts)
+        self._shift: Floats = np.log(self.counts) if scores.log_base is None else self._log_sums()
 
     def dual(self, at: Point, weight: Floats | None = None) -> Sums:
         """Value, gradient and curvature of the dual, summed over prompts.
@@ -106,12 +120,11 @@ class Local:
             at: where.
             weight: how often each prompt counts (N,); once if omitted.
         """
-        run, m = compiled("dual"), len(self.names)
+        m = len(self.names)
         w = self._ones if weight is None else weight
         log, means, second = 0.0, np.zeros(m + 1), np.zeros((m + 2) * (m + 1) // 2)
-        for block in blocks(self.scores.offsets):
-            arguments = self._arguments(block, at)
-            value, first, rest = run(*arguments, block.offsets, block.spread(w), block.spread(self.shift))
+        for block, run in self._blocks("dual"):
+            value, first, rest = run(*self._arguments(block, at), block.spread(w), block.spread(self._shift))
             log += float(value)
             means += np.array(first)
             second += np.array(rest)
@@ -121,56 +134,66 @@ class Local:
 
     def moments(self, at: Point) -> Moments:
         """What each prompt's policy gives."""
-        run, scores, m = compiled("prompts"), self.scores, len(self.names)
-        names = list(scores.utilities)
-        found = np.empty((self.prompts, m + len(names) + 4))
-        for block in blocks(scores.offsets):
-            others = [scores.utilities[name][block.rows] for name in names]
-            log, gaps, rest, square = run(
-                *self._arguments(block, at), block.offsets, block.spread(self.shift), others
-            )
-            found[block.prompts] = np.stack([block.own(z) for z in (log, square, *rest, *gaps)], axis=1)
-        log, square, tilt, reward = found[:, :4].T
-        return Moments(log, found[:, 4 + len(names) :], tilt, reward, found[:, 4 : 4 + len(names)], square)
+        columns, m = list(self.scores.utilities.values()), len(self.names)
+        found = np.empty((4 + len(columns) + m, self.prompts))
+        for block, run in self._blocks("prompts"):
+            others = [block.view(c) for c in columns]
+            values = run(*self._arguments(block, at), block.spread(self._shift), others)
+            for row, z in zip(found, values, strict=True):
+                row[block.prompts] = block.own(z)
+        log, square, tilt, reward = found[:4]
+        return Moments(log, found[4 + len(columns) :].T, tilt, reward, found[4 : 4 + len(columns)].T, square)
 
     def weights(self, at: Point) -> Floats:
         """π (n,), which adds to one within every prompt."""
-        run, out = compiled("weights"), np.empty(self.scores.n_responses)
-        for block in blocks(self.scores.offsets):
+        out = np.empty(self.scores.n_responses)
+        for block, run in self._blocks("weights"):
             own = block.own_rows()
-            out[block.rows][own] = run(*self._arguments(block, at), block.offsets)[own]
+            out[block.rows][own] = run(*self._arguments(block, at)).ravel()[own]
         return out
 
     def support(self, u: Floats, levels: Floats) -> tuple[float, Floats]:
         """Σ max uᵀ(g − b), and Σ E (g − b) where it is attained (m,), over prompts."""
-        run, value, slope = compiled("support"), 0.0, np.zeros(len(self.names))
-        for block in blocks(self.scores.offsets):
-            columns = self._columns(block)
-            top, along = run(u, levels, columns, block.offsets, block.spread(self._ones))
+        value, slope = 0.0, np.zeros(len(self.names))
+        for block, run in self._blocks("support"):
+            top, along = run(u, levels, self._columns(block), block.offsets, block.spread(self._ones))
             value += float(top)
             slope += np.array(along)
         return value, slope
 
     def extremes(self) -> Floats:
-        """Σ max and Σ min over prompts of r and of each constrained utility (m + 1, 2)."""
-        run, total = compiled("extremes"), np.zeros((len(self.names) + 1, 2))
-        for block in blocks(self.scores.offsets):
-            columns = [self.scores.reward[block.rows], *self._columns(block)]
+        """Σ max, Σ min and the number of constant prompts, of r and each constrained utility (m + 1, 3)."""
+        total = np.zeros((len(self.names) + 1, 3))
+        for block, run in self._blocks("extremes"):
+            columns = [block.view(self.scores.reward), *self._columns(block)]
             total += np.array(run(columns, block.offsets, block.spread(self._ones)))
         return total
 
+    def sample(self, rows: int, rng: np.random.Generator) -> Scores:
+        """Scores of random prompts, with about that many rows at most; all of them where that suffices."""
+        if self.scores.n_responses <= rows:
+            return self.scores
+        count = max(1, rows * self.prompts // self.scores.n_responses)
+        return self.scores.take(np.sort(rng.choice(self.prompts, count, replace=False)))
+
+    def _log_sums(self) -> Floats:
+        out = np.empty(self.prompts)
+        assert self.scores.log_base is not None
+        for block, run in self._blocks("log_sums"):
+            out[block.prompts] = block.own(run(block.view(self.scores.log_base), block.offsets))
+        return out
+
+    def _blocks(self, name: str) -> Iterator[tuple[Block, Callable[..., Any]]]:
+        for block in blocks(self.scores.offsets, self._width):
+            yield block, program(name, block.rows.stop - block.rows.start, block.segments)
+
     def _columns(self, block: Block) -> list[Floats]:
-        return [self.scores.utilities[name][block.rows] for name in self.names]
+        return [block.view(self.scores.utilities[name]) for name in self.names]
 
     def _arguments(self, block: Block, at: Point) -> tuple[object, ...]:
-        base = None if self.base is None else self.base[block.rows]
+        base = self.scores.log_base
         return (
             np.float64(at.inverse), at.theta, np.float64(at.center), at.levels,
-            self.scores.reward[block.rows], self._columns(block), base,
+            block.view(self.scores.reward), self._columns(block),
+            None if base is None else block.view(base), block.offsets,
         )  # fmt: skip
-
-
-def _log_sums(base: Floats, offsets: np.ndarray) -> Floats:
-    top = np.maximum.reduceat(base, offsets[:-1])
-    counts = np.diff(offsets)
-    return top + np.log(np.add.reduceat(np.exp(base - np.repeat(top, counts)), offsets[:-1]))

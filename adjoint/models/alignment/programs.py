@@ -1,13 +1,13 @@
 """The sums over responses that a constrained alignment needs: plain NumPy, compiled for any engine.
 
 With t = (r − r₀)/β + Σ θ_j (g_j − b_j), θ = λ/β, a prompt's policy is π(y) ∝ w(y) eᵗ, w the reference's
-weights. Every program goes over one block of rows, see `blocks`; segments of weight 0 do not count.
+weights. Every program goes over one block of rows, see `blocks`; prompts of weight 0 do not count.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,19 +18,63 @@ from ...ops.segment import segment_logsumexp, segment_max, segment_of_row, segme
 Columns = Sequence[Any]
 
 
-def tilt(inverse: Any, theta: Any, center: Any, levels: Any, reward: Any, utilities: Columns) -> Any:
-    """t (n,): how far each response is lifted above its weight under the reference."""
+class Ragged:
+    """Columns (R,) whose prompts are the segments between offsets."""
+
+    def __init__(self, offsets: Any, column: Any) -> None:
+        self.offsets, self.segment = offsets, segment_of_row(offsets, rows=column.shape[0])
+
+    def sum(self, x: Any) -> Any:
+        return segment_sum(x, self.offsets)
+
+    def max(self, x: Any) -> Any:
+        return segment_max(x, self.offsets)
+
+    def logsumexp(self, x: Any) -> Any:
+        return segment_logsumexp(x, self.offsets)
+
+    def spread(self, z: Any) -> Any:
+        return z[self.segment]
+
+
+class Dense:
+    """Columns (P, K): every prompt has K responses. Twice as fast, and compiled for each K."""
+
+    def sum(self, x: Any) -> Any:
+        return np.sum(x, axis=1)
+
+    def max(self, x: Any) -> Any:
+        return np.max(x, axis=1)
+
+    def logsumexp(self, x: Any) -> Any:
+        top = np.max(x, axis=1)
+        return top + np.log(np.sum(np.exp(x - top[:, None]), axis=1))
+
+    def spread(self, z: Any) -> Any:
+        return z[:, None]
+
+
+def _layout(offsets: Any, column: Any) -> Ragged | Dense:
+    return Dense() if offsets is None else Ragged(offsets, column)
+
+
+def _tilt(inverse: Any, theta: Any, center: Any, levels: Any, reward: Any, utilities: Columns) -> Any:
     t = inverse * (reward - center)
     for j, g in enumerate(utilities):
         t = t + theta[j] * (g - levels[j])
     return t
 
 
-def policy(t: Any, base: Any, offsets: Any, segment: Any) -> tuple[Any, Any]:
-    """log Σ w eᵗ per segment, and π per row."""
+def _policy(prompts: Ragged | Dense, t: Any, base: Any) -> tuple[Any, Any]:
+    """log Σ w eᵗ per prompt, and π per response."""
     exponent = t if base is None else t + base
-    log_sum = segment_logsumexp(exponent, offsets)
-    return log_sum, np.exp(exponent - log_sum[segment])
+    log_sum = prompts.logsumexp(exponent)
+    return log_sum, np.exp(exponent - prompts.spread(log_sum))
+
+
+def _total(weight: Any, z: Any) -> Any:
+    """Σ weight z; where the weight is 0, z may be −∞ (no responses)."""
+    return np.sum(np.where(weight > 0, weight * z, 0.0))
 
 
 def _dual(
@@ -42,32 +86,30 @@ def _dual(
     The covariances are those of the lower triangle, row by row, from centered columns: differences of
     second moments would lose the digits that a large mean takes.
     """
-    segment = segment_of_row(offsets, rows=reward.shape[0])
-    t = tilt(inverse, theta, center, levels, reward, utilities)
-    log_sum, pi = policy(t, base, offsets, segment)
+    prompts = _layout(offsets, reward)
+    t = _tilt(inverse, theta, center, levels, reward, utilities)
+    log_sum, pi = _policy(prompts, t, base)
     columns = [g - levels[j] for j, g in enumerate(utilities)] + [t]
-    means = [segment_sum(pi * c, offsets) for c in columns]
-    centered = [c - mean[segment] for c, mean in zip(columns, means, strict=True)]
-    share = pi * weight[segment]
+    means = [prompts.sum(pi * c) for c in columns]
+    centered = [c - prompts.spread(mean) for c, mean in zip(columns, means, strict=True)]
+    share = pi * prompts.spread(weight)
     second = []
     for i, c in enumerate(centered):
         weighted = share * c
         second += [np.sum(weighted * other) for other in centered[: i + 1]]
-    value = np.sum(np.where(weight > 0, weight * (log_sum - shift), 0.0))
-    return value, [np.sum(weight * mean) for mean in means], second
+    return _total(weight, log_sum - shift), [np.sum(weight * mean) for mean in means], second
 
 
 def _prompts(
     inverse: Any, theta: Any, center: Any, levels: Any, reward: Any, utilities: Columns,
     base: Any, offsets: Any, shift: Any, others: Columns,
 ) -> Any:  # fmt: skip
-    """Per prompt: log E_ref eᵗ, E (g − b), E r, E of other columns, E t, and 1 / Σ π²."""
-    segment = segment_of_row(offsets, rows=reward.shape[0])
-    t = tilt(inverse, theta, center, levels, reward, utilities)
-    log_sum, pi = policy(t, base, offsets, segment)
-    means = [segment_sum(pi * (g - levels[j]), offsets) for j, g in enumerate(utilities)]
-    rest = [segment_sum(pi * c, offsets) for c in (t, reward, *others)]
-    return log_sum - shift, means, rest, segment_sum(pi * pi, offsets)
+    """Per prompt: log E_ref eᵗ, Σ π², E t, E r, E of other columns, E (g − b)."""
+    prompts = _layout(offsets, reward)
+    t = _tilt(inverse, theta, center, levels, reward, utilities)
+    log_sum, pi = _policy(prompts, t, base)
+    gaps = [g - levels[j] for j, g in enumerate(utilities)]
+    return [log_sum - shift, *[prompts.sum(pi * c) for c in (pi, t, reward, *others, *gaps)]]
 
 
 def _weights(
@@ -75,37 +117,44 @@ def _weights(
     base: Any, offsets: Any,
 ) -> Any:  # fmt: skip
     """π, one number per response."""
-    segment = segment_of_row(offsets, rows=reward.shape[0])
-    t = tilt(inverse, theta, center, levels, reward, utilities)
-    return policy(t, base, offsets, segment)[1]
+    t = _tilt(inverse, theta, center, levels, reward, utilities)
+    return _policy(_layout(offsets, reward), t, base)[1]
+
+
+def _log_sums(base: Any, offsets: Any) -> Any:
+    """log Σ w per prompt."""
+    return _layout(offsets, base).logsumexp(base)
 
 
 def _support(u: Any, levels: Any, utilities: Columns, offsets: Any, weight: Any) -> Any:
     """Σ weight × max uᵀ(g − b), and Σ weight × E (g − b) over where it is attained: value and subgradient."""
-    segment = segment_of_row(offsets, rows=utilities[0].shape[0])
-    along = u[0] * (utilities[0] - levels[0])
-    for j, g in list(enumerate(utilities))[1:]:
-        along = along + u[j] * (g - levels[j])
-    top = segment_max(along, offsets)
-    attained = np.where(along == top[segment], 1.0, 0.0)
-    ties = segment_sum(attained, offsets)
-    share = attained * np.where(ties > 0, weight / np.maximum(ties, 1.0), 0.0)[segment]
-    value = np.sum(np.where(weight > 0, weight * top, 0.0))
-    return value, [np.sum(share * (g - levels[j])) for j, g in enumerate(utilities)]
+    prompts = _layout(offsets, utilities[0])
+    gaps = [g - levels[j] for j, g in enumerate(utilities)]
+    along = u[0] * gaps[0]
+    for j, gap in enumerate(gaps[1:], 1):
+        along = along + u[j] * gap
+    top = prompts.max(along)
+    attained = np.where(along == prompts.spread(top), 1.0, 0.0)
+    share = attained * prompts.spread(weight / np.maximum(prompts.sum(attained), 1.0))
+    return _total(weight, top), [np.sum(share * gap) for gap in gaps]
 
 
 def _extremes(columns: Columns, offsets: Any, weight: Any) -> Any:
-    """Per column: Σ weight × max, and Σ weight × min."""
-    tops = [(segment_max(c, offsets), -segment_max(-c, offsets)) for c in columns]
-    return [[np.sum(np.where(weight > 0, weight * top, 0.0)) for top in pair] for pair in tops]
-
-
-@cache
-def compiled(name: str) -> Callable[..., Any]:
-    """One of the programs, compiled; one `Compiled` serves all sizes."""
-    return compile(_PROGRAMS[name])
+    """Per column: Σ weight × max, Σ weight × min, and the weight of the prompts where they are equal."""
+    prompts, found = _layout(offsets, columns[0]), []
+    for c in columns:
+        top, least = prompts.max(c), -prompts.max(-c)
+        found.append([_total(weight, z) for z in (top, least, np.where(top == least, 1.0, 0.0))])
+    return found
 
 
 _PROGRAMS: dict[str, Callable[..., Any]] = {
-    "dual": _dual, "prompts": _prompts, "weights": _weights, "support": _support, "extremes": _extremes,
+    "dual": _dual, "prompts": _prompts, "weights": _weights, "log_sums": _log_sums, "support": _support,
+    "extremes": _extremes,
 }  # fmt: skip
+
+
+@lru_cache(maxsize=32)  # a program keeps its memory; of data sets that come and go, the last few stay
+def program(name: str, rows: int, segments: int) -> Callable[..., Any]:
+    """One of the programs for blocks of one size, compiled."""
+    return compile(_PROGRAMS[name])

@@ -25,6 +25,8 @@ class Setting(NamedTuple):
         relative: which constraints count from the reference (m,).
         top: E max g − b (m,): what each constraint could reach alone.
         least: E min r, below which no dual value of a feasible problem lies.
+        constant: prompts within which r and each constrained utility are constant (m + 1,).
+        weighted: whether responses have reference weights.
     """
 
     problem: Problem
@@ -32,6 +34,8 @@ class Setting(NamedTuple):
     relative: Floats
     top: Floats
     least: float
+    constant: Floats
+    weighted: bool
 
 
 class Verdict(NamedTuple):
@@ -60,13 +64,17 @@ def prepare(
     reference = source.moments(Point(0.0, zero, 0.0, zero))
     counts = np.array(relative, dtype=float)
     absolute = np.array(levels, dtype=float) + counts * np.mean(reference.gaps, axis=0)
-    extremes = source.extremes() / source.prompts
+    sums = source.extremes()
+    extremes = sums[:, :2] / source.prompts
     ranges = extremes[:, 0] - extremes[:, 1]
     size = np.maximum(np.abs(extremes).max(axis=1), np.finfo(float).tiny)
     # a column constant within prompts has no range: its own size, so that tolerances mean something
     scale = np.where(ranges > 1e-12 * size, ranges, size)
     problem = Problem(source, absolute, beta, budget, float(np.mean(reference.reward)), scale)
-    return Setting(problem, reference, counts, extremes[1:, 0] - absolute, float(extremes[0, 1]))
+    return Setting(
+        problem, reference, counts, extremes[1:, 0] - absolute, float(extremes[0, 1]), sums[:, 2],
+        source.weighted,
+    )  # fmt: skip
 
 
 def solve(
