@@ -70,7 +70,7 @@ def document(graph: Graph, view: View, direction: str = "down") -> dict[str, Any
             [clean(p.file, LONGEST), p.line, clean(p.source, LINE), clean(p.short, 80)] for p in graph.places
         ],
         "scopes": [[texts.number(s.name), s.parent, s.kind, texts.number(s.note)] for s in graph.scopes],
-        "nodes": [_node(node, texts) for node in graph.nodes],
+        "nodes": [_node(node, graph, texts) for node in graph.nodes],
         "shown": [[k, stands] for k, stands in enumerate(view.shown) if k != stands],
         "edges": [
             [position[p], position[i]] if c is None else [position[p], position[i], _number(c)]
@@ -121,13 +121,13 @@ def _box(box: Box, graph: Graph, nodes: dict[int, Node], texts: Texts) -> list[A
     return [box.id, texts.number(title_of(box, nodes)), _number(box.lam), lines, len(box.members)]
 
 
-def _node(node: Node, texts: Texts) -> list[Any]:
+def _node(node: Node, graph: Graph, texts: Texts) -> list[Any]:
     flags = node.connected + 2 * node.view + 4 * (node.active is not None) + 8 * bool(node.active)
     row = [
         node.number, texts.number(node.operation), texts.number(node.role), texts.number(node.formula),
         texts.number(node.name), node.scope, texts.number(node.kind), node.bytes, node.place, flags,
         _numbers(node.z), _numbers(node.lam), texts.number(node.note),
-        texts.number(value_symbol(node) + " " + multiplier_symbol(node)),
+        texts.number(value_symbol(node) + " " + multiplier_symbol(node, graph)),
     ]  # fmt: skip
     return row
 
