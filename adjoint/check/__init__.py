@@ -3,7 +3,9 @@
 Each returns a `Report`: true or false, with the text as its repr.
 """
 
+from .certificate import certificate
 from .gradients import gradients
+from .kkt import KKTReport
 from .multipliers import multipliers
 from .pair import pair
 from .report import CheckError, Finding, Place, Report
@@ -12,9 +14,11 @@ from .rules import all_rules, rule
 __all__ = [
     "CheckError",
     "Finding",
+    "KKTReport",
     "Place",
     "Report",
     "all_rules",
+    "certificate",
     "gradients",
     "multipliers",
     "pair",

@@ -1,0 +1,380 @@
+"""Results of scipy.optimize in the one sign convention: `minimize` and `linprog`.
+
+SciPy states inequalities as c(x) ≥ 0, here they are g = −c ≤ 0. What it returns of multipliers differs by
+method: SLSQP those of L = f − λᵀc, equalities first, none of the bounds; trust-constr those of L = f + vᵀc,
+where v < 0 pushes from below; linprog marginals df*/db. Others return none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import AdjointError, ShapeError, describe, refusal
+from ..problems.point import Block, Point
+from ..transforms import jacobian
+from .kkt import KKTReport, Stated, judge, no_solution
+
+Evaluate = Callable[[np.ndarray], tuple[float, float]]  # x → f and the largest violation
+CONVERTED = "SciPy's c(x) ≥ 0 is g = −c ≤ 0 here"
+
+
+class Part(NamedTuple):
+    """One constraint: name, relation, value h or g (k,), its Jacobian (k, n), and its multipliers (k,).
+
+    The multipliers are None where the result has none. `shape` is () for a scalar.
+    """
+
+    name: str
+    relation: str
+    value: np.ndarray
+    rows: np.ndarray
+    lam: np.ndarray | None
+    shape: tuple[int, ...]
+    positions: np.ndarray | None = None  # of bounds: which elements of x
+
+
+def of_scipy(
+    result: Any, f: Any, constraints: Any, bounds: Any, args: tuple[Any, ...], tolerance: float
+) -> KKTReport:
+    """The certificate of an OptimizeResult."""
+    if hasattr(result, "ineqlin"):
+        return _of_linprog(result, f, tolerance)
+    if not callable(f):
+        raise TypeError(
+            "a SciPy result holds no problem: certificate(result, f, constraints=…, bounds=…), got "
+            f"{describe(f)}"
+        )
+    x = np.asarray(result.x, np.float64)
+    notes: list[str] = []
+    value, rows = _derivative(lambda v: f(v, *args), x, "f", notes)
+    if value.size != 1:
+        raise refusal(ShapeError, f"f must return one number, got shape {value.shape}")
+    found = [_parts(c, k, x, notes) for k, c in enumerate(_as_list(constraints))]
+    lams = _multipliers(result, found, x.size)
+    parts = [part for group in _given(found, lams) for part in group]
+    limits = _bounds(bounds, x, lams[-1] if lams is not None and len(lams) > len(found) else None)
+    if any(c.relation in ("≥", "≤") for c in parts):
+        notes.append(CONVERTED)
+    if limits and lams is not None and limits[0].lam is None:
+        limits = _from_stationarity(limits, rows[0], parts)
+        notes.append("SLSQP returns no multipliers of bounds: they are what is left of ∂L/∂x where x binds")
+    source = f"scipy.optimize.minimize{_method(result)}"
+    remark = "" if result.get("success", True) else str(result.get("message", ""))
+
+    def evaluate(v: np.ndarray) -> tuple[float, float]:
+        there = [part for k, c in enumerate(_as_list(constraints)) for part in _parts(c, k, v, [])]
+        violated = [
+            np.max(np.abs(p.value) if p.relation == "=" else p.value, initial=0.0)
+            for p in (*there, *_bounds(bounds, v, None))
+        ]
+        return float(np.ravel(f(v, *args))[0]), float(max(violated, default=0.0))
+
+    return _judged(source, x, float(value[0]), rows[0], [*parts, *limits], tolerance, notes, remark, evaluate)
+
+
+def _method(result: Any) -> str:
+    if "v" in result:
+        return ", trust-constr"
+    return ", SLSQP" if "multipliers" in result else ""
+
+
+def _judged(
+    source: str, x: np.ndarray, f: float, gradient: np.ndarray, parts: Sequence[Part], tolerance: float,
+    notes: list[str], remark: str, evaluate: Evaluate | None = None,
+) -> KKTReport:  # fmt: skip
+    """Stack the constraints and judge."""
+    blocks, stacks = [], {True: [np.zeros((0, 1 + len(x)))], False: [np.zeros((0, 1 + len(x)))]}
+    lams: dict[bool, list[np.ndarray]] = {True: [np.zeros(0)], False: [np.zeros(0)]}
+    start = {True: 0, False: 0}
+    known = True
+    for part in parts:
+        equal = part.relation == "="
+        blocks.append(Block(part.name, part.relation, part.shape, start[equal]))
+        start[equal] += len(part.value)
+        stacks[equal].append(np.column_stack([part.value, part.rows]))
+        known = known and part.lam is not None
+        lams[equal].append(np.zeros(len(part.value)) if part.lam is None else part.lam)
+    h, g = np.concatenate(stacks[True]), np.concatenate(stacks[False])
+    point = Point(x, f, gradient, h[:, 0], h[:, 1:], g[:, 0], g[:, 1:])
+    nu, mu = (np.concatenate(lams[equal]) if known else None for equal in (True, False))
+    positions = {part.name: part.positions for part in parts if part.positions is not None}
+    return judge(Stated(source, point, blocks, nu, mu, tolerance, notes, remark, positions, evaluate))
+
+
+# ---------------------------------------------------------------------------------------- derivatives
+def _derivative(
+    function: Callable[[np.ndarray], Any], x: np.ndarray, what: str, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Value (k,) and Jacobian (k, n): by the library, or by differences where it cannot."""
+    value = np.atleast_1d(np.asarray(function(x.copy()), np.float64)).ravel()
+    try:
+        with np.errstate(all="ignore"):
+            found = np.asarray(jacobian(lambda v: np.ravel(function(v)))(x), np.float64)
+    except (AdjointError, TypeError, ValueError, AttributeError):
+        found = _differences(function, x)
+        notes.append(f"{what} is not plain NumPy: its derivatives are differences, good to some 1e-9")
+    return value, found.reshape(value.size, x.size)
+
+
+def _differences(function: Callable[[np.ndarray], Any], x: np.ndarray) -> np.ndarray:
+    """Central differences of fourth order: they err by h⁴ and by rounding over h."""
+    columns = []
+    for k in range(x.size):
+        h = 1e-3 * max(1.0, abs(float(x[k])))
+
+        def at(t: float, k: int = k, h: float = h) -> np.ndarray:
+            moved = x.copy()
+            moved[k] += t * h
+            return np.ravel(np.asarray(function(moved), np.float64))
+
+        columns.append((8 * (at(1) - at(-1)) - (at(2) - at(-2))) / (12 * h))
+    return np.stack(columns, axis=1) if columns else np.zeros((0, 0))
+
+
+# ---------------------------------------------------------------------------------------- constraints
+def _as_list(constraints: Any) -> list[Any]:
+    if constraints is None:
+        return []
+    return list(constraints) if isinstance(constraints, (list, tuple)) else [constraints]
+
+
+def _parts(c: Any, number: int, x: np.ndarray, notes: list[str]) -> list[Part]:
+    """One constraint of SciPy's as equalities and inequalities, without multipliers."""
+    name = f"constraints[{number}]"
+    if isinstance(c, Mapping):
+        name = str(c.get("name", name))
+        if c.get("type") not in ("eq", "ineq") or not callable(c.get("fun")):
+            raise refusal(
+                ShapeError, f"{name} must have type 'eq' or 'ineq' and a function 'fun', got {sorted(c)}"
+            )
+        extra = tuple(c.get("args", ()))
+        value, rows = _derivative(lambda v: c["fun"](v, *extra), x, name, notes)
+        shape = np.shape(c["fun"](x.copy(), *extra))
+        if c["type"] == "eq":
+            return [Part(name, "=", value, rows, None, shape)]
+        return [Part(name, "≥", -value, -rows, None, shape)]
+    if hasattr(c, "A"):
+        rows = np.atleast_2d(c.A.toarray() if hasattr(c.A, "toarray") else np.asarray(c.A, np.float64))
+        value = rows @ x
+    elif hasattr(c, "fun"):
+        value, rows = _derivative(c.fun, x, name, notes)
+    else:
+        raise TypeError(f"{name} is no constraint of SciPy's: {describe(c)}")
+    return _between(name, value, rows, c.lb, c.ub)
+
+
+def _between(name: str, value: np.ndarray, rows: np.ndarray, lb: Any, ub: Any) -> list[Part]:
+    """The parts of lb ≤ c ≤ ub: equalities, lower and upper limits."""
+    lower, upper = (np.broadcast_to(np.asarray(b, np.float64), value.shape) for b in (lb, ub))
+    same = lower == upper
+    found = []
+    for mark, chosen, relation, sign, limit in (
+        ("", same, "=", 1.0, lower),
+        (".lower", np.isfinite(lower) & ~same, "≥", -1.0, lower),
+        (".upper", np.isfinite(upper) & ~same, "≤", 1.0, upper),
+    ):
+        k = np.flatnonzero(chosen)
+        if len(k):
+            g = sign * (value[k] - limit[k])
+            found.append(Part(name + mark, relation, g, sign * rows[k], None, (len(k),)))
+    return found
+
+
+def _bounds(bounds: Any, x: np.ndarray, v: np.ndarray | None) -> list[Part]:
+    """The parts of lower ≤ x ≤ upper that are there, with their share of trust-constr's v."""
+    if bounds is None:
+        return []
+    if hasattr(bounds, "lb"):
+        lower, upper = bounds.lb, bounds.ub
+    else:
+        pairs = [(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]
+        if len(pairs) != len(x):
+            raise refusal(ShapeError, f"bounds has {len(pairs)} pairs, x has {len(x)} elements")
+        lower, upper = np.array(pairs, np.float64).T
+    parts = _limits(x, lower, upper)
+    return parts if v is None else _split([parts], [v])[0]
+
+
+def _limits(x: np.ndarray, lower: Any, upper: Any) -> list[Part]:
+    """Bounds: "lower" and "upper", and "fixed" where they are equal."""
+    names = {"≥": "lower", "≤": "upper", "=": "fixed"}
+    return [
+        part._replace(name=names[part.relation], positions=np.argmax(np.abs(part.rows), axis=1))
+        for part in _between("", x, np.eye(len(x)), lower, upper)
+    ]
+
+
+# ---------------------------------------------------------------------------------------- multipliers
+def _multipliers(result: Any, found: list[list[Part]], n: int) -> list[np.ndarray] | None:
+    """v of L = f + vᵀc for each constraint in SciPy's order (of the bounds last, if there are any)."""
+    if "v" in result:
+        return [np.atleast_1d(np.asarray(v, np.float64)).ravel() for v in result.v]
+    if "multipliers" not in result:
+        return None
+    given = np.asarray(result.multipliers, np.float64)
+    sizes = [_size(parts) for parts in found]
+    equal = [parts[0].relation == "=" if parts else False for parts in found]
+    if sum(sizes) != len(given):  # two-sided constraints are cut up by SciPy in ways of its own
+        return None
+    order = [k for k, e in enumerate(equal) if e] + [k for k, e in enumerate(equal) if not e]
+    cut = np.split(-given, np.cumsum([sizes[k] for k in order])[:-1]) if order else []
+    return [cut[order.index(k)] for k in range(len(found))]
+
+
+def _size(parts: list[Part]) -> int:
+    """How many rows the constraint had in SciPy."""
+    return sum(len(part.value) for part in parts)
+
+
+def _given(found: list[list[Part]], lams: list[np.ndarray] | None) -> list[list[Part]]:
+    return found if lams is None else _split(found, lams[: len(found)])
+
+
+def _split(found: list[list[Part]], lams: Sequence[np.ndarray]) -> list[list[Part]]:
+    """Each part with its share of v: v itself of equalities, max(−v, 0) from below, max(v, 0) from above.
+
+    A one-sided constraint keeps its sign, so that a wrong one shows.
+    """
+    groups = []
+    for parts, v in zip(found, lams, strict=True):
+        group = []
+        for part in parts:
+            lam = v[: len(part.value)] if len(parts) == 1 and len(v) == len(part.value) else None
+            if lam is None:  # both sides of the same rows, or some rows without a limit
+                group.append(part._replace(lam=_side(part, v, parts)))
+            else:
+                group.append(part._replace(lam=-lam if part.relation == "≥" else lam))
+        groups.append(group)
+    return groups
+
+
+def _side(part: Part, v: np.ndarray, parts: list[Part]) -> np.ndarray:
+    rows = np.flatnonzero(_positions(part, v.size, parts))
+    chosen = v[rows]
+    if part.relation == "=":
+        return chosen
+    return np.maximum(-chosen if part.relation == "≥" else chosen, 0.0)
+
+
+def _positions(part: Part, count: int, parts: list[Part]) -> np.ndarray:
+    """Which rows of the constraint a part has: known by its Jacobian, of which every row is another's."""
+    if all(len(p.value) == count for p in parts):
+        return np.ones(count, bool)
+    found = np.zeros(count, bool)
+    if part.positions is not None:
+        found[part.positions] = True
+        return found
+    raise refusal(
+        ShapeError,
+        f"{part.name} limits some of its {count} rows from one side only, and its multipliers cannot be told "
+        "apart",
+        "State one-sided and two-sided rows as constraints of their own.",
+    )
+
+
+def _from_stationarity(limits: list[Part], gradient: np.ndarray, parts: Iterable[Part]) -> list[Part]:
+    """Multipliers of the bounds: what is left of ∂L/∂x, on the side where x binds."""
+    left = gradient + sum((part.lam @ part.rows for part in parts if part.lam is not None), np.zeros(1))
+    found = []
+    for part in limits:
+        pull = -(part.rows @ left)  # rows are ±1
+        binds = part.value >= -1e-8 * (1 + np.abs(part.value))
+        lam = pull if part.relation == "=" else np.where(binds, np.maximum(pull, 0.0), 0.0)
+        found.append(part._replace(lam=lam))
+    return found
+
+
+# ---------------------------------------------------------------------------------------- linprog
+def _of_linprog(result: Any, problem: Any, tolerance: float) -> KKTReport:
+    """min cᵀx: marginals are df*/db, so μ = −marginal of A_ub x ≤ b_ub, ν = −marginal of A_eq x = b_eq."""
+    if not isinstance(problem, Mapping) or "c" not in problem:
+        raise TypeError(
+            "a result of linprog holds no problem: certificate(result, {'c': c, 'A_ub': …, 'b_ub': …, "
+            f"'A_eq': …, 'b_eq': …, 'bounds': …}}), got {describe(problem)}"
+        )
+    c = np.asarray(problem["c"], np.float64)
+    lower, upper = _lp_bounds(problem.get("bounds", (0, None)), len(c))
+    if result.x is None:
+        return no_solution("scipy.optimize.linprog", _reason(result, problem, c, lower, upper))
+    x = np.asarray(result.x, np.float64)
+    parts = []
+    for name, relation, matrix, right, marginals in (
+        ("A_eq", "=", "A_eq", "b_eq", result.eqlin.marginals),
+        ("A_ub", "≤", "A_ub", "b_ub", result.ineqlin.marginals),
+    ):
+        if problem.get(matrix) is not None:
+            rows = np.atleast_2d(np.asarray(problem[matrix], np.float64))
+            value = rows @ x - np.asarray(problem[right], np.float64)
+            parts.append(Part(name, relation, value, rows, -np.asarray(marginals), (len(value),)))
+    for part in _limits(x, lower, upper):
+        below, above = (np.asarray(side.marginals)[part.positions] for side in (result.lower, result.upper))
+        lam = {"≥": below, "≤": -above, "=": -(below + above)}[part.relation]
+        parts.append(part._replace(lam=lam))
+    notes = ["linprog's marginals are df*/db: μ = −marginal, of lower bounds μ = marginal"]
+    return _judged("scipy.optimize.linprog", x, float(c @ x), c, parts, tolerance, notes, "")
+
+
+def _lp_bounds(bounds: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    pairs = np.array(
+        [[np.nan if b is None else b for b in row] for row in np.atleast_2d(np.asarray(bounds, object))],
+        float,
+    )
+    pairs = np.broadcast_to(pairs, (n, 2))
+    return np.where(np.isnan(pairs[:, 0]), -np.inf, pairs[:, 0]), np.where(
+        np.isnan(pairs[:, 1]), np.inf, pairs[:, 1]
+    )
+
+
+def _reason(
+    result: Any, problem: Mapping[str, Any], c: np.ndarray, lower: np.ndarray, upper: np.ndarray
+) -> str:
+    """Why there is none: Farkas weights on the rows, or a direction along which f falls forever."""
+    n = len(c)
+    rows, right, labels = [np.zeros((0, n))], [np.zeros(0)], []
+    for matrix, vector, signs in (("A_ub", "b_ub", (1.0,)), ("A_eq", "b_eq", (1.0, -1.0))):
+        if problem.get(matrix) is not None:
+            a = np.atleast_2d(np.asarray(problem[matrix], np.float64))
+            b = np.atleast_1d(np.asarray(problem[vector], np.float64))
+            for sign in signs:
+                rows.append(sign * a)
+                right.append(sign * b)
+                labels += [f"{matrix}[{k}]" for k in range(len(b))]
+    for part in _limits(np.zeros(n), lower, upper):
+        for sign in (1.0, -1.0) if part.relation == "=" else (1.0,):
+            rows.append(sign * part.rows)
+            right.append(-sign * part.value)
+            labels += [f"{part.name}[{k}]" for k in part.positions]  # type: ignore[union-attr]
+    A, b = np.concatenate(rows), np.concatenate(right)
+    return _farkas(A, b, labels) or _recession(A, c) or f"no solution: {result.message}"
+
+
+def _farkas(A: np.ndarray, b: np.ndarray, labels: list[str]) -> str:
+    """y ≥ 0 with Aᵀy = 0 and bᵀy < 0 proves that A x ≤ b has no solution."""
+    from scipy.optimize import linprog
+
+    n = A.shape[1]
+    found = linprog(b, A_eq=np.vstack([A.T, np.ones(len(b))]), b_eq=np.r_[np.zeros(n), 1.0])
+    if found.x is None or not found.fun < -1e-9 * (1 + np.max(np.abs(b), initial=0.0)):
+        return ""
+    weights: dict[str, float] = {}
+    for label, y in zip(labels, found.x, strict=True):
+        if y > 1e-9:
+            weights[label] = weights.get(label, 0.0) + float(y)
+    named = ", ".join(f"{label} × {y:.3g}" for label, y in weights.items())
+    return f"infeasible: added up with these weights the constraints say 0 ≤ {found.fun:.3g}: {named}"
+
+
+def _recession(A: np.ndarray, c: np.ndarray) -> str:
+    """d with A d ≤ 0 and cᵀd < 0: f falls forever along it, from any feasible point."""
+    from scipy.optimize import linprog
+
+    found = linprog(c, A_ub=A if len(A) else None, b_ub=np.zeros(len(A)) if len(A) else None, bounds=(-1, 1))
+    if found.x is None or not found.fun < -1e-9:
+        return ""
+    named = ", ".join(f"{d:.3g}" for d in found.x[:8])
+    return (
+        f"unbounded: cᵀx falls by {-found.fun:.3g} with every step along ({named}), which no constraint stops"
+    )
