@@ -1,4 +1,4 @@
-"""The command line: `python -m adjoint demo`, `check`, `cache`, `draw`, `doctor`."""
+"""The command line: `python -m adjoint demo`, `check`, `cache`, `draw`, `align`, `doctor`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 from ._version import __version__
 from .demos import DEMOS
+from .models.alignment import command as alignment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw.add_argument("--limit", type=int, default=150, help="boxes at most (default: 150)")
     draw.add_argument("--right", action="store_true", help="from left to right instead of downwards")
     draw.add_argument("--adjoint", action="store_true", help="mirror the adjoint sweep beside the program")
+    alignment.add_parser(commands)
     commands.add_parser("doctor", help="versions, what is installed, which engines can run and why not")
     options = parser.parse_args(arguments)
     if options.command == "demo":
@@ -51,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "draw":
         direction = "right" if options.right else "down"
         return run_draw(options.target, options.output, options.limit, direction, options.adjoint)
+    if options.command == "align":
+        return alignment.run(options)
     return run_checks(options.name) if options.command == "check" else run_doctor()
 
 
@@ -150,7 +154,8 @@ def run_draw(target: str, output: str | None, limit: int, direction: str, adjoin
 PACKAGES = (
     ("numpy", "arrays"), ("scipy", "special functions, triangular solves"), ("rich", "this command line"),
     ("numba", "kernels of the CPU engine"), ("graphviz", "drawings"),
-    ("graphviz_pure", "layout without a system `dot`"), ("cupy", "the GPU engine"),
+    ("graphviz_pure", "layout without a system `dot`"), ("pyarrow", "scores in Parquet: align"),
+    ("cupy", "the GPU engine"),
 )  # fmt: skip
 
 

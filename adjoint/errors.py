@@ -99,6 +99,10 @@ class ConvergenceError(AdjointError, RuntimeError):
     """An iteration stopped before it met its tolerance."""
 
 
+class MissingPackageError(AdjointError, ImportError):
+    """A package is asked for that only an extra installs; the message has the command."""
+
+
 class Origin(NamedTuple):
     """The user's instruction that recorded a node: a code object and an offset, formatted only when asked."""
 

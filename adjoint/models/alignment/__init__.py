@@ -9,6 +9,7 @@ dualization within them, and certificates of what that costs. Scores come from m
 from .align import Progress, align
 from .certificates import Bound, GapCertificate, certify
 from .constraints import Constraint
+from .exports import write_preferences, write_reward_weights, write_weights
 from .families import Everything, Family, Floor, SimplexGrid, Union
 from .feasibility import Infeasibility
 from .finite import FiniteProblem
@@ -25,6 +26,8 @@ from .preferences import (
     pecan_scores,
     sample_preferences,
 )
+from .reading import FileScores, read_scores
+from .report import Report
 from .result import Alignment, Bootstrap, Certificate, Diagnostic, Status
 from .scores import Scores
 
@@ -32,6 +35,8 @@ from .scores import Scores
 __all__ = [  # noqa: RUF022  (grouped by use)
     "align", "Scores", "Constraint", "Alignment", "Status", "Certificate", "Bootstrap", "Diagnostic",
     "Infeasibility", "Pareto", "Progress",
+    # from a file to what trainers read
+    "read_scores", "FileScores", "Report", "write_preferences", "write_reward_weights", "write_weights",
     # scores from preferences
     "Preferences", "sample_preferences", "fit_bradley_terry", "BradleyTerry", "mocan_scores", "pecan_scores",
     # finite spaces, and families of policies on them

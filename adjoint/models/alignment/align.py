@@ -83,13 +83,7 @@ def align(
             DataError, f"scores should be Scores, got {type(scores).__name__}",
             "Make them by Scores.dense(reward, utilities) or Scores.ragged(…).",
         )  # fmt: skip
-    if (beta is None) == (kl_budget is None):
-        both = "both beta and kl_budget are" if beta is not None else "neither beta nor kl_budget is"
-        raise refusal(DataError, f"{both} given", "Give one: β is the multiplier of a budget.")
-    if beta is not None:
-        beta = check_number(beta, "beta", strict=True, high=np.finfo(float).max)
-    if kl_budget is not None:
-        kl_budget = check_number(kl_budget, "kl_budget", strict=True, high=np.finfo(float).max)
+    beta, kl_budget = check_weight(beta, kl_budget)
     tolerance = check_number(tolerance, "tolerance", strict=True, high=0.1)
     checked = check_constraints(constraints, list(scores.utilities))
     source = Local(scores, [one.name for one in checked])
@@ -105,6 +99,20 @@ def align(
     if verdict.status is Status.INFEASIBLE:
         return _infeasible(scores, checked, setting, verdict, tolerance)
     return _answer(scores, checked, setting, verdict, tolerance, bootstrap, random_state, progress)
+
+
+def check_weight(beta: float | None, kl_budget: float | None) -> tuple[float | None, float | None]:
+    """β or a KL budget, whichever is given, as a number > 0.
+
+    Raises:
+        DataError: both, neither, or one that is not a finite number > 0.
+    """
+    if (beta is None) == (kl_budget is None):
+        both = "both beta and kl_budget are" if beta is not None else "neither beta nor kl_budget is"
+        raise refusal(DataError, f"{both} given", "Give one: β is the multiplier of a budget.")
+    if beta is not None:
+        return check_number(beta, "beta", strict=True, high=np.finfo(float).max), None
+    return None, check_number(kl_budget, "kl_budget", strict=True, high=np.finfo(float).max)
 
 
 def _answer(

@@ -1,0 +1,380 @@
+"""The sentences of a report: what the numbers say, which of them matter, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...text import number
+from ..base import Floats
+from .charts import Estimate, Move, Series, histogram, intervals, moves, plot
+from .constraints import Constraint
+from .result import Alignment, Status
+from .sections import Drawing, Grid, Section, Words
+
+if TYPE_CHECKING:
+    from .pareto import Pareto
+    from .report import Report
+
+Blocks = list[Words | Grid | Drawing]
+FINE = 1e-6  # of a range: what a certificate may be off before it is called so
+
+
+def solved(report: Report) -> list[Section]:
+    """Sections of a report with multipliers."""
+    sections = [
+        Section("", _answer(report)),
+        Section("Before and after", _averages(report)),
+        Section("What the constraints cost", _multipliers(report)),
+        Section("Is this the optimum?", _certificate(report.alignment)),
+    ]
+    if report.curves:
+        sections.append(Section("What other levels would cost", _curves(report)))
+    sections.append(Section("Can these samples carry the answer?", _diagnostics(report)))
+    return [*sections, *_files(report), Section("Words used here", _glossary(report))]
+
+
+def infeasible(report: Report) -> list[Section]:
+    """Sections of a report that proves that there is no solution."""
+    a = report.alignment
+    f = a.infeasibility
+    assert f is not None
+    low, high = f.samples
+    each = f"{low}" if low == high else f"{low} to {high}"
+    within = f" with KL ≤ {f.budget:g} nats" if f.budget is not None else ""
+    used = {name: u for name, u in f.weights.items() if u > 1e-12}
+    mix = " + ".join(name if u == 1 else f"{number(u)}·{name}" for name, u in used.items())
+    lead = f"Infeasible. No policy over these responses{within} meets all constraints; nothing was exported."
+    proof = (
+        f"The proof: choose, for every prompt, the response with the largest {mix}. That averages "
+        f"{number(f.achievable)}, and no policy{within} gets more; the constraints need {number(f.required)}."
+    )
+    if len(used) > 1:
+        proof += " Each level alone may be within reach; together they are not."
+    rows = [
+        [str(one), number(a.reference_utilities[one.name]), number(f.levels[one.name]),
+         number(f.best[one.name]), number(f.nearest[one.name])]
+        for one in a.constraints
+    ]  # fmt: skip
+    heads = ["constraint", "reference", "required", "best alone", "nearest feasible"]
+    relative = [one for one in a.constraints if one.relative]
+    notes: Blocks = []
+    if relative:
+        notes.append(
+            Words(
+                "All numbers are averages of the scores themselves: a level relative to the reference has "
+                "the reference's average added.",
+                "small",
+            )
+        )
+    advice = (
+        f"What helps: lower the levels to at most the last column (there, barely: λ would be very large), or "
+        f"leave a constraint out. The verdict holds on these samples, {each} responses per prompt: with more "
+        "responses per prompt, or from a better model, more may be within reach."
+    )
+    levels = [Move(n, a.reference_utilities[n], f.best[n], f.levels[n]) for n in f.levels]
+    return [
+        Section("", [Words(lead, "bad"), Words(proof)]),
+        Section(
+            "How far it is off",
+            [
+                Grid(heads, rows),
+                *notes,
+                Drawing(
+                    moves(levels, "Reference and best achievable average of every constraint"),
+                    "From the reference (open) to the best that constraint could reach alone (filled); the "
+                    "bar is what is required.",
+                ),
+            ],
+        ),
+        Section("What to do", [Words(advice)]),
+        *_files(report),
+    ]
+
+
+def quantiles(values: Floats) -> dict[str, float]:
+    """Least, a twentieth, median, and most of a number per prompt."""
+    names = ("least", "5 %", "median", "most")
+    return dict(zip(names, np.quantile(values, [0, 0.05, 0.5, 1]).tolist(), strict=True))
+
+
+# ------------------------------------------------------------------------------------------------ sections
+def formula(report: Report) -> str:
+    """The reward to train with: `helpful + 0.83·safe`."""
+    a = report.alignment
+    terms = [f" + {number(lam)}·{name}" for name, lam in a.multipliers.items() if lam > 0]
+    return report.reward + "".join(terms)
+
+
+def _answer(report: Report) -> Blocks:
+    a = report.alignment
+    lead = f"Align with the reward  {formula(report)}  and KL weight β = {number(a.beta)}."
+    opening: Blocks
+    if a.status is Status.SOLVED:
+        opening = [Words(f"Solved. {lead}", "good")]
+    else:
+        opening = [
+            Words(f"Not to be used as it is: {a.message}.", "bad"),
+            Words(f"As far as it goes: {lead}"),
+        ]
+    counts = a.scores.counts
+    each = str(counts.min()) if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
+    facts = (
+        f"From {a.scores.n_prompts:,} prompts with {each} responses each. Such a policy has the largest "
+        f"{report.reward} − β·KL of all that keep the limits:"
+    )
+    if not a.constraints:
+        facts = (
+            f"From {a.scores.n_prompts:,} prompts with {each} responses each. No constraints: this is "
+            "plain KL-regularized alignment."
+        )
+    told = "\n".join(_constraint_sentence(report, one) for one in a.constraints)
+    budget: Blocks = []
+    if a.kl_budget is not None:
+        error = a.standard_errors.get("beta")
+        more = f" ± {number(error)}" if error else ""
+        budget.append(
+            Words(
+                f"β = {number(a.beta)}{more} is the multiplier of the KL budget of {a.kl_budget:g} nats: one "
+                f"more nat would be worth {number(a.beta)} of {report.reward}."
+            )
+        )
+    pointer: Blocks = []
+    if a.warnings:
+        several = f"{len(a.warnings)} reasons" if len(a.warnings) > 1 else "A reason"
+        pointer.append(Words(f"{several} for doubt below: can these samples carry the answer?", "warning"))
+    return [*opening, Words(facts), *([Words(told)] if told else []), *budget, *pointer]
+
+
+def _constraint_sentence(report: Report, one: Constraint) -> str:
+    a = report.alignment
+    lam, error = a.multipliers[one.name], a.standard_errors.get(one.name, 0.0)
+    if lam <= 0:
+        mean = number(a.utilities[one.name] - (a.reference_utilities[one.name] if one.relative else 0.0))
+        return f"• {one} holds by itself (it is {mean}): λ = 0, and it costs nothing."
+    step = _small_step(one, a)
+    return (
+        f"• {one} binds: λ = {number(lam)} ± {number(error)}. Raising the level by {step:g} would cost about "
+        f"{number(lam * step)} of {report.reward} − β·KL."
+    )
+
+
+def _small_step(one: Constraint, a: Alignment) -> float:
+    """A tenth of what the constraint moved, as a power of ten."""
+    moved = abs(a.utilities[one.name] - a.reference_utilities[one.name]) or abs(one.level) or 1.0
+    return float(f"{10.0 ** np.floor(np.log10(moved / 3)):.3g}")
+
+
+def _averages(report: Report) -> Blocks:
+    a = report.alignment
+    rows, drawn = [[report.reward, number(a.reference_reward), number(a.reward), "", ""]], []
+    drawn.append(Move(report.reward, a.reference_reward, a.reward, None))
+    limited = {one.name for one in a.constraints}
+    for name in a.utilities:
+        before, after = a.reference_utilities[name], a.utilities[name]
+        level = f"≥ {number(a.levels[name])}" if name in limited else ""
+        share = f"{100 * a.share_below[name]:.1f} %" if name in limited else ""
+        rows.append([name, number(before), number(after), level, share])
+        drawn.append(Move(name, before, after, a.levels.get(name)))
+    counts = a.scores.counts
+    cap = float(np.mean(np.log(counts)))
+    words = (
+        f"The aligned policy is {number(a.kl)} nats per prompt from the reference (KL). With so many "
+        f"responses per prompt no more than {number(cap)} could show, on average log K."
+    )
+    note = (
+        "A constraint limits the average over prompts. “Prompts below” is the share of prompts whose own "
+        "average stays under the limit all the same."
+    )
+    blocks: Blocks = [
+        Grid(["average", "reference", "aligned", "required", "prompts below"], rows),
+        Words(words),
+    ]
+    if a.constraints:
+        blocks.append(Words(note, "small"))
+    blocks.append(
+        Drawing(
+            moves(drawn, "Averages before and after"),
+            "Averages from the reference (open) to the aligned policy (filled), each on a scale of its own; "
+            "the bar is the required level.",
+        )
+    )
+    for one in a.constraints:
+        values = a.prompt_utilities[one.name]
+        share = f"{100 * a.share_below[one.name]:.0f} % of prompts below"
+        blocks.append(
+            Drawing(
+                histogram(
+                    values, f"average {one.name} of a prompt", f"{one.name} by prompt",
+                    a.levels[one.name], share,
+                ),
+                f"{one.name} of the aligned policy by prompt; the line is the limit on their average.",
+            )
+        )  # fmt: skip
+    return blocks
+
+
+def _multipliers(report: Report) -> Blocks:
+    a = report.alignment
+    if not a.constraints:
+        return [Words(f"There are none. dP*/dβ = −KL = {number(-a.kl)}.")]
+    rows, drawn = [], []
+    for one in a.constraints:
+        lam, error = a.multipliers[one.name], a.standard_errors.get(one.name, float("nan"))
+        again = a.bootstrap.standard_errors[one.name] if a.bootstrap else None
+        low, high = max(lam - 1.96 * error, 0.0), lam + 1.96 * error
+        between = f"{number(low)} … {number(high)}" if lam > 0 else "slack"
+        rows.append(
+            [str(one), number(lam), number(error), "" if again is None else number(again), between,
+             number(-lam if lam else 0.0)]
+        )  # fmt: skip
+        drawn.append(Estimate(one.name, lam, error, again))
+    drawn_again = f" Bootstrap: {len(a.bootstrap.samples)} resamples of the prompts." if a.bootstrap else ""
+    blocks: Blocks = [
+        Grid(["constraint", "λ*", "s.e.", "s.e. bootstrap", "95 % interval", "dP*/db"], rows),
+        Words(
+            f"λ* is the price of a constraint, in units of {report.reward} per unit of its score. The "
+            f"standard errors say how much it would differ had other prompts been drawn.{drawn_again}"
+            + (f" dP*/dβ = −KL = {number(-a.kl)}." if a.kl_budget is None else "")
+        ),
+        Drawing(
+            intervals(drawn, "Multipliers with 95 % intervals"),
+            "λ* with 95 % intervals"
+            + (": thick by the sandwich formula, thin by the bootstrap." if a.bootstrap else "."),
+        ),
+    ]  # fmt: skip
+    names = [one.name for one in a.constraints]
+    if any(lam > 0 for lam in a.multipliers.values()):
+        matrix = [
+            [f"λ of {names[i]}", *[number(float(v) + 0.0) for v in a.level_response[i]]]
+            for i in range(len(names))
+        ]
+        blocks += [
+            Words("How λ* itself moves when a level is raised by one unit (dλ/db):"),
+            Grid(["", *[f"level of {name}" for name in names]], matrix),
+        ]
+    return blocks
+
+
+def _certificate(a: Alignment) -> Blocks:
+    c = a.certificate
+    sizes = [1.0, *(abs(v) for v in a.levels.values()), abs(a.reward)]
+    fine = max(c.violation, abs(c.gap), c.projected_gradient) <= FINE * max(sizes)
+    verdict = (
+        "Yes, and this is the proof, which needs no trust in the solver:" if fine
+        else "Not to the digit; these three numbers should be zero:"
+    )  # fmt: skip
+    rows = [
+        ["largest violation of a constraint", f"{c.violation:.1e}", "the limits hold"],
+        ["duality gap λᵀ∇D", f"{abs(c.gap):.1e}", "no policy that keeps them gains more than this"],
+        ["projected gradient of the dual", f"{c.projected_gradient:.1e}", "λ* cannot be improved"],
+    ]
+    grid = Grid(["", "", ""], [[name, value, f"  {words}"] for name, value, words in rows])
+    return [Words(verdict), grid]
+
+
+def _curves(report: Report) -> Blocks:
+    a = report.alignment
+    blocks: Blocks = [
+        Words(
+            f"The same problem at other levels of one constraint, the others kept. The slope of the "
+            f"objective P* = {report.reward} − β·KL is −λ: where λ is large, more of the constraint is dear."
+        )
+    ]
+    for name, curve in report.curves.items():
+        one = next(c for c in a.constraints if c.name == name)
+        blocks += _curve(report, one, curve)
+    return blocks
+
+
+def _curve(report: Report, one: Constraint, curve: Pareto) -> Blocks:
+    rows = []
+    for k, level in enumerate(curve.levels):
+        mark = "  ← chosen" if level == one.level else ""
+        if curve.status[k] is Status.INFEASIBLE:
+            rows.append([f"{number(float(level))}{mark}", "infeasible", "", "", "", ""])
+            continue
+        cells = (curve.utility, curve.reward, curve.kl, curve.objective, curve.multiplier)
+        rows.append([f"{number(float(level))}{mark}", *[number(float(c[k]) + 0.0) for c in cells]])
+    relative = " (above the reference)" if one.relative else ""
+    grid = Grid(
+        [
+            f"{one.name} ≥{relative}",
+            f"E {one.name}",
+            f"E {report.reward}",
+            "KL",
+            "objective P*",
+            "λ = −slope",
+        ],
+        rows,
+    )
+    own = int(np.argmin(np.abs(curve.levels - one.level)))
+    solved_ones = np.isfinite(curve.objective)
+    if np.sum(solved_ones) < 2 or not solved_ones[own]:
+        return [grid]
+    level, value, lam = (float(v[own]) for v in (curve.levels, curve.objective, curve.multiplier))
+    ends = np.array([curve.levels[solved_ones].min(), curve.levels[solved_ones].max()])
+    tangent = Series(ends, value - lam * (ends - level), "tangent", label=f"slope −{number(lam)}")
+    objective = Series(curve.levels, curve.objective, dots=True, label="P*")
+    return [
+        grid,
+        Drawing(
+            plot([objective, tangent], f"level of {one.name}{relative}", f"{report.reward} − β·KL",
+                 f"Objective over the level of {one.name}", (level, value, "chosen")),
+            f"What a level of {one.name} costs: the objective falls, with slope −λ at the chosen level.",
+        ),
+        Drawing(
+            plot([Series(curve.levels, curve.multiplier, dots=True)], f"level of {one.name}{relative}", "λ*",
+                 f"Multiplier over the level of {one.name}", (level, lam, f"λ* = {number(lam)}")),
+            f"The price λ* of {one.name} as its level rises.",
+        ),
+    ]  # fmt: skip
+
+
+def _diagnostics(report: Report) -> Blocks:
+    a = report.alignment
+    warnings: Blocks = [Words(d.text, "warning") for d in a.diagnostics if d.text]
+    rows = [[d.name, _value(d.value), "  see above" if d.text else "  fine"] for d in a.diagnostics]
+    blocks: Blocks = [
+        *(warnings or [Words("Nothing to warn of.", "good")]),
+    ]
+    if rows:
+        blocks.append(Grid(["looked at", "found", ""], rows, left=3))
+    blocks.append(
+        Drawing(
+            histogram(a.effective_sizes, "responses that count, 1/Σπ²", "Effective sample size by prompt"),
+            f"How many of a prompt's responses the aligned policy really uses (median "
+            f"{number(float(np.median(a.effective_sizes)))}); near 1 it is best-of-K.",
+        )
+    )
+    return blocks
+
+
+def _value(value: float | Mapping[str, float]) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {number(float(v))}" for name, v in value.items())
+    return number(float(value))
+
+
+def _files(report: Report) -> list[Section]:
+    if not report.written:
+        return []
+    return [
+        Section("Files", [Grid(["file", "what is in it"], [list(pair) for pair in report.written], left=2)])
+    ]
+
+
+def _glossary(report: Report) -> Blocks:
+    reward = report.reward
+    words = {
+        "reference": "the policy that the responses were sampled from (π_ref)",
+        "aligned": f"prefers responses of large combined reward: π* ∝ π_ref·exp(({reward} + λ·…)/β)",
+        "KL": "how far the aligned policy is from the reference, in nats; β is its price",
+        "λ*": "the weight with which plain training keeps a constraint, and its price; 0 if it holds anyway",
+        "s.e.": "standard error over the draw of prompts",
+        "on these samples": "the reference is known by the file's responses only; a policy that could "
+        "say something else may do better",
+    }
+    return [Words("\n".join(f"{word}: {meaning}." for word, meaning in words.items()), "small")]
