@@ -276,7 +276,7 @@ class Solution:
         return text + (f"\n… and {len(cells) - limit} more" if len(cells) > limit else "")
 
     def __repr__(self) -> str:
-        lines = [f"Solution: {self.message}"]
+        lines = [f"{type(self).__name__}: {self.message}"]
         if self.method:
             lines.append(f"  {self.method}, {self.steps} steps")
         r = self.residuals
