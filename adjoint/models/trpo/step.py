@@ -301,7 +301,9 @@ class Batch(NamedTuple):
                 what = f"{name} should be {self.weights.shape}, one per observation, got {array.shape}"
                 raise refusal(ShapeError, what)
             check_finite(array, name)
-            rows.append(array - self.weights @ array if region.center else array)
+            row = array - self.weights @ array if region.center else array
+            # equal advantages are no advantage: what rounding leaves of them would be taken for a direction
+            rows.append(row if np.max(np.abs(row)) > 1e-14 * np.max(np.abs(array)) else np.zeros_like(row))
         return np.stack(rows)
 
 

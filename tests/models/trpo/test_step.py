@@ -281,8 +281,8 @@ def test_cpo_against_a_convex_solver() -> None:
     safe = c + gradient(costs) @ x <= 0
     problem = cp.Problem(cp.Minimize(-gradient(advantages) @ x), [within, safe])
     problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-9, tol_gap_rel=1e-9, tol_feas=1e-9)
-    assert step.multipliers["kl"] == pytest.approx(float(within.dual_value), rel=1e-5)
-    assert step.multipliers["cost"] == pytest.approx(float(safe.dual_value), rel=1e-5)
+    assert step.multipliers["kl"] == pytest.approx(np.ravel(within.dual_value)[0], rel=1e-5)
+    assert step.multipliers["cost"] == pytest.approx(np.ravel(safe.dual_value)[0], rel=1e-5)
     assert step.fun == pytest.approx(problem.value, rel=1e-7)
 
 
