@@ -23,7 +23,7 @@ from .feasibility import Infeasibility, Margin
 from .newton import Value, projected
 from .result import Alignment, Certificate, Status
 from .scores import Scores
-from .solve import Setting, Verdict, prepare, solve
+from .solve import Setting, Verdict, largest_each, prepare, solve
 from .uncertainty import bootstrap as resample
 from .uncertainty import inverse, sandwich
 
@@ -90,6 +90,12 @@ def align(
     setting = prepare(
         source, [one.level for one in checked], [one.relative for one in checked], beta, kl_budget
     )
+
+    if kl_budget is not None and setting.constant[0] == source.prompts:
+        raise refusal(
+            DataError, "the reward is the same for all responses of every prompt: a KL budget buys nothing",
+            "Give beta: then the policy nearest to the reference that meets the constraints is found.",
+        )  # fmt: skip
 
     def stepped(at: Value, step: int) -> None:
         if progress is not None:
@@ -188,7 +194,7 @@ def _infeasible(
 def _farkas(scores: Scores, names: list[str], setting: Setting, margin: Margin) -> Infeasibility:
     problem = setting.problem
     required = float(margin.u @ problem.levels)
-    best: Floats = setting.top + problem.levels
+    best: Floats = largest_each(setting) + problem.levels
     counts = scores.counts
     return Infeasibility(
         dict(zip(names, margin.u.tolist(), strict=True)), required + margin.high, required,

@@ -71,14 +71,14 @@ class Infeasibility:
 
 
 def largest_margin(
-    h: Callable[[Floats], tuple[float, Floats]], size: int, tolerance: float, limit: int = 500
+    h: Callable[[Floats], tuple[float, Floats]], size: int, tolerance: float, limit: int = 1000
 ) -> Margin:
     """min h over the simplex by cutting planes: the largest sᵀu over subgradients s seen bounds h(u) below.
 
     Args:
         h: u ↦ value and subgradient; positively homogeneous, so that h(u) = sᵀu.
         size: m ≥ 1.
-        tolerance: of the bounds' distance.
+        tolerance: of the bounds' distance; enough is also to know that h* > 0, or a negative one to 1e-6.
         limit: evaluations at most.
     """
     from scipy.optimize import linprog
@@ -105,6 +105,6 @@ def largest_margin(
             bounds=[(0, None)] * size + [(None, None)],
         )  # fmt: skip
         trial, low = found.x[:size], float(found.fun)
-        if high - low <= tolerance:
+        if high - low <= tolerance or low > tolerance or (high < 0 and high - low <= -1e-6 * high):
             break
     return Margin(best, low, high)

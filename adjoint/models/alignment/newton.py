@@ -191,7 +191,7 @@ def model_step(hessian: Floats, gradient: Floats, lower: Floats, upper: Floats) 
     if not size:
         return np.zeros(0)
     scale = 1 / np.sqrt(np.maximum(np.diagonal(hessian), np.finfo(float).tiny))
-    H = scale[:, None] * hessian * scale + 1e-14 * np.eye(size)
+    H = scale[:, None] * hessian * scale
     g, lo, hi = gradient * scale, lower / scale, upper / scale
     at_lo = (lo >= 0) & (g > 0)
     at_hi = np.zeros(size, dtype=bool)
@@ -199,8 +199,7 @@ def model_step(hessian: Floats, gradient: Floats, lower: Floats, upper: Floats) 
         d = np.where(at_lo, lo, np.where(at_hi, hi, 0.0))
         free = ~(at_lo | at_hi)
         if free.any():
-            right = -(g + H @ d)[free]
-            d[free] = np.linalg.lstsq(H[np.ix_(free, free)], right, rcond=1e-13)[0]
+            d[free] = _solution(H[np.ix_(free, free)], -(g + H @ d)[free])
         slope = g + H @ d
         next_lo = np.where(free, d < lo, at_lo & (slope > 0))
         next_hi = np.where(free, d > hi, at_hi & (slope < 0))
@@ -210,13 +209,22 @@ def model_step(hessian: Floats, gradient: Floats, lower: Floats, upper: Floats) 
     return _by_coordinates(H, g, lo, hi) * scale
 
 
+def _solution(H: Floats, right: Floats) -> Floats:
+    """H⁻¹ right; along directions without curvature far if the gradient has a part in them, else nowhere."""
+    values, vectors = np.linalg.eigh(H)
+    parts, least = vectors.T @ right, 1e-13 * max(float(values[-1]), 1e-3)
+    flat = (values <= least) & (np.abs(parts) <= 1e-8 * np.linalg.norm(right))
+    found: Floats = vectors @ np.where(flat, 0.0, parts / np.maximum(values, least))
+    return found
+
+
 def _by_coordinates(H: Floats, g: Floats, lo: Floats, hi: Floats) -> Floats:
     """The same by cyclic exact steps in one coordinate, for the rare sets that alternate."""
     d = np.clip(np.zeros_like(g), lo, hi)
     for _ in range(1000):
         before = d.copy()
         for k in range(len(g)):
-            d[k] = np.clip(d[k] - (g[k] + H[k] @ d) / H[k, k], lo[k], hi[k])
+            d[k] = np.clip(d[k] - (g[k] + H[k] @ d) / max(H[k, k], 1e-13), lo[k], hi[k])
         if np.max(np.abs(d - before)) <= 1e-15 * max(1.0, float(np.max(np.abs(d)))):
             break
     return d

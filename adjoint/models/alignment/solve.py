@@ -13,6 +13,7 @@ from .feasibility import Margin, largest_margin
 from .newton import Found, Problem, Value, evaluate, minimize, projected
 from .result import Status
 
+CLOSE = 1e-9  # margins, in ranges of the utilities, that count as none
 FAR = 50.0  # λ × range / β, or the growth of β, from which feasibility is in question
 
 
@@ -86,23 +87,14 @@ def solve(
     Args:
         setting: from `prepare`.
         tolerance: for the projected gradient, in ranges of the utilities.
-        start: x (m,) or (m + 1,); zero, and β of one range of r per κ + 1, if omitted.
+        start: x (m,) or (m + 1,); by `first_guess` if omitted.
         progress: called before each step with the point and its number.
     """
     problem = setting.problem
     m, scale = len(problem.levels), problem.scale
-    close = 1e-9
-    if start is None:
-        start = np.zeros(m)
-        if problem.budget is not None:
-            start = np.append(start, float(scale[0]) / (1 + 4 * np.sqrt(problem.budget)))
-    margin: Margin | None = None
-    if m and np.min(setting.top / scale[1:]) < -close:
-        worst = int(np.argmin(setting.top / scale[1:]))
-        margin = _margin(problem, worst_alone=worst, top=setting.top)
-        at = evaluate(problem, np.maximum(start, 1e-300))
-        return Verdict(Status.INFEASIBLE, Found(at, 0, False), margin)
-
+    if np.min(setting.top / scale[1:], initial=np.inf) < -CLOSE:
+        at = evaluate(problem, np.append(np.zeros(m), scale[0])[: m + (problem.budget is not None)])
+        return Verdict(Status.INFEASIBLE, Found(at, 0, False), _margin(problem))
     asked: list[Margin] = []
 
     def watch(at: Value, step: int) -> bool:
@@ -113,23 +105,42 @@ def solve(
         far = np.max(at.x[:m] * scale[1:]) > FAR * max(at.beta, float(scale[0]))
         if far or (problem.budget is not None and at.value < setting.least):
             asked.append(_margin(problem))
-            return asked[0].high < -close * _unit(problem, asked[0].u)
-        return False
+        return bool(asked) and asked[0].high < -CLOSE * _unit(problem, asked[0].u)
 
-    found = minimize(problem, start, tolerance, watch)
-    at = found.at
-    if not asked and m and _degenerate(problem, at):
+    found = minimize(problem, first_guess(problem) if start is None else start, tolerance, watch)
+    if not asked and m and _degenerate(problem, found.at):
         asked.append(_margin(problem))
-    margin = asked[0] if asked else None
+    return Verdict(_status(problem, found, asked[0] if asked else None), found, asked[0] if asked else None)
+
+
+def _status(problem: Problem, found: Found, margin: Margin | None) -> Status:
     if margin is not None:
-        unit = _unit(problem, margin.u)
-        if margin.high < -close * unit:
-            return Verdict(Status.INFEASIBLE, found, margin)
-        if margin.high <= close * unit:
-            return Verdict(Status.NO_SLATER, found, margin)
-    if problem.budget is not None and at.beta <= 1.001 * problem.least:
-        return Verdict(Status.SLACK_BUDGET, found, margin)
-    return Verdict(Status.SOLVED if found.converged else Status.STOPPED, found, margin)
+        unit = CLOSE * _unit(problem, margin.u)
+        if margin.high <= unit:
+            return Status.INFEASIBLE if margin.high < -unit else Status.NO_SLATER
+    if problem.budget is not None and found.at.beta <= 1.001 * problem.least:
+        return Status.SLACK_BUDGET
+    return Status.SOLVED if found.converged else Status.STOPPED
+
+
+def first_guess(problem: Problem) -> Floats:
+    """λ = 0, and under a budget a β of the size that it will have; for small β, λ* of larger ones.
+
+    As β falls the dual approaches a piecewise linear function, whose kinks are β wide: Newton steps that are
+    to find the right one start from the last.
+    """
+    size, x = float(problem.scale[0]), np.zeros(len(problem.levels))
+    if problem.budget is not None:
+        return np.append(x, size / (1 + 4 * np.sqrt(problem.budget)))
+    beta = 0.02 * size
+    while problem.beta is not None and problem.beta < beta and len(x):
+        at = minimize(problem._replace(beta=beta), x, 1e-6, lambda _, step: step >= 20).at
+        free = at.x > 0
+        slope = np.zeros(len(x))
+        slope[free] = -np.linalg.lstsq(at.hessian[np.ix_(free, free)], at.cross[free], rcond=1e-10)[0]
+        after = max(beta / 8, problem.beta)
+        x, beta = np.maximum(at.x + np.clip(slope * (after - beta), -beta, beta), 0.0), beta / 8
+    return x
 
 
 def _unit(problem: Problem, u: Floats) -> float:
@@ -149,7 +160,7 @@ def _degenerate(problem: Problem, at: Value) -> bool:
     )
 
 
-def _margin(problem: Problem, worst_alone: int | None = None, top: Floats | None = None) -> Margin:
+def _margin(problem: Problem) -> Margin:
     """h* over all constraints, in the constraints' own units."""
     source, levels, count = problem.source, problem.levels, problem.source.prompts
 
@@ -161,6 +172,13 @@ def _margin(problem: Problem, worst_alone: int | None = None, top: Floats | None
 
     found = largest_margin(h, len(levels), 1e-10 * float(np.max(problem.scale[1:])))
     return found
+
+
+def largest_each(setting: Setting) -> Floats:
+    """max E g − b of each constraint alone (m,), within the budget if there is one."""
+    if setting.problem.budget is None:
+        return setting.top
+    return np.array([_within_budget(setting.problem, u)[0] for u in np.eye(len(setting.top))])
 
 
 def _within_budget(problem: Problem, u: Floats) -> tuple[float, Floats]:
