@@ -51,7 +51,7 @@ def mirrored(view: View, graph: Graph) -> View:
     ]
     arrows += [Arrow(k, twin(k), 1, None, None, "", False, side="pair") for k in range(count)]
     caption = f"{view.caption}; the adjoint sweep mirrored, λ tied to z by dotted lines"
-    return View(program + sweep, arrows, clusters, caption)
+    return View(program + sweep, arrows, clusters, caption, view.groups, view.shown)
 
 
 def _sides(clusters: Sequence[Cluster]) -> list[Cluster]:

@@ -23,7 +23,7 @@ from ..words import escaped
 from .data import document
 
 # in the order of their use; they share one scope
-SCRIPTS = ("model", "layout", "paint", "panel", "page", "look", "search", "keys")
+SCRIPTS = ("model", "layout", "mirror", "paint", "panel", "page", "look", "search", "keys")
 
 
 def html(graph: Graph, view: View, direction: str = "down") -> str:

@@ -7,6 +7,7 @@ Texts that occur often are written once, in `texts`, and referred to by number.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from ..graph import Box, Graph, Group, Node, Numbers, View
@@ -65,7 +66,9 @@ def document(graph: Graph, view: View, direction: str = "down") -> dict[str, Any
         "title": clean(graph.title, LONGEST),
         "subject": graph.subject,
         "facts": [[clean(name, LONGEST), clean(text, LONGEST)] for name, text in graph.facts],
+        "heat": graph.heat,
         "direction": direction,
+        "mirrored": any(box.side for box in view.boxes),
         "places": [
             [clean(p.file, LONGEST), p.line, clean(p.source, LINE), clean(p.short, 80)] for p in graph.places
         ],
@@ -112,13 +115,29 @@ def _boxes(graph: Graph, view: View, groups: list[Group]) -> list[Box]:
 
 
 def _box(box: Box, graph: Graph, nodes: dict[int, Node], texts: Texts) -> list[Any]:
-    """Id, title, ‖λ‖, lines, members' count; a line with bars beside it says whose: 1 of z, 2 of λ."""
+    """Id, title, ‖λ‖, lines; and, where there is a multiplier, title and lines in the adjoint sweep.
+
+    A line of numbers says whose they are, and whose bars stand beside it: 1 of z, 2 of λ.
+    """
+    first = 2 if box.folded or nodes[box.members[0]].z is None else 1
+    row = [
+        box.id,
+        texts.number(title_of(box, nodes)),
+        _number(box.lam),
+        _lines(box, graph, nodes, texts, first),
+    ]
+    if box.lam is None or graph.subject == "difference":
+        return row
+    twin = replace(box, side="adjoint")
+    return [*row, texts.number(title_of(twin, nodes)), _lines(twin, graph, nodes, texts, 2)]
+
+
+def _lines(box: Box, graph: Graph, nodes: dict[int, Node], texts: Texts, whose: int) -> list[Any]:
     lines: list[Any] = []
-    seen = 1 if box.folded or nodes[box.members[0]].z is None else 0
     for line in lines_of(box, graph, nodes):
-        seen += line.numeric
-        lines.append([texts.number(line.text), seen] if line.numeric else texts.number(line.text))
-    return [box.id, texts.number(title_of(box, nodes)), _number(box.lam), lines, len(box.members)]
+        lines.append([texts.number(line.text), whose] if line.numeric else texts.number(line.text))
+        whose += line.numeric
+    return lines
 
 
 def _node(node: Node, graph: Graph, texts: Texts) -> list[Any]:

@@ -11,6 +11,7 @@ const KEYS = [
   ["f  +  −", "show all, zoom in, zoom out"],
   ["w  a  s  d", "move the picture"],
   ["i  Esc", "into the side panel, and out of it"],
+  ["m", "the adjoint sweep beside the program"],
   ["l", "the Lagrangian, where there is one"],
   ["t", "light or dark"],
   ["?", "these keys"],
@@ -63,6 +64,7 @@ const ACTIONS = {
   f: () => fit(), "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), "−": () => zoomBy(0.8),
   w: () => pan(0, -1), a: () => pan(-1, 0), s: () => pan(0, 1), d: () => pan(1, 0),
   i: () => selected && (select(selected), panel.focus()),
+  m: () => canMirror && turn(),
   l: () => data.lagrangian && typeset(), t: () => theme(), "?": () => byId("keys").showModal(),
   Escape: () => (panel.hidden ? select(null) : sidePanel.actions.close()),
 };
@@ -86,6 +88,15 @@ picture.addEventListener("focusin", (event) => {
   const at = event.target.closest(".box");
   if (at && at.dataset.id !== selected?.id) select(view.boxes.find((one) => one.id === at.dataset.id), { open: !panel.hidden });
 });
+
+/** The adjoint sweep beside the program, or both in one box. */
+function turn() {
+  mirrored = !mirrored;
+  byId("mirror").setAttribute("aria-pressed", String(mirrored));
+  rebuild();
+  select(null);
+  fit(false);
+}
 
 // ------------------------------------------------------------------------------------------------- theme
 function theme() {
@@ -112,14 +123,14 @@ function legend() {
   add((b) => !b.group && b.node.role === "input", sample("role-input", true), data.subject === "compiled" ? "argument" : "input");
   add((b) => !b.group && b.node.role === "parameter", sample("role-parameter", true, "double"), "parameter");
   add((b) => !b.group && b.node.role === "operation", sample("role-operation", false), "operation");
+  add((b) => !b.group && b.node.role === "constraint" && b.node.active === null, sample("role-constraint", false), "constraint");
   add((b) => !b.group && ["output", "objective"].includes(b.node.role), sample("role-output", false, "double"), data.subject === "problem" ? "objective" : data.subject === "lagrangian" ? "loss" : "output");
   add((b) => b.node.active === true && !b.group, sample("role-constraint active", false), "binds");
   add((b) => b.node.active === false && !b.group, sample("role-constraint slack", false), "slack");
   add((b) => b.group, sample("role-group", true, "stack"), "closed group");
   const list = tag("ul", {}, ...rows.map(([drawing, text]) => tag("li", {}, drawing, text)));
   const norms = view.boxes.map((box) => box.lam).filter((x) => x > 0 && x < Infinity);
-  const symbol = data.subject === "problem" ? "‖multiplier‖" : "‖λ‖";
-  const heat = hasMultipliers && norms.length ? tag("div", { class: "scale" }, tag("span", {}, `${symbol} ${digits(norms.reduce((a, b) => Math.min(a, b)))}`), tag("i", {}), tag("span", {}, digits(norms.reduce((a, b) => Math.max(a, b))))) : null;
+  const heat = hasMultipliers && norms.length ? tag("div", { class: "scale" }, tag("span", {}, `${data.heat} ${digits(norms.reduce((a, b) => Math.min(a, b)))}`), tag("i", {}), tag("span", {}, digits(norms.reduce((a, b) => Math.max(a, b))))) : null;
   const wide = view.arrows.some((a) => a.weight !== null) ? tag("p", {}, "wide arrow: large ‖(∂f/∂z)ᵀλ‖ · dotted: none") : null;
   const turn = view.arrows.some((a) => a.carried) ? tag("p", {}, "dashed arrow: to the next turn") : null;
   const open = byId("legend").querySelector("details")?.open ?? innerWidth > 700;
@@ -163,7 +174,6 @@ addEventListener("afterprint", fromPaper);
 function start() {
   byId("title").textContent = data.title;
   byId("title").title = data.title;
-  byId("title").append(...data.facts.map(([name, text]) => tag("small", {}, `${name} ${text}`.trim())));
   byId("keys").append(tag("form", { method: "dialog" }, tag("h2", { id: "keys-title" }, "Keys"),
     list(KEYS), tag("p", {}, "Drag moves the picture, the wheel or two fingers zoom. A click selects a box, a second click opens a closed one; a click on the title of an open group closes it."),
     tag("button", { class: "wide" }, "Close")));
@@ -178,6 +188,9 @@ function start() {
   click("help", () => byId("keys").showModal());
   click("next", () => step(1));
   click("previous", () => step(-1));
+  click("mirror", turn);
+  byId("mirror").hidden = !canMirror;
+  byId("mirror").setAttribute("aria-pressed", String(mirrored));
   click("typeset", typeset);
   byId("typeset").hidden = !data.lagrangian;
   for (const id of ["open", "first"]) byId(id).hidden = groups.length < 2;

@@ -21,6 +21,7 @@ function layOut(view, right) {
   for (const cluster of clusters) settle(cluster, right);
   spread(clusters, right);
   for (const arrow of view.arrows) arrow.points = arrow.loose ? null : arrow.route.flatMap((l) => l.points);
+  if (mirrored) mirror(view);
 }
 
 /** In each cluster, the links between its children and ports that arrows are made of. */
@@ -129,6 +130,7 @@ function ordered(inner, entries, exits, links) {
   for (let r = 0; r < layers.length; r++) layers[r] ??= [];
   for (const v of layers.flat()) Object.assign(v, { up: [], down: [] });
   const span = (l) => l.to.rank - l.from.rank;
+  const reached = new Set(links.map((l) => l.to));
   let left = MANY;
   for (const l of [...links].sort((p, q) => span(p) - span(q))) {
     left -= span(l) - 1;
@@ -137,7 +139,9 @@ function ordered(inner, entries, exits, links) {
     for (let r = l.from.rank + 1; r <= l.to.rank; r++) {
       const to = r === l.to.rank ? l.to : put({ dummy: true, main: 0, cross: 2, rank: r, at: 0, up: [], down: [] });
       const thin = Number(Boolean(from.dummy || from.item?.port)) + Number(Boolean(to.dummy || to.item?.port));
-      const piece = { from, to, pull: [1, 2, 8][thin] * (1 + 2 * l.weight), shift: 0 };
+      // what has no operands goes where it is used, and does not pull that to itself
+      const free = from.item && !from.item.port && !reached.has(from) ? 0.2 : 1;
+      const piece = { from, to, pull: [1, 2, 8][thin] * (1 + 2 * l.weight) * free };
       // where on its ends a link begins: on a cluster at a port
       piece.out = from.item ? offset(from.item, "out", l.key) : 0;
       piece.in = to.item ? offset(to.item, "in", l.key) : 0;
@@ -252,9 +256,10 @@ function measure(cluster, layers, right) {
   if (low > high) low = high = 0;
   const outer = cluster.parent === null;
   const title = outer ? 0 : cluster.titleWidth + 2 * PADDING.side;
-  const before = outer ? 0 : right ? PADDING.side : PADDING.top;
+  const head = outer && mirrored ? HEAD : 0;
+  const before = outer ? (right ? 0 : head) : right ? PADDING.side : PADDING.top;
   const after = outer ? 0 : right ? PADDING.side : PADDING.bottom;
-  const start = outer ? 0 : right ? PADDING.top : PADDING.side;
+  const start = outer ? (right ? head : 0) : right ? PADDING.top : PADDING.side;
   const end = outer ? 0 : right ? PADDING.bottom : PADDING.side;
   along = before;
   layers.forEach((layer, k) => {

@@ -16,8 +16,11 @@ function redraw() {
 function fit(whole = true) {
   const { width, height } = size(), { w, h } = view.root, room = 28;
   const zoom = Math.min((width - 2 * room) / w, (height - 2 * room) / h, 1.25);
-  eye.zoom = whole ? Math.max(zoom, 0.002) : Math.min(1, Math.max(zoom, 0.55));
-  eye.x = w / 2 - width / 2 / eye.zoom;
+  eye.zoom = whole ? Math.max(zoom, 0.002) : Math.min(1.1, Math.max(zoom, 0.75));
+  // beside the legend, if there is room
+  const side = byId("legend").getBoundingClientRect().width + 24;
+  const left = w * eye.zoom + 2 * side < width ? 0 : w * eye.zoom + side + room < width ? side : 0;
+  eye.x = w / 2 - (width + left) / 2 / eye.zoom;
   eye.y = h / 2 - height / 2 / eye.zoom;
   if (h * eye.zoom > height - 2 * room) eye.y = -room / eye.zoom;
   if (w * eye.zoom > width - 2 * room && data.direction === "right") eye.x = -room / eye.zoom;

@@ -51,7 +51,10 @@ for (let g = groups.length - 1; g >= 0; g--) {
 }
 
 // Boxes that can be drawn: one for every node that stands for itself, then one for every group.
-const boxes = data.boxes.map(([id, title, lam, lines, count]) => ({ id, title: texts[title], lam, lines, count }));
+const rowsOf = (lines) => lines.map((line) => ({ text: texts[Array.isArray(line) ? line[0] : line], whose: Array.isArray(line) ? line[1] : 0 }));
+const boxes = data.boxes.map(([id, title, lam, lines, twin, twinLines = []]) => ({
+  id, title: texts[title], lam, rows: rowsOf(lines), twin: twin === undefined ? null : { title: texts[twin], rows: rowsOf(twinLines) },
+}));
 const boxOfLeaf = new Map();
 [...members.keys()].sort((a, b) => a - b).forEach((position, k) => {
   const box = boxes[k];

@@ -15,7 +15,7 @@ function rebuild(anchor = null) {
   measureAll(view);
   layOut(view, data.direction === "right");
   painter.show(view);
-  byId("caption").textContent = captionOf(view);
+  byId("caption").replaceChildren(tag("span", {}, captionOf(view)), ...data.facts.map(([name, text]) => tag("span", {}, `${name} ${text}`.trim())));
   legend();
   return before;
 }
@@ -98,7 +98,8 @@ const sidePanel = new Panel({
   },
 });
 
-function captionOf({ boxes: drawn, hidden }) {
+function captionOf({ boxes: all, hidden }) {
+  const drawn = all.filter((box) => !box.side);
   const count = (n, word, plural = `${word}s`) => `${n.toLocaleString("en")} ${n === 1 ? word : plural}`;
   const parts = [drawn.length === nodes.length ? count(nodes.length, "node") : `${count(nodes.length, "node")} in ${count(drawn.length, "box", "boxes")}`];
   const closed = drawn.filter((box) => box.group);

@@ -57,14 +57,16 @@ const r = (x) => Math.round(x * 10) / 10;
 /** Sizes of boxes and titles of outlines, before the layout. */
 function measureAll(view) {
   for (const box of view.boxes) {
-    if (box.w) continue;
-    box.rows = box.lines.map((line) => {
-      const [text, whose] = Array.isArray(line) ? line : [line, 0];
-      return { text: texts[text], whose, bars: barsOf(box, whose) };
-    });
-    const widest = box.rows.map((row) => widthOf(row.text, TYPE.line) + (row.bars.length ? TYPE.bars + 8 : 0));
-    box.w = Math.ceil(Math.max(56, widthOf(box.title, TYPE.title, 600) + (box.group ? 18 : 0), ...widest) + 2 * TYPE.padding);
-    box.h = TYPE.padding * 1.5 + 17 + box.rows.length * TYPE.step;
+    if (box.measured === mirrored) continue;
+    box.measured = mirrored;
+    const twin = mirrored && box.twin;
+    box.said = twin ? box.rows.filter((row) => row.whose !== 2) : box.rows;
+    const rows = twin ? [...box.said, ...twin.rows] : box.said;
+    for (const row of rows) row.bars ??= barsOf(box, row.whose);
+    const widest = rows.map((row) => widthOf(row.text, TYPE.line) + (row.bars.length ? TYPE.bars + 8 : 0));
+    const titles = [box.title, twin ? twin.title : ""].map((text) => widthOf(text, TYPE.title, 600) + (box.group ? 18 : 0));
+    box.w = Math.ceil(Math.max(56, ...titles, ...widest) + 2 * TYPE.padding);
+    box.h = TYPE.padding * 1.5 + 17 + Math.max(box.said.length, twin ? twin.rows.length : 0) * TYPE.step;
   }
   for (const cluster of view.clusters) {
     cluster.title = clip(clusterTitle(cluster), 60);
@@ -80,7 +82,7 @@ const clusterTitle = ({ name, count, group }) =>
 class Painter {
   constructor() {
     this.world = element("g", { id: "world" });
-    this.layers = ["clusters", "far", "arrows", "boxes"].map((name) => element("g", { class: name }));
+    this.layers = ["clusters", "far", "arrows", "headers", "boxes"].map((name) => element("g", { class: name }));
     this.world.append(...this.layers);
     picture.append(this.world);
     this.drawn = new Map(); // box, arrow or cluster → its element
@@ -95,7 +97,9 @@ class Painter {
     this.drawn.clear();
     for (const arrow of view.arrows) arrow.path = arrow.loose ? loosePath(arrow, view) : smooth(arrow.points, view.right);
     picture.classList.toggle("dense", view.arrows.length > Math.max(2 * view.boxes.length, 60));
-    if (!this.virtual) this.draw(view.boxes, view.arrows, view.clusters);
+    if (this.virtual) return;
+    this.draw(view.boxes, view.arrows, view.clusters);
+    if (mirrored) this.layers[1].append(...drawTies(view));
   }
 
   /** Draw what a window in world coordinates shows. */
@@ -113,6 +117,7 @@ class Painter {
     for (const [item, drawn] of this.drawn) {
       if (!wanted.has(item)) {
         drawn.remove();
+        drawn.header?.remove();
         this.drawn.delete(item);
       }
     }
@@ -131,7 +136,8 @@ class Painter {
     };
     add(this.layers[0], clusters, drawCluster);
     add(this.layers[2], arrows, drawArrow);
-    add(this.layers[3], boxes, drawBox);
+    add(this.layers[4], boxes, drawBox);
+    this.layers[3].append(...clusters.map((cluster) => this.drawn.get(cluster).header));
     this.mark(this.selected);
   }
 
@@ -186,7 +192,7 @@ function drawBox(box) {
   title.textContent = box.title;
   g.append(title);
   if (group) g.append(element("path", { class: "sign", d: `M${r(box.w - 20)} 14.5h9m-4.5 -4.5v9` }));
-  box.rows.forEach((row, k) => {
+  box.said.forEach((row, k) => {
     const y = 19 + (k + 1) * TYPE.step;
     const text = element("text", { class: row.whose ? "line number" : "line", x: TYPE.padding, y: r(y) });
     text.textContent = row.text;
@@ -200,7 +206,7 @@ function drawBox(box) {
 }
 
 const labelOf = (box) =>
-  [box.title, ...box.rows.map((row) => row.text), box.group ? "closed group, Enter opens it" : ""].filter(Boolean).join(", ");
+  [box.title, ...box.said.map((row) => row.text), box.group ? "closed group, Enter opens it" : ""].filter(Boolean).join(", ");
 
 function drawCluster(cluster) {
   const { x, y, w, h, group, depth } = cluster;
@@ -222,8 +228,8 @@ function drawCluster(cluster) {
     title.append(note);
   }
   header.append(title);
-  g.append(header);
-  return g;
+  header.setAttribute("transform", g.getAttribute("transform"));
+  return Object.assign(g, { header });
 }
 
 // ------------------------------------------------------------------------------------------------ arrows
@@ -258,9 +264,8 @@ function arrowText(arrow) {
 
 /** A curve through points that enters and leaves each of them along the ranks. */
 function smooth(points, right) {
-  const HEAD = 5; // the shaft ends inside the head
   const last = points.at(-1), line = points.map((p) => [...p]);
-  line.at(-1)[right ? 0 : 1] -= HEAD;
+  line.at(-1)[right ? 0 : 1] -= 5 * (points[0][right ? 0 : 1] > last[right ? 0 : 1] ? -1 : 1); // the shaft ends inside the head
   let d = `M${r(line[0][0])} ${r(line[0][1])}`;
   for (let k = 1; k < line.length; k++) {
     const [x0, y0] = line[k - 1], [x1, y1] = line[k];
@@ -269,7 +274,8 @@ function smooth(points, right) {
     else d += `C${r(x0)} ${r((y0 + y1) / 2)} ${r(x1)} ${r((y0 + y1) / 2)} ${r(x1)} ${r(y1)}`;
   }
   const k = Math.floor((line.length - 1) / 2), a = line[k], b = line[k + 1];
-  return [d, [last[0], last[1], right ? 0 : 90], [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]];
+  const back = points[0][right ? 0 : 1] > last[right ? 0 : 1];
+  return [d, [last[0], last[1], (right ? 0 : 90) + (back ? 180 : 0)], [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]];
 }
 
 /** What goes against the ranks: a loop along the side. */

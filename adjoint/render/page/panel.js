@@ -89,7 +89,7 @@ class Panel {
     return [
       this.head(box.title, `${kinds[group.kind]} · ${inside.length} nodes`, groupsAround(box).map((g) => g.name).filter(Boolean).reverse().join(" / ")),
       tag("p", {}, tag("button", { class: "wide", onclick: () => this.actions.toggle(box) }, "Open (Enter)")),
-      facts([["kernel", group.kind === "kernel" ? group.note : ""], ["‖λ‖ together", box.lam === null ? "" : digits(box.lam)], ["kept", bytes ? sizeText(bytes) : ""]]),
+      facts([["kernel", group.kind === "kernel" ? group.note : ""], [`${data.heat} together`, box.lam === null ? "" : digits(box.lam)], ["kept", bytes ? sizeText(bytes) : ""]]),
       section("Operations", list(operations.slice(0, 12).map(([name, count]) => [name, `${count}`])), more(operations.length - 12)),
       lines.length ? section("Lines", ...lines.slice(0, 6).map(([place]) => sourceLine(place)), more(lines.length - 6)) : null,
       this.arrows("From", this.view.arrows.filter((a) => a.target === box), (a) => a.source),
