@@ -1,7 +1,11 @@
-"""Plain-text tables for reports; color and progress belong to the command line."""
+"""Plain text for reports: tables, numbers, hostile names made harmless.
+
+Color and progress belong to the command line.
+"""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 
@@ -28,3 +32,31 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
 def number(x: float) -> str:
     """A number in four digits."""
     return f"{x:.4g}"
+
+
+def short(text: str, limit: int) -> str:
+    """A text of any length in at most `limit` characters."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def clean(text: str, limit: int = 0) -> str:
+    """A text on one line that every format can hold: no control characters, no lone surrogates.
+
+    Args:
+        text: anything.
+        limit: characters at most; 0 for all.
+
+    Returns:
+        The text; what is invisible or forbidden in XML is shown as �, white space as one space.
+    """
+    if limit:
+        text = text[: 4 * limit + 64]  # a name of a megabyte is not read to its end
+    text = " ".join(text.split())
+    if not (text.isascii() and text.isprintable()):
+        text = "".join("\ufffd" if _is_forbidden(c) else c for c in text)
+    return short(text, limit) if limit else text
+
+
+def _is_forbidden(c: str) -> bool:
+    # Cf turns the direction of writing; Co and Cn hold what XML forbids (U+FFFE) beside what fonts lack
+    return unicodedata.category(c) in ("Cc", "Cs", "Cf", "Cn", "Co")

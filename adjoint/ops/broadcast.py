@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from .abstract import Abstract
+from .formula import PRODUCT, Formula
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 
 Shape = tuple[int, ...]
@@ -80,8 +81,8 @@ class Sum(Linear):
     def transpose(self, lam: Any, x: Any, axis: tuple[int, ...], keepdims: bool = False) -> Any:
         return broadcast_to(expand(lam, shape_of(x), axis, keepdims), shape=shape_of(x))
 
-    def latex(self, symbols: Any, params: Any) -> str:
-        return rf"\sum {symbols[0]}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("sum", operands[0].inside(PRODUCT))
 
 
 sum_ = register(Sum())
@@ -107,8 +108,8 @@ class BroadcastTo(Linear):
     def transpose(self, lam: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return fit(lam, x)
 
-    def latex(self, symbols: Any, params: Any) -> str:
-        return str(symbols[0])
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return operands[0]
 
 
 broadcast_to = register(BroadcastTo())
@@ -161,8 +162,8 @@ class AsType(Linear):
     def transpose(self, lam: Any, x: Any, dtype: np.dtype[Any]) -> Any:
         return astype(lam, dtype=dtype_of(x)) if dtype.kind in "fc" and dtype_of(x).kind in "fc" else None
 
-    def latex(self, symbols: Any, params: Any) -> str:
-        return str(symbols[0])
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return operands[0]
 
 
 astype = register(AsType())

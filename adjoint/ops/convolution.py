@@ -14,6 +14,7 @@ import numpy as np
 
 from .abstract import Abstract
 from .broadcast import common_dtype, fit
+from .formula import Formula
 from .index import getitem
 from .primitive import Args, Primitive, Samples, add_all, register, shape_of
 from .shape import flip, pad, transpose
@@ -69,8 +70,8 @@ class Correlate(Primitive):
             lam_y = fit(_exchanged(correlate(_exchanged(x), _exchanged(lam), method=method)), y)
         return lam_x, lam_y
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return rf"{symbols[0]} \star {symbols[1]}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return operands[0].infix("correlate", operands[1])
 
 
 correlate = register(Correlate())

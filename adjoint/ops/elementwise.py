@@ -26,6 +26,7 @@ import numpy as np
 from ..errors import DTypeError, refusal
 from .abstract import REMEMBERED, Abstract, abstract_of, broadcast_shape, stand_in
 from .broadcast import broadcast_tangent, fit
+from .formula import FORMULAS, Formula, formula
 from .primitive import (
     NUMPY,
     RECORD,
@@ -211,14 +212,12 @@ class Elementwise(Primitive):
             samples.append((tuple(args), {}))
         return samples if numbers else []
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        """The row read as LaTeX."""
-        from .latex import LATEX, Symbol
-
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        """The row read as a formula."""
         try:
-            return str(self.function(LATEX, *(Symbol(s) for s in symbols)))
+            return formula(self.function(FORMULAS, *operands))
         except (AttributeError, TypeError):  # a row from outside that calls NumPy by name
-            return super().latex(symbols, params)
+            return super().formula(operands, params)
 
 
 def _draw(rng: np.random.Generator, interval: Interval, shape: tuple[int, ...]) -> Any:
@@ -399,8 +398,8 @@ class Conjugate(Linear):
     def transpose(self, lam: Any, x: Any) -> Any:
         return conjugate(lam)
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return rf"\overline{{{symbols[0]}}}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("conjugate", operands[0])
 
 
 conjugate = register(Conjugate())

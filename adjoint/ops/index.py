@@ -18,6 +18,7 @@ from ..errors import IndexingError, refusal
 from .abstract import Abstract
 from .broadcast import Shape, fit, reduced_shape
 from .elementwise import where
+from .formula import ATOM, Formula, listed
 from .index_shapes import check_written, indexed_shape
 from .primitive import Linear, Primitive, Recorded, Samples, add_all, dtype_of, register, shape_of
 
@@ -122,10 +123,10 @@ class GetItem(Linear):
     def diagnose(self, args: Sequence[Any], params: dict[str, Any], error: Exception) -> tuple[str, str]:
         return f"x[…] with x of shape {shape_of(args[0])}: {error}", _index_remedy(error)
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        feed = iter(symbols[1:])
-        parts = [next(feed) if isinstance(p, str) else _index_text(p) for p in params["template"]]
-        return f"{{{symbols[0]}}}_{{[{', '.join(parts)}]}}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        feed = iter(operands[1:])
+        parts = [next(feed) if isinstance(p, str) else _index(p) for p in params["template"]]
+        return Formula("item", operands[0].inside(ATOM), listed(parts))
 
 
 def _index_remedy(error: Exception) -> str:
@@ -139,11 +140,11 @@ def _index_remedy(error: Exception) -> str:
     return "Indices count from 0 to size − 1, or back from −1."
 
 
-def _index_text(part: Any) -> str:
+def _index(part: Any) -> Formula:
     if isinstance(part, slice):
         text = ":".join("" if b is None else str(b) for b in (part.start, part.stop))
-        return text if part.step is None else f"{text}:{part.step}"
-    return r"\cdot" if part is Ellipsis else str(part)
+        return Formula("text", text if part.step is None else f"{text}:{part.step}")
+    return Formula("text", "…") if part is Ellipsis else Formula("name", str(part))
 
 
 getitem = register(GetItem())

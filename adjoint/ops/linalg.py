@@ -16,6 +16,7 @@ import numpy as np
 from .abstract import Abstract, broadcast_shape
 from .broadcast import Shape, fit, reshape_to
 from .elementwise import conjugate
+from .formula import ATOM, Formula
 from .index import ARRAY, getitem
 from .primitive import (
     Args,
@@ -99,8 +100,8 @@ class Solve(OfMatrices):
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
         return diagnose_square("solve", args[0], error, f" with a right-hand side {shape_of(args[1])}")
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return f"{{{symbols[0]}}}^{{-1}} {symbols[1]}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("inverse", operands[0].inside(ATOM)) * operands[1]
 
 
 solve = register(Solve())
@@ -245,8 +246,8 @@ class Mirror(Linear):
             return half_triangle(lam + dagger(lam), lower)
         return triangle(lam, lower=lower, offset=0) + triangle(swap_last(lam), lower=lower, offset=1)
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return symbols[0]
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return operands[0]
 
 
 mirror = register(Mirror())
@@ -289,8 +290,8 @@ class Inv(OfMatrices):
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
         return diagnose_square("inv", args[0], error)
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return f"{{{symbols[0]}}}^{{-1}}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("inverse", operands[0].inside(ATOM))
 
 
 inv = register(Inv())

@@ -31,6 +31,7 @@ import numpy as np
 
 from ..errors import RuleError, ShapeError, refusal
 from .abstract import Abstract, abstract_of
+from .formula import ATOM, Formula, call
 
 FLOAT64 = np.dtype(np.float64)
 NO_PARAMS: dict[str, Any] = {}  # shared by every node without parameters
@@ -140,10 +141,9 @@ class Primitive:
         """What `check.rule` checks of the result: all of it, but for phases and the like (eigenvectors)."""
         return z
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        """The right-hand side of `z = f(…)` as LaTeX."""
-        name = self.name.replace("_", r"\_")
-        return rf"\operatorname{{{name}}}\left({', '.join(symbols)}\right)"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        """The right-hand side of `z = f(…)`, which `Formula` writes as LaTeX and as MathML."""
+        return call(self.name, *operands)
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -187,8 +187,8 @@ class Item(Linear):
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], k: int, results: int) -> Any:
         return dots[0][k]
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return f"{{{symbols[0]}}}_{{[{params['k']}]}}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("item", operands[0].inside(ATOM), Formula("name", str(params["k"])))
 
 
 PRIMITIVES: dict[str, Primitive] = {}  # name → primitive, in the order of definition

@@ -10,6 +10,7 @@ import numpy as np
 
 from .abstract import Abstract, broadcast_shape
 from .broadcast import Shape, common_dtype, fit, reshape_to
+from .formula import PRODUCT, Formula, call
 from .primitive import Args, Primitive, Samples, add_all, register, shape_of
 from .shape import swap_last
 
@@ -76,8 +77,8 @@ class MatMul(Primitive):
         hints.append(f"a first operand of {inner} columns")
         return f"matmul needs inner sizes to agree: {x} @ {y}", f"Did you mean {', or '.join(hints)}?"
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return rf"{symbols[0]} \, {symbols[1]}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("times", operands[0].inside(PRODUCT), operands[1].inside(PRODUCT))  # x x is no square
 
 
 matmul = register(MatMul())
@@ -182,9 +183,9 @@ class Einsum(Primitive):
             return f"einsum {params['subscripts']!r}: output letter {unknown[0]!r} is in no operand", ""
         return super().diagnose(args, params, error)
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        subscripts = params["subscripts"].replace("->", r"\to ")
-        return rf"\operatorname{{einsum}}_{{{subscripts}}}\left({', '.join(symbols)}\right)"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        subscripts = Formula("text", params["subscripts"].replace("->", "→"))
+        return Formula("subscript", call("einsum", *operands), subscripts)
 
 
 einsum = register(Einsum())

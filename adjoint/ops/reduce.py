@@ -12,6 +12,7 @@ from .abstract import Abstract
 from .broadcast import broadcast_to, expand, reduced_dtype, reduced_shape, reshape, sum_
 from .elementwise import absolute, exp, isfinite, log, reciprocal, rint, sqrt, square, where
 from .elementwise import indicator as indicator_of
+from .formula import PRODUCT, Formula
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 from .shape import flip
 
@@ -42,8 +43,8 @@ class Mean(Linear):
         count = math.prod(shape[k] for k in axis)
         return broadcast_to(expand(lam, shape, axis, keepdims) / count, shape=shape)
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return rf"\tfrac{{1}}{{n}} \sum {symbols[0]}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("mean", operands[0].inside(PRODUCT))
 
 
 mean = register(Mean())
@@ -110,8 +111,8 @@ class Extremum(Weighted):
             "It has no value over nothing.",
         )
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return rf"\{self.name} {symbols[0]}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula(self.name, operands[0].inside(PRODUCT))
 
 
 max_ = register(Extremum("max", np.max))
@@ -142,8 +143,8 @@ class LogSumExp(Weighted):
     def weights(self, x: Any, z: Any, axis: Axis) -> Any:
         return exp(x - where(z == -np.inf, 0, z))  # all x = −inf: weights 0, not NaN
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return rf"\log \sum e^{{{symbols[0]}}}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("logsumexp", operands[0])
 
 
 logsumexp = register(LogSumExp())
@@ -190,8 +191,8 @@ class Norm(Weighted):
     def weights(self, x: Any, z: Any, axis: Axis) -> Any:
         return x * where(z == 0, 0, reciprocal(where(z == 0, 1, z)))  # 0 at the kink, to every order
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return rf"\left\| {symbols[0]} \right\|"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("norm", operands[0])
 
 
 norm = register(Norm())

@@ -9,6 +9,7 @@ import numpy as np
 
 from .abstract import Abstract
 from .broadcast import common_dtype, fit, reduced_shape, shape_after
+from .formula import ATOM, Formula
 from .index import getitem
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 
@@ -30,8 +31,8 @@ class Transpose(Linear):
     def transpose(self, lam: Any, x: Any, axes: tuple[int, ...]) -> Any:
         return transpose(lam, axes=tuple(int(k) for k in np.argsort(axes)))
 
-    def latex(self, symbols: Sequence[str], params: dict[str, Any]) -> str:
-        return f"{{{symbols[0]}}}^{{\\top}}"
+    def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
+        return Formula("transposed", operands[0].inside(ATOM))
 
 
 transpose = register(Transpose())

@@ -11,8 +11,8 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
+from ..sweeps.repeats import repeats
 from .graph import Graph, Group
-from .repeats import repeats
 
 LIMIT = 150  # boxes of a first view
 SAVING = 6  # boxes that a repeat must save; more in long programs

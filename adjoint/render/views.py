@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from ..text import short
 from .folding import LIMIT, Tree, fold_to, path_of
 from .graph import Arrow, Box, Cluster, Graph, View
 
@@ -172,11 +173,6 @@ class _Maker:
 
 def _count(n: int, word: str, plural: str = "") -> str:
     return f"{n} {word if n == 1 else plural or (word + ('es' if word.endswith(('ch', 'x')) else 's'))}"
-
-
-def short(text: str, limit: int) -> str:
-    """A text of any length in at most `limit` characters."""
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def set_heat(boxes: Sequence[Box], graph: Graph) -> None:

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
+from ..text import clean as clean
 from .graph import Box, Graph, Node, Numbers
 from .numbers import size_text, text_of
-from .views import short
 
 WIDTH = 36  # characters of a title
-
-
-def clean(text: str, limit: int = 0) -> str:
-    """A text on one line that every format can hold: no control characters, no lone surrogates.
-
-    Args:
-        text: anything.
-        limit: characters at most; 0 for all.
-
-    Returns:
-        The text; what is invisible or forbidden in XML is shown as �, white space as one space.
-    """
-    if limit:
-        text = text[: 4 * limit + 64]  # a name of a megabyte is not read to its end
-    text = " ".join(text.split())
-    if not (text.isascii() and text.isprintable()):
-        text = "".join("\ufffd" if _is_forbidden(c) else c for c in text)
-    return short(text, limit) if limit else text
-
-
-def _is_forbidden(c: str) -> bool:
-    # Cf turns the direction of writing; Co and Cn hold what XML forbids (U+FFFE) beside what fonts lack
-    return unicodedata.category(c) in ("Cc", "Cs", "Cf", "Cn", "Co")
 
 
 def by_number(graph: Graph) -> dict[int, Node]:

@@ -11,7 +11,6 @@ An input is the constraint z_W = W, so its λ is the gradient.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import DTypeError, LeakError, ShapeError, TreeError, describe, refusal
+from ..ops.formula import Formula, document
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
 from ..tape import Tape, Variable
 from .adjoint import adjoint_sweep
@@ -26,6 +26,7 @@ from .certificate import Certificate, NonFinite, certify, first_non_finite
 from .multipliers import Multipliers
 from .pairing import default_rng
 from .perturbation import Perturbation, perturb
+from .typeset import typeset
 
 
 class Lagrangian:
@@ -177,56 +178,26 @@ class Lagrangian:
         """The Lagrangian of this very program in LaTeX (an `aligned` environment).
 
         Args:
-            limit: constraints at most; the rest is an ellipsis.
+            limit: lines at most; the rest is an ellipsis. Constraints that repeat are one sum over k.
         """
-        tape = self.tape
-        needed = [i for i, lam in enumerate(self.lam) if lam is not None and tape.operations[i] is not None]
-        terms = []
-        for i in needed[:limit]:
-            op = tape.operations[i]
-            if op is None:
-                continue
-            symbols = [
-                _symbol(tape, p) if p >= 0 else _constant(c)
-                for p, c in zip(
-                    tape.parents[i], tape.constants[i] or (None,) * len(tape.parents[i]), strict=True
-                )
-            ]
-            right = op.latex(symbols, tape.params[i])
-            z = _symbol(tape, i)
-            terms.append(rf"&+ {_lambda(tape, i)} \left( {right} - {z} \right)")
-        if len(needed) > limit:
-            terms.append(rf"&+ \cdots \quad \text{{({len(needed) - limit} more)}}")
-        head = rf"\mathcal{{L}}(z, W, \lambda) ={{}} & {_symbol(tape, self.loss.index)}"
-        return "\\begin{aligned}\n" + " \\\\\n".join([head, *terms]) + "\n\\end{aligned}"
+        return self.formula(limit).latex()
+
+    def mathml(self, limit: int = 40) -> str:
+        """The same as a `<math>` element, which browsers typeset without help.
+
+        Args:
+            limit: as for `latex`.
+        """
+        return document(self.formula(limit))
+
+    def formula(self, limit: int = 40) -> Formula:
+        """The same in symbols, before it is written.
+
+        Args:
+            limit: as for `latex`.
+        """
+        return typeset(self.tape, self.loss.index, self.lam, limit)
 
     def __repr__(self) -> str:
         loss = innermost(self.loss)
         return f"<Lagrangian of {len(self.tape)} constraints, loss {float(np.reshape(loss, ())):.6g}>"
-
-
-_ESCAPES = {c: f"\\{c}" for c in "_#%&${}"} | {"\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}"}
-
-
-def _symbol(tape: Tape, i: int) -> str:
-    name = tape.names.get(i)
-    if not name:
-        return f"{'x' if tape.operations[i] is None else 'z'}_{{{i}}}"
-    letter = re.fullmatch(r"([A-Za-z])_?(\d*)", name)
-    if letter:
-        return f"{letter[1]}_{{{letter[2]}}}" if letter[2] else letter[1]
-    return rf"\mathtt{{{''.join(_ESCAPES.get(c, c) for c in name)}}}"
-
-
-def _lambda(tape: Tape, i: int) -> str:
-    name = tape.names.get(i)
-    index = _symbol(tape, i) if name else str(i)
-    z = tape.values[i]
-    transposed = r"^{\top}" if isinstance(z, tuple) or shape_of(z) else ""
-    return rf"\lambda_{{{index}}}{transposed}"
-
-
-def _constant(c: Any) -> str:
-    if np.shape(c) == ():
-        return f"{float(c):.4g}" if np.asarray(c).dtype.kind in "fiu" else str(c)
-    return r"c_{" + r" \times ".join(str(n) for n in np.shape(c)) + "}"

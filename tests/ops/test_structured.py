@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from adjoint.errors import DomainError, IndexingError, RuleError
 from adjoint.ops import broadcast as bc
 from adjoint.ops import determinants as dt
 from adjoint.ops import factorize as fz
+from adjoint.ops import formula
 from adjoint.ops import index as ix
 from adjoint.ops import linalg as la
 from adjoint.ops import reduce as rd
@@ -258,7 +260,9 @@ def test_directions_only_where_they_are_needed():
 
 
 @pytest.mark.parametrize("op", STRUCTURED, ids=lambda op: op.name)
-def test_latex_of_every_primitive_balances(op):
-    params = {"template": (1, slice(0, 2), ix.ARRAY), "subscripts": "ij,jk->ik"}
-    text = op.latex(["x", "y", "w"], params)
+def test_formula_of_every_primitive_is_well_formed(op):
+    params = {"template": (1, slice(0, 2), ix.ARRAY), "subscripts": "ij,jk->ik", "k": 0}
+    made = op.formula([formula.name(x) for x in "xyw"], params)
+    text = made.latex()
     assert text.count("{") == text.count("}") and "\\\\" not in text
+    ET.fromstring(made.mathml())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 import adjoint as ad
 from adjoint.errors import DTypeError, ShapeError, TreeError, UnknownNameError
 
-from ..helpers import Program, close, each_program, fresh, message, normal, record
+from ..helpers import close, fresh, message, normal, record
 
 X = normal(3)
 
@@ -164,50 +163,3 @@ def test_nan_origin_of_values_and_multipliers(lagrangian: ad.Lagrangian) -> None
     assert found is not None and found.what == "multiplier" and found.label == "sqrt#2"
     assert entry is not None and entry.node == 1
     assert lagrangian.multipliers.nan_origin() is None
-
-
-# -------------------------------------------------------------------------------------------- LaTeX
-def check_latex(text: str) -> None:
-    """In spirit: one aligned environment, balanced braces, nothing that TeX would trip over."""
-    assert text.startswith("\\begin{aligned}") and text.endswith("\\end{aligned}")
-    assert text.count("{aligned}") == 2
-    depth = 0
-    for k, c in enumerate(text):
-        if text[k - 1 : k] != "\\":
-            depth += (c == "{") - (c == "}")
-        assert depth >= 0
-    assert depth == 0
-    assert len(re.findall(r"\\left(?![a-z])", text)) == len(re.findall(r"\\right(?![a-z])", text))
-    assert not re.search(r"(?<!\\)[#%$]", text)
-    assert not re.search(r"_[^{\\]", re.sub(r"\\_", "", text)), "a subscript without braces"
-    assert not re.search(r"[_^]\{[^{}]*\}_\{|\}\^\{[^{}]*\}\^", text), "a double sub- or superscript"
-    lines = text.splitlines()[1:-1]
-    assert all(line.endswith(r"\\") for line in lines[:-1])
-    assert all(line.count("&") - line.count(r"\&") == 1 for line in lines)
-
-
-@each_program
-def test_latex_of_programs(p: Program) -> None:
-    tape, loss, _ = record(p.function, *p.args)
-    check_latex(ad.Lagrangian(tape, loss).latex())
-    check_latex(ad.Lagrangian(tape, loss).latex(limit=2))
-
-
-def test_latex_says_what_the_program_does(lagrangian: ad.Lagrangian) -> None:
-    text = lagrangian.latex()
-    assert r"\mathcal{L}(z, W, \lambda) ={} & \mathtt{loss}" in text
-    assert r"\sin" in text
-    with ad.Tape() as tape:
-        w, b = tape.parameter(X, "W_1"), tape.parameter(1.0, "b")
-        loss = np.sum(np.tanh(w) + b)
-    text = ad.Lagrangian(tape, loss).latex()
-    assert r"\tanh" in text and "W_{1}" in text and r"z_{4}" in text
-    assert text.count(r"\lambda_{") == 3
-    assert "(2 more)" in ad.Lagrangian(tape, loss).latex(limit=1)
-
-
-def test_latex_escapes_names() -> None:
-    with ad.Tape() as tape, ad.scope("enc_1/50%"):
-        x = tape.parameter({"a_b$": X, "c&d{e}": X, "f^~g\\h": X, "über": X})
-        loss = ad.name(sum(np.sum(v) for v in x.values()), "$loss_{%")
-    check_latex(ad.Lagrangian(tape, loss).latex())
