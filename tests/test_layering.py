@@ -33,7 +33,7 @@ LAYERS = [
     {"check"},
     {"models"},
     {"render"},
-    {"demos", "misc", "test_util"},
+    {"demos", "misc", "pytest_plugin", "test_util"},
     {"util"},
     {"__init__", "__main__"},
 ]
