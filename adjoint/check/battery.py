@@ -6,7 +6,8 @@ inputs twenty evaluations must do, along two random directions that move every e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,253 +15,239 @@ import numpy as np
 
 from ..ops.primitive import shape_of
 from ..sweeps.pairing import in_double
-from . import kinds, state
+from . import complex_step, kinds, products, rates, second, state
+from .breaks import BREAKS, Breaks
 from .line import BRIEF, USUAL, Arrays
-from .locate import (
-    EXHAUSTIVE,
-    Entry,
-    absolute_gap,
-    break_size,
-    entries_of,
-    try_entry,
-    worst_entry,
-    worst_leaf,
-    worst_result,
-)
-from .rates import rate_finding, rate_table
+from .locate import EXHAUSTIVE, Entry, absolute_gap, entries_of, try_entry, worst_entry, worst_result
 from .report import Finding, Place, Report
-from .slopes import Claim, Comparison, compare, each_by_its_size, only, together
+from .slopes import Claim, Comparison, compare, each_by_its_size, judge, only, together
 from .subject import Subject
 
 LARGE = 1000  # entries: above, the budget below holds
 BUDGET = 20  # evaluations of the function, of large inputs, while nothing is wrong
 SINGLY = 32  # entries: up to so many, each is tried by itself
-FEW = 4  # kinks, and wrong arguments, that are named one by one
+FEW = 4  # wrong arguments that are described one by one
 
 
 @dataclass
 class Battery:
-    """The state of one check."""
+    """The state of one check.
+
+    Attributes:
+        subject: what is checked.
+        order: 2 to check second derivatives.
+        thorough: look at every argument, and at every entry of a few, by itself too.
+    """
 
     subject: Subject
     order: int = 1
+    thorough: bool = True
     findings: list[Finding] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
-    excluded: dict[int, np.ndarray] = field(default_factory=dict)
     rates: str = ""
 
-    # ------------------------------------------------------------------------------- reporting
+    def __post_init__(self) -> None:
+        self.breaks = Breaks(self.subject.labels)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is no fault but should be known."""
+        return self.breaks.notes
+
     def report(self) -> Report:
         """What was found."""
         counts = MappingProxyType(dict(self.subject.counts))
-        return Report(
-            self.subject.name,
-            tuple(self.findings),
-            tuple(self.notes),
-            tuple(self.not_checked),
-            counts,
-            self.rates,
-        )
+        texts = tuple(self.notes), tuple(self.not_checked)
+        return Report(self.subject.name, tuple(self.findings), *texts, counts, self.rates)
 
-    def run(self) -> Report:
-        """Everything that applies."""
+    def run(self) -> Battery:
+        """Every method that applies."""
+        subject = self.subject
         start = state.begin(self)
         if start is None:
-            return self.report()
+            return self
         claim, first = start
+        if subject.push is not None and subject.pull is not None:
+            self.findings.append(products.dot_product(subject))
+        if subject.pull is not None and not subject.scalar:
+            self.findings.append(products.linearity(claim))
         main = self.slopes(claim)
-        state.finish(self, claim, first, main)
-        return self.report()
+        if self.order > 1:
+            second.check(self, claim, main)
+        if claim.gradient is not None:
+            state.finish(self, claim, first, main)
+        return self
 
     # ---------------------------------------------------------------------------------- slopes
     def slopes(self, claim: Claim) -> Comparison:
-        """Differences along lines; on failure, where and what."""
-        subject = self.subject
-        large = subject.size > LARGE
-        main = self._line(claim, together(subject), USUAL[:4] if large else USUAL)
-        lines = [main]
+        """The claim against differences along lines, the complex step, the Taylor rate."""
+        large = self.subject.size > LARGE
+        main = self.line(claim, together(self.subject), USUAL[:4] if large else USUAL)
+        exact = self._complex_step(claim, main)
+        if exact is not None:
+            claim = replace(claim, exact=True)
         known = main.line.noise
-        if not large or subject.counts[subject.names.get("value", "function")] <= BUDGET - 2 * len(BRIEF):
-            further = () if large else (7 / 16, 1 / 2, 1 / 8, 1 / 16)
-            lines.append(
-                self._line(claim, each_by_its_size(subject), BRIEF, further=further, noise=known, table=False)
-            )
-        if not large and len(subject.x) > 1:
-            v = together(subject)
-            for k in range(len(v)):
-                if np.size(subject.x[k]):
-                    lines.append(self._line(claim, only(v, k), BRIEF, noise=known, table=False))
-        elif large:
-            self.not_checked.append(
-                f"single entries: two directions that move all {subject.size} entries were looked along"
-            )
-        entries: list[Entry] = []
-        if subject.size <= SINGLY:
-            entries = [
-                try_entry(claim, k, index, known)
-                for k, x in enumerate(subject.x)
-                for index in np.ndindex(shape_of(x))
-                if not self._is_excluded(k, index)
-            ]
-            for e in entries:
-                if e.comparison.verdict in ("kink", "jump", "steep"):
-                    self._note_break(claim, e)
-        self._conclude(claim, lines, entries)
-        self.findings.append(rate_finding(main))
-        self.rates = rate_table(main)
+        lines = [main, *self._further_lines(replace(claim, exact=False), known, large)]
+        if exact is not None:
+            lines.insert(1, exact)
+        entries = self._singly(claim, known)
+        self.conclude(claim, lines, entries, "gradient against differences" if self.subject.pull else JVP)
+        if self.subject.push is not None and claim.gradient is not None:
+            self._tangent(claim, main)
+        self.findings.append(rates.rate_finding(main))
+        self.rates = rates.rate_table(main)
         return main
 
-    def _line(self, claim: Claim, v: Arrays, exponents: Any, **options: Any) -> Comparison:
-        """One line; breaks along it are located, named and left out."""
-        for _ in range(FEW):
-            c = compare(claim, self._without(v), exponents=exponents, **options)
-            if c.verdict not in ("kink", "jump", "steep") and np.isfinite(c.received):
-                return c
-            at = self._infinite(claim) if not np.isfinite(c.received) else self._break(claim, c)
-            if at is None:
-                return c
-            self._leave_out(at.leaf, at.index)
-            if at.comparison.verdict in ("kink", "jump", "steep"):
-                self._note_break(claim, at)
-            else:
-                return c
-        self.notes.append(
-            "more breaks than were looked for one by one; the claim lies between the one-sided slopes"
-        )
-        return c
+    def line(self, claim: Claim, v: Arrays, exponents: Sequence[float], **options: Any) -> Comparison:
+        """One line; breaks along it are named and left out."""
+        return self.breaks.line(claim, v, exponents, **options)
 
-    def _without(self, v: Arrays) -> Arrays:
-        return [
-            d if d is None or k not in self.excluded else np.where(self.excluded[k], 0.0, d)
-            for k, d in enumerate(v)
-        ]
+    def without(self, v: Arrays) -> Arrays:
+        """A direction that leaves what is not differentiable alone."""
+        return self.breaks.without(v)
 
-    def _is_excluded(self, leaf: int, index: tuple[int, ...]) -> bool:
-        return leaf in self.excluded and bool(self.excluded[leaf][index])
+    def _complex_step(self, claim: Claim, main: Comparison) -> Comparison | None:
+        """The claim against the complex step, if that agrees with differences to all the digits they have."""
+        subject = self.subject
+        if not complex_step.applies(subject, claim.base) or main.verdict not in ("agrees", "differs"):
+            return None
+        if claim.gradient is None or 5 * main.expected.error > 1e-3 * main.scale:
+            return None
+        exact = compare(replace(claim, exact=True), main.line.v, noise=main.line.noise)
+        analytic = not main.expected.differs(exact.expected.value, 1e-7 * main.scale)
+        return exact if analytic and np.isfinite(exact.expected.value) else None
 
-    def _leave_out(self, leaf: int, index: tuple[int, ...]) -> None:
-        """Leave out an entry, and those of the same value: what is broken there is broken for all."""
-        x = np.asarray(self.subject.x[leaf])
-        same = x == x[index]
-        before = self.excluded.get(leaf)
-        self.excluded[leaf] = same if before is None else before | same
-
-    def _infinite(self, claim: Claim) -> Entry | None:
-        for k, g in enumerate(claim.gradient or []):
-            if g is None:
-                continue
-            bad = ~np.isfinite(in_double(g))
-            if k in self.excluded:
-                bad &= ~self.excluded[k]
-            if np.any(bad):
-                return try_entry(claim, k, tuple(int(i) for i in np.argwhere(bad)[0]))
-        return None
-
-    def _break(self, claim: Claim, c: Comparison) -> Entry | None:
-        noise = c.line.noise
-        v = self._without(together(self.subject))
-        leaf = worst_leaf(claim, v, break_size, noise)
-        index = worst_entry(claim, v, leaf, break_size, noise)
-        found = try_entry(claim, leaf, index, noise)
-        return found if found.comparison.verdict in ("kink", "jump", "steep") else None
-
-    def _note_break(self, claim: Claim, e: Entry) -> None:
-        c = e.comparison
-        label = self.subject.labels[e.leaf]
-        at = f"argument {label}[{', '.join(map(str, e.index))}]" if e.index else f"argument {label}"
-        if c.verdict == "kink":
-            length = c.line.v[e.leaf][e.index] if e.index else c.line.v[e.leaf][()]
-            below, above = (s / float(np.abs(length)) for s in c.sides)
-            text = (
-                f"kink at {at}: slopes {below:.6g} and {above:.6g}, "
-                f"received {np.real(e.received):.6g} between"
+    def _further_lines(self, claim: Claim, known: float, large: bool) -> list[Comparison]:
+        """Entries by their own size; every argument by itself."""
+        subject = self.subject
+        options: dict[str, Any] = {"noise": known, "table": False}
+        if large:
+            self.not_checked.append(
+                f"single entries: two random directions that move all {subject.size} of them were looked along"
             )
-        elif c.verdict == "jump":
-            text = f"jump at {at}: the function is not continuous there, no derivative to compare with"
+            spent = subject.counts[subject.names.get("value", "function")]
+            if spent + 2 * len(BRIEF) > BUDGET:
+                return []
+            return [self.line(claim, each_by_its_size(subject), BRIEF, further=(), **options)]
+        lines = [self.line(claim, each_by_its_size(subject), BRIEF, **options)]
+        if self.thorough and len(subject.x) > 1:
+            v = together(subject)
+            lines += [self.line(claim, only(v, k), BRIEF, **options) for k, d in enumerate(v) if np.size(d)]
+        return lines
+
+    def _singly(self, claim: Claim, known: float) -> list[Entry]:
+        if not self.thorough or self.subject.size > SINGLY:
+            return []
+        entries = [
+            try_entry(claim, k, index, known)
+            for k, x in enumerate(self.subject.x)
+            for index in np.ndindex(shape_of(x))
+            if not self.breaks.has(k, index)
+        ]
+        for e in entries:
+            if e.comparison.verdict in BREAKS:
+                self.breaks.name(claim, e)
+        return entries
+
+    def _tangent(self, claim: Claim, main: Comparison) -> None:
+        """Jv along the main line, against the same values; located where the gradient is right and it is not."""
+        by_push = Claim.of(claim.subject, claim.base, claim.w, None)
+        received, size = by_push.received(main.line.v)
+        c = judge(by_push, main.line, received, size)
+        if c.verdict == "differs" and main.verdict != "differs":
+            self.conclude(by_push, [c], [], JVP)
         else:
-            text = f"infinite slope at {at}: received {np.real(e.received):.6g}"
-        if text not in self.notes:
-            self.notes.append(text)
+            passed = c.verdict != "differs"
+            detail = (
+                "" if passed else f"along a line: received {received:.10g}, expected {c.expected.value:.10g}"
+            )
+            self.findings.append(Finding(JVP, c.gap, c.allowed, passed, detail))
 
     # ------------------------------------------------------------------------------ conclusions
-    def _conclude(self, claim: Claim, lines: list[Comparison], entries: list[Entry]) -> None:
-        bad = [c for c in lines if c.verdict == "differs"]
+    def conclude(self, claim: Claim, lines: list[Comparison], entries: list[Entry], what: str) -> None:
+        """One finding for what was compared, or one for every wrong argument."""
         wrong = [e for e in entries if e.wrong]
-        pool = bad or [e.comparison for e in wrong]
+        pool = [c for c in lines if c.verdict == "differs"] + [e.comparison for e in wrong]
         sound = [c for c in [*lines, *(e.comparison for e in entries)] if c.verdict == "agrees"]
-        if not pool and not sound:
-            self.not_checked.append("slopes: " + self._why(lines[0]))
-        worst = max(pool or sound or lines, key=lambda c: c.gap / c.allowed if c.allowed else c.gap)
-        what = "central differences"
+        worst = max(pool or sound[:2] or lines, key=lambda c: c.gap / c.allowed if c.allowed else c.gap)
         if not pool:
-            self.findings.append(Finding(what, worst.gap, worst.allowed, True))
-            unresolved = sum(c.verdict == "unresolved" for c in lines)
-            if unresolved and sound:
-                self.not_checked.append(f"{unresolved} of {len(lines)} lines: " + self._why(lines[0]))
+            open_lines = [c for c in lines if c.verdict == "unresolved"]
+            if open_lines:
+                some = f"{len(open_lines)} of {len(lines)} lines: " if sound else ""
+                self.not_checked.append(f"{what}: {some}{unresolved(open_lines[0])}")
+            if sound or not open_lines:
+                self.findings.append(Finding(what, worst.gap, worst.allowed, True))
             return
         places = self.places(claim, worst.line.noise, wrong)
+        for place, kind in places:
+            self.findings.append(
+                Finding(what, worst.gap, worst.allowed, False, described(place), place, kind)
+            )
         if not places:
             detail = "along a random direction only: every single entry agrees to what differences resolve"
             self.findings.append(Finding(what, worst.gap, worst.allowed, False, detail))
-        for place, kind in places:
-            self.findings.append(
-                Finding(what, worst.gap, worst.allowed, False, self.describe(place), place, kind)
-            )
-
-    def _why(self, c: Comparison) -> str:
-        return (
-            f"differences resolve no more than {5 * c.expected.error:.1e} of {c.scale:.1e} here "
-            f"(noise of the function {c.line.noise:.1e})"
-        )
-
-    def describe(self, place: Place) -> str:
-        """A place in words."""
-        text = str(place)
-        if place.looked_at > 1:
-            text += f"; {place.wrong} of {place.looked_at} entries compared are wrong"
-        return text
 
     def places(self, claim: Claim, noise: float, wrong: list[Entry]) -> list[tuple[Place, str]]:
         """Every wrong argument: its worst entry, and the likely mistake."""
-        found: list[tuple[Place, str] | None] = []
-        v = self._without(together(self.subject))
+        found: list[tuple[Place, str]] = []
+        v = self.without(together(self.subject))
         for k, x in enumerate(self.subject.x):
             if not np.size(x) or len(found) >= FEW:
                 continue
-            if any(e.leaf == k for e in wrong):
-                pass
-            elif compare(claim, only(v, k), table=False, noise=noise).verdict != "differs":
-                continue
-            found.append(self.place(claim, k, noise))
-        return [f for f in found if f is not None]
+            suspect = any(e.leaf == k for e in wrong)
+            if suspect or compare(claim, only(v, k), table=False, noise=noise).verdict == "differs":
+                place = self._place(claim, k, v, noise)
+                found += [place] if place else []
+        return found
 
-    def place(self, claim: Claim, leaf: int, noise: float) -> tuple[Place, str] | None:
-        """The worst entry of one argument, and the likely mistake."""
-        x = self.subject.x[leaf]
-        v = self._without(together(self.subject))
+    def _place(self, claim: Claim, leaf: int, v: Arrays, noise: float) -> tuple[Place, str] | None:
+        subject, x = self.subject, self.subject.x[leaf]
         at = worst_entry(claim, v, leaf, absolute_gap, noise) if np.size(x) > EXHAUSTIVE else None
-        entries = [e for e in entries_of(claim, leaf, at, noise) if not self._is_excluded(leaf, e.index)]
+        entries = [e for e in entries_of(claim, leaf, at, noise) if not self.breaks.has(leaf, e.index)]
         wrong = [e for e in entries if e.wrong]
         if not wrong:
             return None
         worst = max(wrong, key=lambda e: np.nan_to_num(abs(e.received - e.expected), nan=np.inf))
         output, received, expected = None, worst.received, worst.expected
-        if sum(np.size(b) for b in claim.base) > 1:
-            output, received, expected = worst_result(claim, worst)
-        place = Place(
-            self.subject.labels[leaf],
-            self.subject.positions[leaf],
-            worst.index,
-            received,
-            expected,
-            output,
-            len(wrong),
-            len(entries),
-        )
-        g = None if claim.gradient is None else claim.gradient[leaf]
-        claimed = np.zeros(shape_of(x)) if g is None else in_double(g)
         results = sum(np.size(b) for b in claim.base)
-        return place, kinds.likely(
-            kinds.Evidence(np.asarray(x), np.reshape(claimed, shape_of(x)), entries, results)
-        )
+        if results > 1:
+            output, received, expected = worst_result(claim, worst)
+        name, position = subject.labels[leaf], subject.positions[leaf]
+        counts = len(wrong), len(entries)
+        place = Place(name, position, worst.index, received, expected, output, *counts)
+        evidence = kinds.Evidence(np.asarray(x), self._claimed(claim, leaf, entries), entries, results)
+        return place, kinds.likely(evidence)
+
+    def _claimed(self, claim: Claim, leaf: int, entries: list[Entry]) -> np.ndarray:
+        """The claimed gradient of one argument; of a tangent, as far as it was looked at."""
+        shape = shape_of(self.subject.x[leaf])
+        if claim.gradient is not None:
+            g = claim.gradient[leaf]
+            return np.zeros(shape) if g is None else np.reshape(in_double(g), shape)
+        out = np.zeros(shape, np.result_type(*(type(e.received) for e in entries)))
+        for e in entries:
+            out[e.index] = e.received
+        return out
+
+
+JVP = "tangent against differences"
+
+
+def unresolved(c: Comparison) -> str:
+    """Why a line says nothing."""
+    if c.verdict != "unresolved":
+        return f"a {c.verdict} lies on it"
+    if not np.isfinite(c.expected.error):
+        return "the function has no finite values nearby"
+    return (
+        f"differences resolve no more than {5 * c.expected.error:.1e} of {c.scale:.1e} here "
+        f"(noise of the function {c.line.noise:.1e})"
+    )
+
+
+def described(place: Place) -> str:
+    """A place in words."""
+    text = str(place)
+    if place.looked_at > 1:
+        text += f"; {place.wrong} of {place.looked_at} entries compared are wrong"
+    return text

@@ -15,8 +15,8 @@ from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.pairing import default_rng, direction_like, length, pairing
 from ..tape import Tape
 from ..transforms.recording import Argnum, Recording
-from .gradients import as_arguments
 from .report import Finding, Report
+from .subject import as_arguments
 
 
 def multipliers(

@@ -81,7 +81,7 @@ def pair(
     subject.rng = rng or default_rng()
     if order is None:
         order = 2 if hvp is not None or hessian is not None else 1
-    return Battery(subject, order).run()
+    return Battery(subject, order).run().report()
 
 
 class _Functions:

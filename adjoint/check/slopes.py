@@ -10,6 +10,7 @@ import numpy as np
 
 from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.pairing import in_double
+from . import complex_step
 from . import noise as noises
 from .line import FURTHER, USUAL, Arrays, Estimate, Line, extend, norm, walk
 from .subject import Subject, rounding
@@ -33,6 +34,7 @@ class Claim:
         w: the weights.
         gradient: Jᵀw, a leaf for every argument; None when only products Jv are claimed.
         eps: the rounding of the coarsest dtype of arguments and results.
+        exact: the complex step was seen to give the derivative: one evaluation instead of a line.
     """
 
     subject: Subject
@@ -40,21 +42,23 @@ class Claim:
     w: Arrays
     gradient: Arrays | None
     eps: float
+    exact: bool = False
 
     @classmethod
     def of(cls, subject: Subject, base: Arrays, w: Arrays, gradient: Arrays | None) -> Claim:
         """The claim, with the coarsest rounding there is."""
         return cls(subject, base, w, gradient, max([subject.eps, *(rounding(b) for b in base)]))
 
-    def received(self, v: Arrays, pushed: Arrays | None = None) -> tuple[float, float]:
+    def received(self, v: Arrays) -> tuple[float, float]:
         """The claimed slope along v, and the size of its terms."""
-        pairs = (
-            zip(self.w, pushed or [], strict=True)
-            if self.gradient is None
-            else zip(self.gradient, v, strict=True)
-        )
-        terms = [(in_double(a) * in_double(b)).real for a, b in pairs if a is not None and b is not None]
-        return sum(float(np.sum(t)) for t in terms), norm(terms)
+        if self.gradient is not None:
+            pairs = [(a, b) for a, b in zip(self.gradient, v, strict=True) if a is not None and b is not None]
+        else:
+            pushed = self.subject.tangent(self.subject.x, as_tangents(v, self.subject.x))
+            pairs = list(zip(self.w, pushed, strict=True))
+        with np.errstate(all="ignore"):
+            terms = [(in_double(a) * in_double(b)).real for a, b in pairs]
+            return sum(float(np.sum(t)) for t in terms), norm(terms)
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,6 @@ def compare(
     *,
     exponents: Sequence[float] = USUAL,
     further: Sequence[float] = FURTHER,
-    pushed: Arrays | None = None,
     table: bool = True,
     noise: float = 0.0,
 ) -> Comparison:
@@ -111,12 +114,13 @@ def compare(
         v: the direction, as long as a large step.
         exponents: the steps, as powers of the rounding.
         further: more of them, taken two by two while nothing is resolved.
-        pushed: Jv, where the claim has no gradient.
         table: measure the noise too.
         noise: what is known of it already.
     """
     subject = claim.subject
-    received, size = claim.received(v, pushed)
+    received, size = claim.received(v)
+    if claim.exact:
+        return _exactly(claim, v, received, size, noise)
     line = walk(
         subject.f, subject.x, v, claim.w, claim.base, claim.eps,
         exponents=exponents, gradient=claim.gradient, table=table,
@@ -129,6 +133,17 @@ def compare(
         extend(line, subject.f, claim.w, claim.base, claim.eps, further[k : k + 2], claim.gradient)
         outcome = judge(claim, line, received, size)
     return outcome
+
+
+def _exactly(claim: Claim, v: Arrays, received: float, size: float, noise: float) -> Comparison:
+    """The verdict by the complex step."""
+    exact = complex_step.derivative(claim.subject, claim.base, claim.w, v)
+    value = np.nan if exact is None else exact
+    scale = max(size, abs(value))
+    limit = complex_step.LIMIT * scale + 10 * noise
+    right = abs(value - received) <= limit
+    line = Line(claim.subject.x, v, noise=noise)
+    return Comparison(line, received, Estimate(value, noise), scale, limit, "agrees" if right else "differs")
 
 
 def judge(claim: Claim, line: Line, received: float, size: float) -> Comparison:
@@ -178,6 +193,14 @@ def _quantum(line: Line, slope: float) -> float:
 
 
 # ------------------------------------------------------------------------------------------ directions
+def as_tangents(v: Arrays, x: Arrays) -> Arrays:
+    """Directions as arrays in the dtypes of x; zeros where there is none."""
+    return [
+        np.zeros(shape_of(a), dtype_of(a))[()] if d is None else np.asarray(d, dtype_of(a))[()]
+        for d, a in zip(v, x, strict=True)
+    ]
+
+
 def signs(x: Any, rng: np.random.Generator) -> np.ndarray:
     """Numbers of both signs between ½ and 1½ in size: no entry is left out by a small weight."""
     shape = shape_of(x)

@@ -61,7 +61,8 @@ def begin(battery: Battery) -> tuple[Claim, Arrays] | None:
         what = "no float result" if not base else "a result that is not finite at the point"
         battery.not_checked.append(f"everything: the function has {what}")
         return None
-    w = [np.ones(())] if subject.scalar else [signs(b, subject.rng) for b in base]
+    lone = len(base) == 1 and base[0].size == 1 and base[0].dtype.kind == "f"
+    w = [np.ones(base[0].shape)] if lone else [signs(b, subject.rng) for b in base]
     gradient = None
     if subject.pull is not None:
         gradient = _first_gradient(battery, base, w, kept)

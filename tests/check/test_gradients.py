@@ -88,7 +88,8 @@ def test_first_order_check_does_not_see_second_order_faults() -> None:
 def test_taylor_rates_alone_find_a_fault_of_both_rules() -> None:
     first = check.gradients(lambda x: np.sum(sine(*FAULTS["both, factor"][:2])(x) ** 2), [X])
     assert "Taylor rate, order 1" in [f.what for f in first.failures]
-    assert "remainders for h = 2⁻⁵ … 2⁻¹⁰" in repr(first)
+    assert re.search(r"remainders: \S+ at h = 1e-02, .*h = 1e-06", repr(first))
+    assert re.search(r"rate +1\.00 +1\.0\d .*expected 1, 2, 3", repr(first))
     second = check.gradients(lambda x: np.sum(sine(*FAULTS["second order only, factor missing"][:2])(x)), [X])
     assert "Taylor rate, order 2" in [f.what for f in second.failures]
     assert "Taylor rate, order 1" not in [f.what for f in second.failures]
@@ -99,7 +100,7 @@ def test_right_rules_pass() -> None:
     report = check.gradients(lambda x: np.sum(op(x) ** 2), [X])
     assert report and report.passed and not report.failures
     assert report.raise_on_failure() is report
-    assert [f.what for f in report][:2] == ["dot product ⟨λ, Jv⟩ = ⟨Jᵀλ, v⟩", "tangent against differences"]
+    assert {"dot product ⟨λ, Jv⟩ = ⟨Jᵀλ, v⟩", "tangent against differences"} <= {f.what for f in report}
     assert "gradients of <lambda>: passed" in repr(report)
 
 
@@ -114,7 +115,7 @@ def test_report_names_argument_index_received_and_expected() -> None:
     found = re.search(
         r"argument (\S+), index \[(\d+)\], output \[(\d+)\]: received (\S+), expected (\S+)", text
     )
-    assert found and found.groups()[:3] == ("0/w", "1", "1")
+    assert found and found.groups()[:3] == ("params/w", "1", "1")
     received, expected = float(found[4]), float(found[5])
     np.testing.assert_allclose(expected, 2 * np.cos(X[1]), rtol=1e-6)
     np.testing.assert_allclose(received, 1.05 * expected, rtol=1e-6)
@@ -142,8 +143,10 @@ def test_outputs_of_any_kind() -> None:
 
 
 def test_kinks_are_found_when_the_point_lies_on_one() -> None:
-    """The conventions at a kink are no derivatives: the check says so."""
-    assert not check.gradients(lambda x: np.sum(np.abs(x)), [np.array([0.0, 1.0])])
+    """The conventions at a kink are no derivatives: the check says so, and which entry it is."""
+    report = check.gradients(lambda x: np.sum(np.abs(x)), [np.array([0.0, 1.0])])
+    assert report
+    assert report.notes == ("kink at argument x[0]: slopes -1 and 1, received 0 between",)
     assert check.gradients(lambda x: np.sum(np.abs(x)), [np.array([0.5, 1.0])])
 
 
