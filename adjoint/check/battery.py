@@ -123,7 +123,7 @@ class Battery:
         options: dict[str, Any] = {"noise": known, "table": False}
         if large:
             self.not_checked.append(
-                f"single entries: two random directions that move all {subject.size} of them were looked along"
+                f"single entries: random directions that move all {subject.size} of them were looked along"
             )
             spent = subject.counts[subject.names.get("value", "function")]
             if spent + 2 * len(BRIEF) > BUDGET:
@@ -150,7 +150,7 @@ class Battery:
         return entries
 
     def _tangent(self, claim: Claim, main: Comparison) -> None:
-        """Jv along the main line, against the same values; located where the gradient is right and it is not."""
+        """Jv along the main line, against the same values; located where it alone is wrong."""
         by_push = Claim.of(claim.subject, claim.base, claim.w, None)
         received, size = by_push.received(main.line.v)
         c = judge(by_push, main.line, received, size)
