@@ -54,10 +54,9 @@ FORMS = {
     "and": _operator(r"\wedge", "∧"), "or": _operator(r"\vee", "∨"), "xor": _operator(r"\oplus", "⊕"),
     "fraction": Form(r"\frac{{{0}}}{{{1}}}", "<mfrac>{0}{1}</mfrac>"),
     "power": Form("{{{0}}}^{{{1}}}", "<msup>{0}{1}</msup>"),
-    "transposed": Form(r"{{{0}}}^{{\top}}", "<msup>{0}<mo>⊤</mo></msup>"),
-    "inverse": Form("{{{0}}}^{{-1}}", "<msup>{0}<mrow><mo>−</mo><mn>1</mn></mrow></msup>"),
+    "indexed power": Form("{0}_{{{1}}}^{{{2}}}", "<msubsup>{0}{1}{2}</msubsup>"),
+    "top": Form(r"\top", "<mo>⊤</mo>"),
     "subscript": Form("{0}_{{{1}}}", "<msub>{0}{1}</msub>"),
-    "dual": Form(r"{0}_{{{1}}}^{{\top}}", "<msubsup>{0}{1}<mo>⊤</mo></msubsup>"),
     "item": Form("{{{0}}}_{{[{1}]}}", "<msub>{0}<mrow><mo>[</mo>{1}<mo>]</mo></mrow></msub>"),
     "parentheses": Form(r"\left({0}\right)", "<mrow><mo>(</mo>{0}<mo>)</mo></mrow>"),
     "call": Form(r"{0}\left({1}\right)", "<mrow>{0}<mo>(</mo>{1}<mo>)</mo></mrow>"),
@@ -83,6 +82,7 @@ FORMS = {
         "<mrow><mo>[</mo>{2}<mo>]</mo></mrow></mrow>",
     ),
     "term": Form("+ {0}", '<mrow><mo form="infix">+</mo>{0}</mrow>', SUM),
+    "said": Form(r"\text{{ {0}}}", "<mrow><mspace width=\"0.3em\"/>{0}</mrow>"),
     "defined": Form("{0} ={{}}", "<mrow>{0}<mo>=</mo></mrow>"),
     "remark": Form(r"\cdots \quad \text{{({0})}}", '<mrow><mo>⋯</mo><mspace width="1em"/>{0}</mrow>'),
 }  # fmt: skip
@@ -138,14 +138,20 @@ class Formula:
     def __mul__(self, other: Any) -> Formula:
         other = formula(other)
         if self.latex() == other.latex():
-            return Formula("power", self.inside(ATOM), number(2))
+            return self.raised(number(2))
         return Formula("times", self.inside(PRODUCT), other.inside(PRODUCT))
 
     def __truediv__(self, other: Any) -> Formula:
         return Formula("fraction", self, formula(other))
 
     def __pow__(self, other: Any) -> Formula:
-        return Formula("power", self.inside(ATOM), formula(other))
+        return self.raised(formula(other))
+
+    def raised(self, exponent: Formula) -> Formula:
+        """A power, or another superscript; an index stays below it."""
+        if self.form == "subscript":
+            return Formula("indexed power", *self.parts, exponent)
+        return Formula("power", self.inside(ATOM), exponent)
 
     def __neg__(self) -> Formula:
         return Formula("negative", self.inside(PRODUCT))
@@ -258,7 +264,7 @@ def call(function: str, *operands: Any) -> Formula:
     return Formula("call", word(function), listed([formula(x) for x in operands]))
 
 
-NOTHING = Formula("nothing")
+NOTHING, TOP = Formula("nothing"), Formula("top")
 
 
 def aligned(rows: Sequence[Sequence[Formula]]) -> Formula:
@@ -328,7 +334,10 @@ SPECIAL: dict[str, tuple[Callable[[Formula], str], Callable[[Formula], str]]] = 
     "text": (lambda f: _latex_escaped(f.parts[0]), lambda f: f"<mtext>{_xml(f.parts[0])}</mtext>"),
     "name": (_latex_name, _mathml_name),
     "list": (_joined(0, ", "), _joined(1, '<mo separator="true">,</mo>')),
-    "aligned": (_latex_rows, lambda f: f"<mtable>{''.join(row.mathml() for row in f.parts)}</mtable>"),
+    "aligned": (
+        _latex_rows,
+        lambda f: f'<mtable displaystyle="true">{"".join(row.mathml() for row in f.parts)}</mtable>',
+    ),
     "row": (_latex_row, _mathml_row),
     "nothing": (lambda f: "", lambda f: "<mrow></mrow>"),
 }

@@ -16,7 +16,7 @@ import numpy as np
 from .abstract import Abstract, broadcast_shape
 from .broadcast import Shape, fit, reshape_to
 from .elementwise import conjugate
-from .formula import ATOM, Formula
+from .formula import Formula, number
 from .index import ARRAY, getitem
 from .primitive import (
     Args,
@@ -101,7 +101,7 @@ class Solve(OfMatrices):
         return diagnose_square("solve", args[0], error, f" with a right-hand side {shape_of(args[1])}")
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
-        return Formula("inverse", operands[0].inside(ATOM)) * operands[1]
+        return operands[0].raised(number(-1)) * operands[1]
 
 
 solve = register(Solve())
@@ -291,7 +291,7 @@ class Inv(OfMatrices):
         return diagnose_square("inv", args[0], error)
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
-        return Formula("inverse", operands[0].inside(ATOM))
+        return operands[0].raised(number(-1))
 
 
 inv = register(Inv())

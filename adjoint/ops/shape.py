@@ -9,7 +9,7 @@ import numpy as np
 
 from .abstract import Abstract
 from .broadcast import common_dtype, fit, reduced_shape, shape_after
-from .formula import ATOM, Formula
+from .formula import TOP, Formula
 from .index import getitem
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 
@@ -32,7 +32,7 @@ class Transpose(Linear):
         return transpose(lam, axes=tuple(int(k) for k in np.argsort(axes)))
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
-        return Formula("transposed", operands[0].inside(ATOM))
+        return operands[0].raised(TOP)
 
 
 transpose = register(Transpose())

@@ -13,8 +13,10 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import TraceError, UnknownNameError, refusal
+from ..ops.formula import document
 from ..ops.primitive import Recorded, innermost
 from ..tape.trace import is_traced
+from . import typeset
 from .augmented import augmented
 from .differentiable import differentiable
 from .dual import dual
@@ -155,6 +157,18 @@ class Problem:
         nu, mu = self._flat(program, multipliers)
         f, h, g = program.values(program.start)
         return f + nu @ h + mu @ g
+
+    def latex(self, limit: int = 40) -> str:
+        """L = f + νᵀh + μᵀg with the names of this problem, in LaTeX (an `aligned` environment).
+
+        Args:
+            limit: lines at most; the rest is an ellipsis.
+        """
+        return typeset.of_problem(self.eq, self.ineq, self.bounds, limit).latex()
+
+    def mathml(self, limit: int = 40) -> str:
+        """The same as a `<math>` element, which browsers typeset without help."""
+        return document(typeset.of_problem(self.eq, self.ineq, self.bounds, limit))
 
     def residuals(self, x: Any, multipliers: dict[str, Any], *args: Any) -> Residuals:
         """The four KKT residuals of any point with any multipliers, by name; missing ones are zero."""

@@ -13,8 +13,10 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import DomainError, UnknownNameError
+from ..ops.formula import document
 from ..ops.primitive import innermost, shape_of
 from ..text import number, table
+from . import typeset
 from .verdict import Doubt, Status
 
 
@@ -258,6 +260,18 @@ class Solution:
         response = np.zeros((len(self.system.hessian), int(np.prod(shape, dtype=int))))
         response[:, positions] = self.system.respond(right)
         return _split(self.x, response, shape)
+
+    def latex(self, limit: int = 40) -> str:
+        """L = f + νᵀh + μᵀg with names and the values of the multipliers, in LaTeX.
+
+        Args:
+            limit: lines at most, those that bind first; the rest is an ellipsis.
+        """
+        return typeset.of_solution(self.fun, self.constraints, limit).latex()
+
+    def mathml(self, limit: int = 40) -> str:
+        """The same as a `<math>` element, which browsers typeset without help."""
+        return document(typeset.of_solution(self.fun, self.constraints, limit))
 
     def table(self, limit: int = 40) -> str:
         """The constraints with their shadow prices, those that bind first.

@@ -40,7 +40,7 @@ def of_problem(problem: Problem) -> Graph:
     if any(bound is not None for bound in problem.bounds or ()):
         graph.nodes.append(Node(len(graph.nodes), "≤", "constraint", "lower ≤ x ≤ upper", "bounds"))
     graph.edges = [(0, node.number, None) for node in graph.nodes[1:]]
-    graph.places = places.all
+    graph.places, graph.lagrangian = places.all, problem.mathml()
     return graph
 
 
@@ -66,6 +66,7 @@ def of_solution(solution: Solution) -> Graph:
     total = Node(len(graph.nodes), "add", "output", "f + νᵀh + μᵀg", "L", z=f.z)
     graph.nodes.append(total)
     _join(graph, solution, f, total)
+    graph.lagrangian = solution.mathml()
     r = solution.residuals
     graph.facts = [
         ("", solution.message),

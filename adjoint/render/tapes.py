@@ -53,6 +53,7 @@ def of_lagrangian(lagrangian: Lagrangian, chosen: Sequence[int] | None = None) -
     reader = _Reader(tape, chosen, lagrangian.lam, loss)
     value = float(np.reshape(innermost(lagrangian.loss), ())) if reader.has_values else None
     graph = reader.read(f"Lagrangian of {len(chosen)} constraints", "lagrangian")
+    graph.lagrangian = lagrangian.mathml()
     if value is not None:
         graph.facts.insert(0, ("loss", text_of(value)))
     return graph

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.formula import NOTHING, Formula, aligned, letter, listed, name, number, subscript, word
+from ..ops.formula import NOTHING, TOP, Formula, aligned, letter, listed, name, number, subscript, word
 from ..ops.primitive import Primitive, shape_of
 from ..tape import Tape
 from .repeats import repeats
@@ -37,14 +37,13 @@ def typeset(tape: Tape, loss: int, lam: Sequence[Any], limit: int) -> Formula:
     chosen = [(i, op) for i, op in enumerate(tape.operations) if op is not None and i < len(lam)]
     needed = [(i, op) for i, op in chosen if lam[i] is not None]
     lines = [Line(_term(tape, i, op), 1) for i, op in needed[:CONSIDERED]]
-    for index, longest in SUMS:
-        lines = _folded(lines, index, longest, limit)
+    lines = folded(lines, limit)
     shown = lines[:limit]
     rows: list[tuple[Formula, Formula]] = [(_head(), _symbol(tape, loss))]
     rows += [(NOTHING, Formula("term", line.term)) for line in shown]
     left = len(needed) - sum(line.constraints for line in shown)
     if left:
-        rows.append((NOTHING, Formula("term", _more(left))))
+        rows.append((NOTHING, Formula("term", more(left))))
     return aligned(rows)
 
 
@@ -53,7 +52,8 @@ def _head() -> Formula:
     return Formula("defined", Formula("call", letter("ℒ"), arguments))
 
 
-def _more(left: int) -> Formula:
+def more(left: int) -> Formula:
+    """An ellipsis, and what it stands for."""
     return Formula("remark", Formula("text", f"{left} more"))
 
 
@@ -77,7 +77,8 @@ def _multiplier(tape: Tape, i: int, z: Formula) -> Formula:
     index = z if tape.names.get(i) else Formula("name", str(i))
     value = tape.values[i]
     transposed = isinstance(value, tuple) or shape_of(value)
-    return Formula("dual" if transposed else "subscript", letter("λ"), index)
+    lam = Formula("subscript", letter("λ"), index)
+    return lam.raised(TOP) if transposed else lam
 
 
 def _constant(c: Any) -> Formula:
@@ -89,8 +90,14 @@ def _constant(c: Any) -> Formula:
 
 
 # ---------------------------------------------------------------------------------------------- repeats
-def _folded(lines: list[Line], index: str, longest: int, limit: int) -> list[Line]:
+def folded(lines: list[Line], limit: int) -> list[Line]:
     """Bodies that follow themselves, and differ in numbers of names that grow evenly, as sums."""
+    for index, longest in SUMS:
+        lines = _folded(lines, index, longest, limit)
+    return lines
+
+
+def _folded(lines: list[Line], index: str, longest: int, limit: int) -> list[Line]:
     known: dict[str, int] = {}
     tokens = [known.setdefault(_skeleton(line.term), len(known)) for line in lines]
     done: list[Line] = []
@@ -125,7 +132,7 @@ def _sum(lines: Sequence[Line], period: int, index: str, limit: int) -> Line | N
     terms = [_indexed(f, index, begin) for f in merged]
     rows = [(NOTHING, term if k == 0 else Formula("term", term)) for k, term in enumerate(terms[:limit])]
     if period > limit:
-        rows.append((NOTHING, Formula("term", _more(period - limit))))
+        rows.append((NOTHING, Formula("term", more(period - limit))))
     body = aligned(rows) if len(rows) > 1 else terms[0]
     lower, upper = letter(index) == Formula("name", str(begin)), Formula("name", str(begin + turns - 1))
     return Line(Formula("turns", lower, upper, body), sum(line.constraints for line in lines))
