@@ -37,6 +37,7 @@ from .plan import Library, Native, Plan, make_plan
 from .randomness import Randomness
 
 Function = Callable[..., Any]
+TRIES = 4  # traces before the draws of another thread, which has its reasons, count as the function's
 LARGE = 1 << 20  # bytes of a result whose memory is worth keeping for the next call
 
 
@@ -225,16 +226,25 @@ class Executable:
         self, f: Function, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
     ) -> tuple[list[int], list[Any]]:
         """Trace f; the placeholders' nodes and the leaves of the results."""
+        for _ in range(TRIES):
+            watch = Randomness(f, leaves)
+            found = self._traced(f, leaves, kinds, structure)
+            if not watch.by_others():
+                break
+        watch.check()
+        return found
+
+    def _traced(
+        self, f: Function, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure
+    ) -> tuple[list[int], list[Any]]:
         self.trace = trace = Trace()
         placeholders: list[Any] = []
-        watch = Randomness(f, leaves)
         with trace:
             for x, kind, path in zip(leaves, kinds, trees.paths(structure), strict=True):
                 array = type(kind) is tuple
                 placeholders.append(trace.placeholder(Abstract(*kind), path) if array else x)
             args, kwargs = trees.unflatten(structure, placeholders)
             results, self.structure = trees.flatten(f(*args, **kwargs))
-        watch.check()
         for x in results:
             if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind not in "fiubc":
                 raise refusal(

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
+from threading import active_count
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -29,6 +30,12 @@ class Randomness:
     def _states(self) -> list[str]:
         states = [repr(_bits(g).state) for g in self._generators]
         return [*states, repr(np.random.get_state(legacy=False)), repr(random.getstate())]
+
+    def by_others(self) -> bool:
+        """Whether it may have been another thread: only the generators that all threads share have moved."""
+        now = self._states()
+        own = len(self._generators)
+        return now[own:] != self._before[own:] and now[:own] == self._before[:own] and active_count() > 1
 
     def check(self) -> None:
         """Compare with the states now.

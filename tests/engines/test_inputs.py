@@ -276,6 +276,31 @@ def test_a_generator_as_an_argument_is_refused_when_it_is_used() -> None:
     assert "draws random numbers" in message(ad.TraceError, compiled, normal(3), np.random.default_rng(0))
 
 
+def test_draws_of_another_thread_are_not_the_functions() -> None:
+    """The shared generators move while f is traced, and not when it is traced again."""
+    traced: list[int] = []
+
+    def f(x: Any) -> Any:
+        traced.append(1)
+        if len(traced) == 1:
+            other = threading.Thread(target=random.random)
+            other.start()
+            other.join()
+        return x * 2.0
+
+    done = threading.Event()
+    somebody = threading.Thread(target=done.wait)
+    somebody.start()
+    try:
+        agree(ad.compile(f)(normal(3)), 2 * normal(3))
+        assert len(traced) == 2
+        drawing = ad.compile(lambda x: x * random.random())
+        assert "draws random numbers" in message(ad.TraceError, drawing, normal(3))
+    finally:
+        done.set()
+        somebody.join()
+
+
 def test_an_exception_of_the_users_leaves_nothing_behind() -> None:
     faulty = [True]
 

@@ -18,6 +18,7 @@ from .iterative import Dualization, constant_rate, decreasing_rate, dualize, pol
 from .mixtures import ParametrizedDual, minimize_dual
 from .parametrized import LogLinear, Network
 from .pareto import Pareto
+from .partitions import Partitions
 from .preferences import (
     BradleyTerry,
     Preferences,
@@ -33,8 +34,8 @@ from .scores import Scores
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
-    "align", "Scores", "Constraint", "Alignment", "Status", "Certificate", "Bootstrap", "Diagnostic",
-    "Infeasibility", "Pareto", "Progress",
+    "align", "Scores", "Partitions", "Constraint", "Alignment", "Status", "Certificate", "Bootstrap",
+    "Diagnostic", "Infeasibility", "Pareto", "Progress",
     # from a file to what trainers read
     "read_scores", "FileScores", "Report", "write_preferences", "write_reward_weights", "write_weights",
     # scores from preferences

@@ -18,9 +18,10 @@ from ...problems import Residuals
 from ..base import DataError, Floats, check_number
 from .constraints import Constraint, check_constraints
 from .diagnostics import drift, of_samples, of_solution
-from .evaluate import Local, Moments, Point
+from .evaluate import Moments, Point, Source
 from .feasibility import Infeasibility, Margin
 from .newton import Value, projected
+from .partitions import Partitions, source_of, utility_names
 from .result import Alignment, Certificate, Status
 from .scores import Scores
 from .solve import Setting, Verdict, largest_each, prepare, solve
@@ -43,7 +44,7 @@ class Progress(NamedTuple):
 
 
 def align(
-    scores: Scores,
+    scores: Scores | Partitions,
     *,
     beta: float | None = None,
     kl_budget: float | None = None,
@@ -56,7 +57,7 @@ def align(
     """Solve the alignment problem on given scores: λ*, its errors, and a certificate.
 
     Args:
-        scores: rewards and utilities of each prompt's responses.
+        scores: rewards and utilities of each prompt's responses; in pieces where they outgrow one process.
         beta: β > 0, the weight of KL(π ‖ π_ref), in units of r per nat; or
         kl_budget: κ > 0 in nats, and β is its multiplier. Exactly one of the two.
         constraints: lower limits of average utilities, as `Constraint`s or texts like "safe>=0.5".
@@ -78,15 +79,15 @@ def align(
     >>> round(align(scores, beta=1.0, constraints="safe>=0.5").multipliers["safe"], 9)
     1.0
     """
-    if not isinstance(scores, Scores):
+    if not isinstance(scores, (Scores, Partitions)):
         raise refusal(
-            DataError, f"scores should be Scores, got {type(scores).__name__}",
+            DataError, f"scores should be Scores or Partitions, got {type(scores).__name__}",
             "Make them by Scores.dense(reward, utilities) or Scores.ragged(…).",
         )  # fmt: skip
     beta, kl_budget = check_weight(beta, kl_budget)
     tolerance = check_number(tolerance, "tolerance", strict=True, high=0.1)
-    checked = check_constraints(constraints, list(scores.utilities))
-    source = Local(scores, [one.name for one in checked])
+    checked = check_constraints(constraints, utility_names(scores))
+    source = source_of(scores, [one.name for one in checked])
     setting = prepare(
         source, [one.level for one in checked], [one.relative for one in checked], beta, kl_budget
     )
@@ -122,7 +123,7 @@ def check_weight(beta: float | None, kl_budget: float | None) -> tuple[float | N
 
 
 def _answer(
-    scores: Scores, constraints: tuple[Constraint, ...], setting: Setting, verdict: Verdict,
+    scores: Scores | Partitions, constraints: tuple[Constraint, ...], setting: Setting, verdict: Verdict,
     tolerance: float, count: int, random_state: int | np.random.Generator | None,
     progress: Callable[[Progress], None] | None,
 ) -> Alignment:  # fmt: skip
@@ -156,20 +157,24 @@ def _answer(
     return Alignment(
         verdict.status, scores, constraints, absolute, at.beta, problem.budget,
         dict(zip(names, lam.tolist(), strict=True)), errors, covariance, drawn,
-        at.value, float(np.mean(moments.reward)), _means(scores, moments), at.divergence,
-        problem.center, _means(scores, setting.reference), certificate, residuals,
+        at.value, float(np.mean(moments.reward)), _means(problem.source, moments), at.divergence,
+        problem.center, _means(problem.source, setting.reference), certificate, residuals,
         inverse(setting, at),
         {name: moments.gaps[:, j] + problem.levels[j] for j, name in enumerate(names)},
         1 / moments.concentration, below, tuple(found), None, verdict.found.steps, tolerance, problem.center,
     )  # fmt: skip
 
 
-def _means(scores: Scores, moments: Moments) -> dict[str, float]:
-    return dict(zip(scores.utilities, np.mean(moments.utilities, axis=0).tolist(), strict=True))
+def _means(source: Source, moments: Moments) -> dict[str, float]:
+    return dict(zip(source.utilities, np.mean(moments.utilities, axis=0).tolist(), strict=True))
 
 
 def _infeasible(
-    scores: Scores, constraints: tuple[Constraint, ...], setting: Setting, verdict: Verdict, tolerance: float
+    scores: Scores | Partitions,
+    constraints: tuple[Constraint, ...],
+    setting: Setting,
+    verdict: Verdict,
+    tolerance: float,
 ) -> Alignment:
     margin, problem, reference = verdict.margin, setting.problem, setting.reference
     assert margin is not None
@@ -181,21 +186,21 @@ def _infeasible(
     violation = float(-np.min(np.mean(gaps, axis=0)))
     return Alignment(
         Status.INFEASIBLE, scores, constraints, absolute, problem.beta or 0.0, problem.budget, {}, {},
-        np.zeros((q, q)), None, np.inf * -1, problem.center, _means(scores, reference), 0.0,
-        problem.center, _means(scores, reference), Certificate(violation, 0.0, violation),
+        np.zeros((q, q)), None, np.inf * -1, problem.center, _means(problem.source, reference), 0.0,
+        problem.center, _means(problem.source, reference), Certificate(violation, 0.0, violation),
         Residuals.of([], [], [], -np.mean(gaps, axis=0), np.zeros(m)), np.zeros((q, q)),
         {name: reference.gaps[:, j] for j, name in enumerate(names)}, 1 / reference.concentration,
         {name: float(np.mean(gaps[:, j] < 0)) for j, name in enumerate(names)},
         tuple(of_samples(setting, problem.source.counts, names)),
-        _farkas(scores, names, setting, margin), verdict.found.steps, tolerance, problem.center,
+        _farkas(names, setting, margin), verdict.found.steps, tolerance, problem.center,
     )  # fmt: skip
 
 
-def _farkas(scores: Scores, names: list[str], setting: Setting, margin: Margin) -> Infeasibility:
+def _farkas(names: list[str], setting: Setting, margin: Margin) -> Infeasibility:
     problem = setting.problem
     required = float(margin.u @ problem.levels)
     best: Floats = largest_each(setting) + problem.levels
-    counts = scores.counts
+    counts = problem.source.counts
     return Infeasibility(
         dict(zip(names, margin.u.tolist(), strict=True)), required + margin.high, required,
         dict(zip(names, best.tolist(), strict=True)), dict(zip(names, problem.levels.tolist(), strict=True)),

@@ -74,6 +74,10 @@ class Source(Protocol):
         """N."""
 
     @property
+    def utilities(self) -> list[str]:
+        """Names of all utilities, the constrained ones among them."""
+
+    @property
     def counts(self) -> NDArray[np.int64]:
         """Responses per prompt (N,)."""
 
@@ -108,7 +112,7 @@ class Local:
     def __init__(self, scores: Scores, names: Sequence[str]) -> None:
         self.scores, self.names = scores, list(names)
         self.prompts, self.weighted = scores.n_prompts, scores.log_base is not None
-        self.counts = scores.counts
+        self.counts, self.utilities = scores.counts, list(scores.utilities)
         self._width = scores.width
         self._ones = np.ones(self.prompts)
         self._shift: Floats = np.log(self.counts) if scores.log_base is None else self._log_sums()

@@ -12,7 +12,7 @@ from ...errors import UnknownNameError, refusal
 from ...text import number, table
 from ..base import DataError, Floats
 from .constraints import Constraint
-from .evaluate import Local
+from .partitions import source_of, utility_names
 from .result import Status
 from .solve import prepare, solve
 
@@ -64,8 +64,9 @@ def pareto(alignment: Alignment, name: str, levels: Sequence[float]) -> Pareto:
         UnknownNameError: no utility has that name.
         DataError: levels that are not finite numbers.
     """
-    if name not in alignment.scores.utilities:
-        there = ", ".join(repr(one) for one in alignment.scores.utilities) or "none"
+    known = utility_names(alignment.data)
+    if name not in known:
+        there = ", ".join(repr(one) for one in known) or "none"
         raise refusal(UnknownNameError, f"no utility {name!r}; there are {there}")
     wanted = np.atleast_1d(np.asarray(levels, dtype=float))
     if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
@@ -77,7 +78,7 @@ def pareto(alignment: Alignment, name: str, levels: Sequence[float]) -> Pareto:
         names.append(name)
     j = names.index(name)
     budget = alignment.kl_budget
-    source = Local(alignment.scores, names)
+    source = source_of(alignment.data, names)
     given = [one.level for one in constraints]
     setting = prepare(
         source, given, [one.relative for one in constraints],

@@ -18,7 +18,9 @@ from ...problems import Residuals
 from ...text import number, table
 from ..base import DataError, Floats
 from .constraints import Constraint
+from .evaluate import Local, Point
 from .feasibility import Infeasibility
+from .partitions import Distributed, Partitions
 from .scores import Scores
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ class Alignment:
 
     Attributes:
         status: the verdict; `message` has it in words.
-        scores: what it was computed from.
+        data: what it was computed from, `Scores` or `Partitions`.
         constraints: as given.
         levels: name → b, absolute (a relative level plus E_ref g).
         beta: β, given or the KL budget's multiplier.
@@ -127,7 +129,7 @@ class Alignment:
     """
 
     status: Status
-    scores: Scores
+    data: Scores | Partitions
     constraints: tuple[Constraint, ...]
     levels: dict[str, float]
     beta: float
@@ -153,6 +155,18 @@ class Alignment:
     steps: int = 0
     tolerance: float = 1e-10
     _center: float = field(default=0.0, repr=False)
+
+    @property
+    def scores(self) -> Scores:
+        """What it was computed from.
+
+        Raises:
+            DataError: the scores lie in partitions.
+        """
+        if isinstance(self.data, Scores):
+            return self.data
+        what = f"the scores lie in {len(self.data.parts)} partitions, not in this process"
+        raise refusal(DataError, what, "See .data.parts.")
 
     @property
     def success(self) -> bool:
@@ -187,12 +201,26 @@ class Alignment:
 
     def weights(self) -> Floats:
         """π* (n,): the optimal policy's share of each response, adding to 1 within every prompt."""
-        from .evaluate import Local, Point
-
         self._check_solved("weights")
+        if isinstance(self.data, Scores):
+            return Local(self.data, list(self.multipliers)).weights(self._point())
+        pieces = self.delayed_weights()
+        return np.concatenate([piece.compute() for piece in pieces])
+
+    def delayed_weights(self) -> list[Any]:
+        """π* of scores in partitions: one dask.delayed array per partition, for who writes them apart.
+
+        Raises:
+            DataError: the scores lie in this process, or there is no policy.
+        """
+        self._check_solved("delayed_weights")
+        if isinstance(self.data, Scores):
+            raise refusal(DataError, "the scores lie in this process, not in partitions", "Call weights().")
+        return Distributed(self.data, list(self.multipliers)).delayed_weights(self._point())
+
+    def _point(self) -> Point:
         lam = np.array(list(self.multipliers.values()))
-        at = Point(1 / self.beta, lam / self.beta, self._center, np.array(list(self.levels.values())))
-        return Local(self.scores, list(self.multipliers)).weights(at)
+        return Point(1 / self.beta, lam / self.beta, self._center, np.array(list(self.levels.values())))
 
     def pareto(self, name: str, levels: Sequence[float]) -> Pareto:
         """The same problem at other levels of one constraint: what each costs.
