@@ -10,9 +10,9 @@ import platform
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 from ._version import __version__
+from .check import command as checking
 from .demos import DEMOS
 from .models.alignment import command as alignment
 
@@ -31,8 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "name", nargs="?", default="all", choices=[*DEMOS, "all"], help="which demonstration (default: all)"
     )
     demo.add_argument("--seed", type=int, default=0, help="seed of every random number (default: 0)")
-    check = commands.add_parser("check", help="check the rules of every primitive on this machine")
-    check.add_argument("name", nargs="*", help="names of primitives (default: all)")
+    checking.add_parser(commands)
     cache = commands.add_parser("cache", help="compiled kernels on disk: where, how many, how large")
     cache.add_argument("action", nargs="?", default="show", choices=("show", "clear"), help="(default: show)")
     draw = commands.add_parser("draw", help="draw the computation graph that a function of yours records")
@@ -55,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run_draw(options.target, options.output, options.limit, direction, options.adjoint)
     if options.command == "align":
         return alignment.run(options)
-    return run_checks(options.name) if options.command == "check" else run_doctor()
+    return checking.run(options) if options.command == "check" else run_doctor()
 
 
 def run_demos(names: Sequence[str], seed: int) -> int:
@@ -68,34 +67,6 @@ def run_demos(names: Sequence[str], seed: int) -> int:
         console.rule(name)
         results.append(importlib.import_module(f".demos.{name}", __package__).run(console, seed))
     return 0 if all(results) else 1
-
-
-def run_checks(names: Sequence[str]) -> int:
-    """Check the rules of primitives; 0 when all pass."""
-    from rich.console import Console
-    from rich.progress import track
-
-    from .check import rule
-    from .ops import PRIMITIVES
-
-    console = Console()
-    unknown = [n for n in names if n not in PRIMITIVES]
-    if unknown:
-        console.print(
-            f"no primitive {', '.join(unknown)}; there are {', '.join(PRIMITIVES)}", highlight=False
-        )
-        return 2
-    chosen = list(names) or [n for n in PRIMITIVES if n != "item"]
-    reports = [rule(n) for n in track(chosen, "checking rules", console=console)]
-    failed = [r for r in reports if not r]
-    for report in failed:
-        console.print(repr(report), highlight=False, markup=False)
-    findings = sum(len(r.findings) for r in reports)
-    console.print(
-        f"{len(reports) - len(failed)} of {len(reports)} primitives pass ({findings} checks)",
-        highlight=False,
-    )
-    return 1 if failed else 0
 
 
 def run_cache(action: str) -> int:
@@ -122,20 +93,14 @@ def run_cache(action: str) -> int:
 
 def run_draw(target: str, output: str | None, limit: int, direction: str, adjoint: bool) -> int:
     """Draw what `module:function` returns, to a file or as text; 2 when there is no such function."""
-    from .errors import AdjointError
+    from .errors import AdjointError, UnknownNameError
     from .render import draw
+    from .targets import load
 
-    module, _, path = target.partition(":")
-    if not module or not path:
-        print(f"draw needs module:function, got {target!r}", file=sys.stderr)
-        return 2
-    sys.path.insert(0, os.getcwd())  # the installed command does not look there by itself
     try:
-        subject: Any = importlib.import_module(module)
-        for name in path.split("."):
-            subject = getattr(subject, name)
-    except (ImportError, AttributeError) as error:
-        print(f"cannot draw {target}: {error}", file=sys.stderr)
+        subject = load(target, "draw")
+    except UnknownNameError as error:
+        print(error, file=sys.stderr)
         return 2
     subject = subject() if inspect.isfunction(subject) else subject  # it may import its neighbours
     try:

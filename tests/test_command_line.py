@@ -67,13 +67,6 @@ def test_demo_is_reproducible() -> None:
     assert texts[0] == texts[1] and texts[0]
 
 
-def test_check_of_chosen_rules_and_of_unknown_ones(capsys) -> None:
-    assert main(["check", "tanh", "matmul"]) == 0
-    assert "2 of 2 primitives pass" in capsys.readouterr().out
-    assert main(["check", "nosuch"]) == 2
-    assert "no primitive nosuch" in capsys.readouterr().out
-
-
 def test_doctor_names_engines_and_versions(capsys) -> None:
     assert main(["doctor"]) == 0
     printed = capsys.readouterr().out

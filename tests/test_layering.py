@@ -19,7 +19,7 @@ import adjoint as ad
 ROOT = Path(ad.__file__).parent
 # From the ground up; a part may import from those before it and from itself.
 LAYERS = [
-    {"errors", "tree", "text", "garbage", "_version"},
+    {"errors", "tree", "text", "garbage", "targets", "_version"},
     {"ops"},
     {"numpy", "storage", "data"},
     {"tape"},
