@@ -7,6 +7,8 @@ the KL) and ν (of the cost) say what a larger δ, and a looser limit, would gai
 `adjoint.problems`.
 """
 
+from .agents import CPO, TRPO, Iteration
+from .environments import LQR, Box, CartPole, Discrete, Environment, Walk
 from .mdp import MDP, hazard_grid, random_mdp, tabular_policy
 from .policies import Categorical, DiagonalGaussian, Distribution, Policy, mlp_policy
 from .quadratic import Case
@@ -15,7 +17,8 @@ from .step import PolicyStep, StepStatus, Trial, TrustRegion, cpo_step, trpo_ste
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
     "trpo_step", "cpo_step", "TrustRegion", "PolicyStep", "StepStatus", "Trial", "Case",
+    "TRPO", "CPO", "Iteration",
     "Policy", "Distribution", "Categorical", "DiagonalGaussian", "mlp_policy", "tabular_policy",
-    "MDP", "random_mdp", "hazard_grid",
+    "MDP", "random_mdp", "hazard_grid", "CartPole", "LQR", "Walk", "Environment", "Discrete", "Box",
 ]
 # fmt: on

@@ -103,11 +103,15 @@ class PolicyStep(Solution):
         return self.status in (StepStatus.ACCEPTED, StepStatus.STATIONARY)
 
     @property
+    def length(self) -> float:
+        """The share of the proposed step that was taken; 0 for none."""
+        return next((trial.length for trial in self.search if trial.accepted), 0.0)
+
+    @property
     def message(self) -> str:
         """The verdict in words, with its figures."""
-        length = next((t.length for t in self.search if t.accepted), 0.0)
         return self.status.value.format(
-            length=length, case=self.case.value, trials=len(self.search), delta=self.delta
+            length=self.length, case=self.case.value, trials=len(self.search), delta=self.delta
         )
 
     def __repr__(self) -> str:

@@ -1,0 +1,197 @@
+"""Episodes of several environments side by side, and the advantages of what was done in them.
+
+Every rollout starts new episodes, seeded by its own number. So what it sees depends on that number and on the
+parameters alone: training can go on from a checkpoint bit for bit, with nothing kept of the environments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import DTypeError, refusal
+from ..base import DataError
+from .environments import Environment
+from .policies import Categorical, DiagonalGaussian, Distribution
+from .quadratic import Floats
+
+
+class Episode(NamedTuple):
+    """One that ended within a rollout.
+
+    Attributes:
+        reward: their sum.
+        cost: their sum.
+        steps: how many.
+    """
+
+    reward: float
+    cost: float
+    steps: int
+
+
+class Rollout(NamedTuple):
+    """T steps of E environments.
+
+    Attributes:
+        observations: (T, E, i).
+        actions: (T, E, …).
+        rewards: (T, E).
+        costs: (T, E).
+        done: (T, E): where an episode ended or was cut.
+        reached: (T, E, i): the observation after each step.
+        terminal: (T, E): where it was the end, so that nothing more is to come.
+        episodes: those that ended.
+    """
+
+    observations: Floats
+    actions: Any
+    rewards: Floats
+    costs: Floats
+    done: np.ndarray
+    reached: Floats
+    terminal: np.ndarray
+    episodes: tuple[Episode, ...]
+
+
+# ------------------------------------------------------------------------------------------ the spaces
+def distribution_for(space: Any) -> Distribution:
+    """The distribution of actions in a space.
+
+    Raises:
+        DataError: neither discrete nor a box of vectors.
+    """
+    if hasattr(space, "n"):
+        if getattr(space, "start", 0) != 0:
+            raise refusal(DataError, f"discrete actions should start at 0, this space is {space}")
+        return Categorical(int(space.n))
+    if hasattr(space, "low") and len(space.shape) == 1:
+        return DiagonalGaussian(int(space.shape[0]))
+    what = f"actions should be discrete or a box of vectors (d,), this environment has {space}"
+    raise refusal(DataError, what, "Wrap the environment so that its action space is one of these.")
+
+
+def features_of(space: Any) -> tuple[int, Callable[[Any], Floats]]:
+    """How many numbers an observation has, and the function that makes it a vector.
+
+    Raises:
+        DataError: neither discrete nor a box.
+    """
+    if hasattr(space, "n"):
+        eye = np.eye(int(space.n))
+        return len(eye), lambda observation: eye[int(observation)]
+    if hasattr(space, "low"):
+        return int(np.prod(space.shape)), lambda observation: np.ravel(np.asarray(observation, np.float64))
+    what = f"observations should be discrete or a box, this environment has {space}"
+    raise refusal(DataError, what, "Wrap it: gymnasium.wrappers.FlattenObservation.")
+
+
+def as_action(space: Any) -> Callable[[Any], Any]:
+    """The function that makes what a policy samples an action of the space."""
+    if hasattr(space, "n"):
+        return int
+    low, high = np.asarray(space.low), np.asarray(space.high)
+    kind = low.dtype
+    return lambda action: np.clip(action, low, high).astype(kind)
+
+
+# ------------------------------------------------------------------------------------------ the steps
+def collect(
+    environments: Sequence[Environment],
+    act: Callable[[Floats, Any], Any],
+    noise: Any,
+    *,
+    seed: tuple[int, ...],
+    cost: Callable[[Any, Any, dict[str, Any]], float] | None = None,
+) -> Rollout:
+    """Play T steps in each environment.
+
+    Args:
+        environments: E of them, of one kind.
+        act: observations (E, i) and noise (E, …) → actions (E, …).
+        noise: (T, E, …).
+        seed: of the rollout; each environment's is derived from it.
+        cost: (observation, action, info) → cost of the step; None for none.
+
+    Raises:
+        DataError: a reward, a cost or an observation that is not finite; the step is named.
+    """
+    T, E = noise.shape[:2]
+    to_action = as_action(environments[0].action_space)
+    size, vector = features_of(environments[0].observation_space)
+    seeds = np.random.SeedSequence(seed).generate_state(E)
+    current = np.stack(
+        [vector(env.reset(seed=int(s))[0]) for env, s in zip(environments, seeds, strict=True)]
+    )
+    observations, reached = np.empty((T, E, size)), np.empty((T, E, size))
+    rewards, costs = np.zeros((T, E)), np.zeros((T, E))
+    done, terminal = np.zeros((T, E), bool), np.zeros((T, E), bool)
+    actions, episodes, begun = [], [], [0] * E
+    for t in range(T):
+        observations[t] = current
+        chosen = act(current, noise[t])
+        actions.append(chosen)
+        for e, env in enumerate(environments):
+            action = to_action(chosen[e])
+            seen, reward, ended, cut, info = env.step(action)
+            current[e] = reached[t, e] = vector(seen)
+            rewards[t, e] = float(reward)
+            if cost is not None:
+                costs[t, e] = cost(seen, action, info)
+            if ended or cut:
+                done[t, e], terminal[t, e] = True, ended
+                part = slice(begun[e], t + 1)
+                episodes.append(
+                    Episode(float(np.sum(rewards[part, e])), float(np.sum(costs[part, e])), t + 1 - begun[e])
+                )
+                begun[e] = t + 1
+                current[e] = vector(env.reset()[0])
+    for name, array in (("reward", rewards), ("cost", costs), ("observation", observations)):
+        _refuse(name, array)
+    done[-1] = True
+    return Rollout(observations, np.stack(actions), rewards, costs, done, reached, terminal, tuple(episodes))
+
+
+def _refuse(name: str, array: Floats) -> None:
+    if np.all(np.isfinite(array)):
+        return
+    t, e = (int(k) for k in np.argwhere(~np.isfinite(array.reshape(*array.shape[:2], -1)).all(-1))[0])
+    what = f"the {name} of step {t} in environment {e} is not finite"
+    raise refusal(DataError, what, "Nothing was learned from this rollout; mend the environment.")
+
+
+def advantages(
+    signal: Floats, values: Floats, after: Floats, rollout: Rollout, *, gamma: float, decay: float
+) -> Floats:
+    """Generalized advantage estimates: Σ (γ·decay)ᵏ δ_{t+k} with δ = r + γV(s') − V(s), within episodes.
+
+    Args:
+        signal: rewards or costs (T, E).
+        values: V of the observations (T, E).
+        after: V of those that were reached (T, E); it does not count where that was the end.
+        rollout: says where episodes ended.
+        gamma: γ.
+        decay: called λ elsewhere; 0 trusts the values, 1 the returns.
+
+    Source: Schulman et al. 2016, arXiv:1506.02438.
+    """
+    deltas = signal + gamma * np.where(rollout.terminal, 0.0, after) - values
+    on = gamma * decay * ~rollout.done
+    found = np.empty_like(deltas)
+    running = np.zeros(deltas.shape[1])
+    for t in range(len(deltas) - 1, -1, -1):
+        found[t] = running = deltas[t] + on[t] * running
+    return found
+
+
+def check_seed(seed: object) -> int:
+    """A seed as a number ≥ 0.
+
+    Raises:
+        DTypeError: something else.
+    """
+    if isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0:
+        return int(seed)
+    raise refusal(DTypeError, f"seed should be an integer ≥ 0, got {seed!r}")
