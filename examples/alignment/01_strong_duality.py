@@ -3,8 +3,8 @@
     P* = max_π E[ E_π r − β KL(π‖π_ref) ]  s.t. E E_π g ≥ b        D(λ) = β E log Σ π_ref e^{(r + λ(g − b))/β}
     D* = min_{λ ≥ 0} D(λ) = P*,   and π* = π_λ*
 
-Newton's steps find λ*, with fewer of them than projected gradient takes; a solver of the primal problem, which
-knows no λ, agrees. One unit of b costs λ*.
+Newton's steps find λ*, fewer than projected gradient takes; a solver of the primal problem, which knows no λ,
+agrees. One unit of b costs λ*.
 
 Source: X. Huang et al., "One-shot safety alignment for large language models via optimal dualization", 2024,
 arXiv:2405.19544. Picture: strong_duality.png, in the folder given as argument or a temporary one.

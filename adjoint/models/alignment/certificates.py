@@ -1,7 +1,7 @@
 """How far a parametrized optimum is from the exact one: numbers between computed bounds, on every run.
 
 e(λ) = D(λ) − D_p(λ) = β E KL(π_θ*(λ)‖π_λ) is what the family lacks at λ. With μ the least curvature of D
-between λ* and λ_p*, L its smoothness and G = max |g − b|:
+between λ* and λ_p*, L its smoothness and G the radius of g within a prompt:
 
     e(λ*) ≤ D* − D_p* ≤ e(λ_p*)                                             duality gap
     |∇D(λ_p*) − ∇D(λ*)| / L ≤ |λ* − λ_p*| ≤ √(2 e(λ_p*) / μ)                distance of the multipliers

@@ -155,8 +155,14 @@ class FiniteProblem:
 
     @cached_property
     def reach(self) -> float:
-        """G = max |g − b|, over all prompts and responses."""
-        return float(np.sqrt(np.max(np.sum(self.g**2, axis=0), initial=0.0)))
+        """G, the largest radius of g within a prompt: no E[g | x] moves by more than G ‖π − π'‖₁.
+
+        It is at most max |g − b| over all prompts and responses, and does not depend on the levels.
+        """
+        if not len(self.g):
+            return 0.0
+        middle = 0.5 * (np.max(self.g, axis=2, keepdims=True) + np.min(self.g, axis=2, keepdims=True))
+        return float(np.sqrt(np.max(np.sum((self.g - middle) ** 2, axis=0))))
 
     def curvature(self, start: ArrayLike, end: ArrayLike) -> float:
         """A lower bound of the curvature of D in the direction end − start, everywhere between them.

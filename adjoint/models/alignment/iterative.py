@@ -174,15 +174,15 @@ class Dualization:
             else np.full(len(self.last), np.inf)
         )
 
-    def bound(self, lam: ArrayLike, reach: float | None = None) -> Floats:
+    def bound(self, lam: ArrayLike, largest: float | None = None) -> Floats:
         """What D_p(best of λ_0 … λ_t) − D_p* cannot exceed, (T,): (R² + G² Σ η²) / (2 Σ η).
 
         Args:
             lam: (m,) λ_p*.
-            reach: G; None: the largest |u_t| met, which is enough for this run.
+            largest: G ≥ |u|; None: the largest |u_t| met, which is enough for this run.
         """
         radius = float(np.linalg.norm(self.points[0].lam - np.asarray(lam, float)))
-        G = float(np.max(np.linalg.norm(self.slacks, axis=1))) if reach is None else reach
+        G = float(np.max(np.linalg.norm(self.slacks, axis=1))) if largest is None else largest
         with np.errstate(divide="ignore", invalid="ignore"):
             found = (radius**2 + G**2 * np.cumsum(self.rates**2)) / (2 * np.cumsum(self.rates))
         return np.where(np.isnan(found), np.inf, found)
@@ -217,7 +217,7 @@ def dualize(
         problem: with at least one constraint.
         family: the policies that can be expressed.
         steps: T ≥ 1.
-        rule: sizes of the steps; None: `decreasing_rate(2β/G²)`, the dual's natural scale.
+        rule: sizes of the steps; None: `decreasing_rate(1/h)`, h the largest curvature of D at λ*.
         start: (m,) λ_0 ≥ 0; zeros if omitted.
         callback: called with (t, point) after every alignment.
 
@@ -244,7 +244,7 @@ def dualize(
     if np.any(lam < 0):
         raise refusal(DomainError, f"multipliers of constraints E g ≥ b are ≥ 0, got start {lam}")
     if rule is None:
-        rule = decreasing_rate(2 * problem.beta / max(problem.reach, 1e-300) ** 2)
+        rule = decreasing_rate(1 / _steepest(problem))
     oracle = Oracle(problem, family)
     points, rates = [], []
     for t in range(steps):
@@ -257,6 +257,11 @@ def dualize(
     count = oracle.alignments
     reference = oracle(problem.optimum).policy
     return Dualization(problem, tuple(points), np.array(rates), lam, count, reference)
+
+
+def _steepest(problem: FiniteProblem) -> float:
+    values = np.linalg.eigvalsh(problem.dual_hessian(problem.optimum))
+    return max(float(np.max(values, initial=0.0)), 1e-12 * problem.smoothness) or 1.0
 
 
 def projected_gradient(problem: FiniteProblem, *, steps: int = 100, start: ArrayLike | None = None) -> Floats:

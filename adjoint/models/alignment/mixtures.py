@@ -87,14 +87,15 @@ class ParametrizedDual:
 
 
 def minimize_dual(
-    problem: FiniteProblem, family: Family, *, tolerance: float = 1e-12, max_steps: int = 400
+    problem: FiniteProblem, family: Family, *, tolerance: float = 1e-13, max_steps: int = 400
 ) -> ParametrizedDual:
     """λ_p* = argmin_{λ ≥ 0} D_p(λ), with the mixture of policies that satisfies the constraints there.
 
     Args:
         problem: any number of constraints.
         family: the policies that can be expressed.
-        tolerance: how far D_p(λ_p*) may be above its lower bound, relative to max(1, |D_p|).
+        tolerance: how far D_p(λ_p*) may be above its lower bound, relative to max(1, |D_p|); or, of one
+            constraint, how far it may be missed, relative to max |g − b|.
         max_steps: alignments at most.
 
     Raises:
@@ -156,7 +157,7 @@ def _between(oracle: Oracle, left: Point, star: float, tolerance: float, max_ste
         best = min(options, key=lambda p: (round((p.value - lower) / (tolerance * size)), abs(p.slack[0])))
         narrow = right.lam[0] - left.lam[0] <= 1e-13 * max(1.0, float(right.lam[0]))
         kink = at == crossing[0] and middle.value - lower <= tolerance * size and _same(middle, left, right)
-        smooth = abs(middle.slack[0]) <= 1e-14 * oracle.problem.reach
+        smooth = abs(middle.slack[0]) <= tolerance * oracle.problem.reach
         if narrow or kink or smooth:
             if smooth:
                 return middle, (middle,), np.ones(1), middle.value

@@ -263,9 +263,10 @@ class _Free(_Fit):
         n, k = self.shape
         x, a, b = self.preferences.prompts, self.preferences.chosen, self.preferences.rejected
         w = self.weight * _spread(s[self.data[0]] - s[self.data[1]])
-        blocks = np.zeros((n, k, k))
+        flat = np.zeros(n * k * k)
         for i, j, sign in ((a, a, 1.0), (b, b, 1.0), (a, b, -1.0), (b, a, -1.0)):
-            np.add.at(blocks, (x, i, j), sign * w)
+            flat += sign * np.bincount((x * k + i) * k + j, w, minlength=n * k * k)
+        blocks = flat.reshape(n, k, k)
         # all scores of a prompt may move together: any curvature along 1 serves
         size = np.trace(blocks, axis1=1, axis2=2)[:, None, None] / k**2 + 1e-300
         return blocks + size + self.weight * self.ridge * np.eye(k)
