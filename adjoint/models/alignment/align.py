@@ -24,7 +24,7 @@ from .newton import Value, projected
 from .partitions import Partitions, source_of, utility_names
 from .result import Alignment, Certificate, Status
 from .scores import Scores
-from .solve import Setting, Verdict, largest_each, prepare, solve
+from .solve import Setting, Verdict, from_sample, largest_each, prepare, solve
 from .uncertainty import bootstrap as resample
 from .uncertainty import inverse, sandwich
 
@@ -102,10 +102,12 @@ def align(
         if progress is not None:
             progress(Progress("newton", step, 0))
 
-    verdict = solve(setting, tolerance, progress=stepped)
+    rng = np.random.default_rng(random_state)
+    start = from_sample(source, setting, [one.level for one in checked], rng)
+    verdict = solve(setting, tolerance, start, stepped)
     if verdict.status is Status.INFEASIBLE:
         return _infeasible(scores, checked, setting, verdict, tolerance)
-    return _answer(scores, checked, setting, verdict, tolerance, bootstrap, random_state, progress)
+    return _answer(scores, checked, setting, verdict, tolerance, bootstrap, rng, progress)
 
 
 def check_weight(beta: float | None, kl_budget: float | None) -> tuple[float | None, float | None]:
@@ -124,7 +126,7 @@ def check_weight(beta: float | None, kl_budget: float | None) -> tuple[float | N
 
 def _answer(
     scores: Scores | Partitions, constraints: tuple[Constraint, ...], setting: Setting, verdict: Verdict,
-    tolerance: float, count: int, random_state: int | np.random.Generator | None,
+    tolerance: float, count: int, rng: np.random.Generator,
     progress: Callable[[Progress], None] | None,
 ) -> Alignment:  # fmt: skip
     at, problem, m = verdict.found.at, setting.problem, len(constraints)
@@ -134,7 +136,7 @@ def _answer(
     covariance = sandwich(setting, at, moments)
     labels = names + (["beta"] if problem.budget is not None else [])
     errors = dict(zip(labels, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)).tolist(), strict=True))
-    drawn, rng = None, np.random.default_rng(random_state)
+    drawn = None
     if count:
         told = None if progress is None else (lambda k: progress(Progress("bootstrap", k, count)))
         drawn = resample(setting, at, labels, count, rng, tolerance, told)
@@ -150,8 +152,8 @@ def _answer(
     counts = problem.source.counts
     found = of_samples(setting, counts, names) + of_solution(setting, at, moments, counts, names)
     moved = drift(
-        problem.source, setting, [one.level for one in constraints], [one.relative for one in constraints],
-        labels, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)), rng,
+        problem.source, setting, [one.level for one in constraints], labels,
+        np.sqrt(np.maximum(np.diagonal(covariance), 0.0)), rng,
     )  # fmt: skip
     found += [] if moved is None else [moved]
     return Alignment(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-ROWS = 1 << 16  # five columns and the intermediate values of as many rows fit a cache of 2–8 MB
+ROWS = 1 << 15  # five columns and the intermediate values of as many rows fit a cache of 2 MB
 MANY = 1 << 20  # rows from which a kernel for one K is worth compiling: 0.2 s, and 10 ns less per row
 
 

@@ -15,10 +15,9 @@ from .evaluate import Local, Moments, Source
 from .newton import Value
 from .result import Diagnostic, Status
 from .scores import Scores
-from .solve import Setting, prepare, solve
+from .solve import SAMPLE, Setting, prepare, solve
 
 BEST_OF = 2.0  # effective responses below which a prompt's policy is nearly its best response
-SAMPLE = 100_000  # responses on which the drift is measured
 
 
 def of_samples(
@@ -131,7 +130,7 @@ def _condition(setting: Setting, at: Value, names: Sequence[str]) -> Diagnostic:
 
 
 def drift(
-    source: Source, setting: Setting, levels: Sequence[float], relative: Sequence[bool],
+    source: Source, setting: Setting, levels: Sequence[float],
     labels: Sequence[str], errors: Floats, rng: np.random.Generator,
 ) -> Diagnostic | None:  # fmt: skip
     """λ̂ from all of each prompt's responses minus λ̂ from a random half of them.
@@ -142,7 +141,6 @@ def drift(
         source: the scores.
         setting: their setting.
         levels: b (m,), as given.
-        relative: whether each counts from the reference.
         labels: names of the constraints, "beta" last under a budget.
         errors: standard errors on all prompts (q,), for what counts as a drift.
         rng: chooses prompts and responses.
@@ -150,11 +148,10 @@ def drift(
     sample = source.sample(SAMPLE, rng)
     if int(np.max(sample.counts)) < 4:
         return None
-    names = list(labels) if setting.problem.budget is None else list(labels[:-1])
     solved = []
     for scores in (sample, half(sample, rng)):
-        own = prepare(Local(scores, names), levels, relative, setting.problem.beta, setting.problem.budget)
-        solved.append(solve(own, 1e-8))
+        own = Local(scores, source.names)
+        solved.append(solve(prepare(own, levels, setting.relative, *setting.problem[2:4]), 1e-8))
     whole, less = solved
     K = float(np.mean(sample.counts))
     if less.status is Status.INFEASIBLE:

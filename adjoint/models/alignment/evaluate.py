@@ -70,6 +70,10 @@ class Source(Protocol):
     """What can be summed over: scores in this process, or in many."""
 
     @property
+    def names(self) -> list[str]:
+        """The constrained utilities."""
+
+    @property
     def prompts(self) -> int:
         """N."""
 

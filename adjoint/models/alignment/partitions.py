@@ -59,7 +59,7 @@ class Distributed:
     """
 
     def __init__(self, partitions: Partitions, names: Sequence[str]) -> None:
-        self._dask = _dask()
+        self._dask, self.names = _dask(), list(names)
         pieces = [self._dask.delayed(_local)(part, list(names)) for part in partitions.parts]
         self._pieces = self._dask.persist(*pieces)
         facts = self._each(_facts)
