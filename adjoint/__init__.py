@@ -124,8 +124,8 @@ __all__ = [  # noqa: RUF022  (grouped by use)
 
 # name → the module that has it: what not everybody needs is imported when it is first used
 LATER = {
-    **{name: name for name in ("check", "extend", "misc", "models", "nn", "optim", "problems", "render")},
-    **{name: name for name in ("scipy", "test_util", "tracer", "util")},
+    **{name: name for name in ("check", "extend", "misc", "models", "nn", "optim", "plot", "problems")},
+    **{name: name for name in ("render", "scipy", "test_util", "tracer", "util")},
     **dict.fromkeys(("Problem", "Solution", "Status", "constrain", "minimize"), "problems"),
     **dict.fromkeys(("LayoutError", "Picture", "draw"), "render"),
     "changes": "changes",

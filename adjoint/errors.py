@@ -103,6 +103,15 @@ class MissingPackageError(AdjointError, ImportError):
     """A package is asked for that only an extra installs; the message has the command."""
 
 
+def need(package: str, why: str, extra: str) -> None:
+    """Raise MissingPackageError, naming the install command, unless a package of an extra is there."""
+    try:
+        __import__(package)
+    except ImportError:
+        command = f"pip install 'adjoint-autodiff[{extra}]'"
+        raise MissingPackageError(f"{why} needs {package}, which is not installed\n  {command}") from None
+
+
 class Origin(NamedTuple):
     """The user's instruction that recorded a node: a code object and an offset, formatted only when asked."""
 

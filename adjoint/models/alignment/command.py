@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import AdjointError
+from ...errors import AdjointError, need
 from .align import Progress, align, check_weight
 from .columns import complaint
 from .constraints import Constraint, check_constraints
@@ -24,7 +24,6 @@ from .reading import FileScores, read_scores
 from .report import Report
 from .result import Alignment, Status
 from .sections import Grid, Words
-from .source import need
 
 DESCRIPTION = """\
 Constrained alignment from scores alone: find the weight of every constraint before any training.

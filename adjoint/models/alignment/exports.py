@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import need
 from ..base import DataError, Floats
 from .columns import complaint
 from .reading import FileScores, Texts, texts_of
 from .scores import Scores
-from .source import need
 
 LABELS = ("sampled", "likely")
 Progress = Callable[[int, int], None]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from ...errors import MissingPackageError
+from ...errors import need
 from .columns import Block, Columns, complaint
 from .records import block_of_lines, block_of_table, parsed
 
@@ -212,15 +212,6 @@ def _peek(path: Path, form: str, columns: Columns) -> tuple[list[str], bool]:
                 row = parsed(line, k + 1, path.name, last=not line.endswith(b"\n"))
                 return list(row), isinstance(row.get(columns.reward), list)
     raise complaint(f"{path.name} is empty", "It should have one row per response.")
-
-
-def need(package: str, why: str, extra: str) -> None:
-    """Raise MissingPackageError, naming the install command, unless a package of an extra is there."""
-    try:
-        __import__(package)
-    except ImportError:
-        command = f"pip install 'adjoint-autodiff[{extra}]'"
-        raise MissingPackageError(f"{why} needs {package}, which is not installed\n  {command}") from None
 
 
 def _parquet(path: Path) -> Any:
