@@ -292,8 +292,9 @@ class Tape:
             setattr(other, column, getattr(self, column))
         other.names, other._named = self.names, self._named
         other.roles, other.scopes = self.roles, self.scopes
+        first = min(changes, default=len(self))  # nothing changes before it
         for i, op in enumerate(self.operations):
-            z = self.values[i] if op is None else op(*other.operands(i), **self.params[i])
+            z = self.values[i] if op is None or i <= first else op(*other.operands(i), **self.params[i])
             if i in changes:
                 z = np.asarray(z + changes[i], np.asarray(innermost(z)).dtype)[()]
             other.values.append(z)
