@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .abstract import Abstract
-from .formula import PRODUCT, Formula
+from .formula import PRODUCT, Formula, call
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 
 Shape = tuple[int, ...]
@@ -84,6 +84,11 @@ class Sum(Linear):
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return Formula("sum", operands[0].inside(PRODUCT))
 
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (call("broadcast", lam),)
+
 
 sum_ = register(Sum())
 
@@ -111,6 +116,11 @@ class BroadcastTo(Linear):
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return operands[0]
 
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (call("sum", lam),)
+
 
 broadcast_to = register(BroadcastTo())
 
@@ -131,6 +141,11 @@ class Reshape(Linear):
 
     def transpose(self, lam: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return reshape(lam, shape=shape_of(x))
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (call(self.name, lam),)
 
 
 reshape = register(Reshape())
@@ -164,6 +179,11 @@ class AsType(Linear):
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return operands[0]
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (lam,)
 
 
 astype = register(AsType())

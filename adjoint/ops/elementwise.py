@@ -219,6 +219,24 @@ class Elementwise(Primitive):
         except (AttributeError, TypeError):  # a row from outside that calls NumPy by name
             return super().formula(operands, params)
 
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        """The partials read as formulas, times λ."""
+        try:
+            return [_added(partial, operands, z, lam) for partial in self.partials]
+        except (AttributeError, TypeError):
+            return super().adjoint_formulas(operands, z, lam, params)
+
+
+def _added(derivative: Partial, operands: Sequence[Formula], z: Formula, lam: Formula) -> Formula | None:
+    """`partial · λ`; λ alone where the partial is one."""
+    if derivative is None:
+        return None
+    if callable(derivative):
+        return formula(derivative(FORMULAS, *operands, z)) * lam
+    return lam if derivative == 1 else -lam if derivative == -1 else formula(derivative) * lam
+
 
 def _draw(rng: np.random.Generator, interval: Interval, shape: tuple[int, ...]) -> Any:
     """Values from a domain: BOOLEAN gives booleans, COUNT integers, NONZERO numbers of both signs."""
@@ -400,6 +418,11 @@ class Conjugate(Linear):
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return Formula("conjugate", operands[0])
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (Formula("conjugate", lam),)
 
 
 conjugate = register(Conjugate())

@@ -45,6 +45,11 @@ FORMS = {
     "times": Form(r"{0} \, {1}", '<mrow>{0}<mspace width="0.17em"/>{1}</mrow>', PRODUCT),
     "multiple": Form("{0} {1}", "<mrow>{0}<mo>&#x2062;</mo>{1}</mrow>", PRODUCT),  # invisible times
     "scaled": _operator(r"\times", "×", PRODUCT),
+    "gains": _operator(r"\mathrel{{+}}=", "+="),
+    "derivative": Form(
+        r"\frac{{\partial {0}}}{{\partial {1}}}",
+        "<mfrac><mrow><mo>∂</mo>{0}</mrow><mrow><mo>∂</mo>{1}</mrow></mfrac>",
+    ),
     "negative": Form("-{0}", "<mrow><mo>−</mo>{0}</mrow>", SUM),
     "correlate": _operator(r"\star", "⋆"),
     "mod": _operator(r"\bmod", "mod"),
@@ -60,6 +65,7 @@ FORMS = {
     "item": Form("{{{0}}}_{{[{1}]}}", "<msub>{0}<mrow><mo>[</mo>{1}<mo>]</mo></mrow></msub>"),
     "parentheses": Form(r"\left({0}\right)", "<mrow><mo>(</mo>{0}<mo>)</mo></mrow>"),
     "call": Form(r"{0}\left({1}\right)", "<mrow>{0}<mo>(</mo>{1}<mo>)</mo></mrow>"),
+    "indicator": Form(r"\left[{0}\right]", "<mrow><mo>[</mo>{0}<mo>]</mo></mrow>"),
     "root": Form(r"\sqrt{{{0}}}", "<msqrt>{0}</msqrt>"),
     "bars": Form(r"\left|{0}\right|", "<mrow><mo>|</mo>{0}<mo>|</mo></mrow>"),
     "norm": Form(r"\left\| {0} \right\|", "<mrow><mo>‖</mo>{0}<mo>‖</mo></mrow>"),
@@ -133,6 +139,8 @@ class Formula:
         return Formula("add", self, formula(other))
 
     def __sub__(self, other: Any) -> Formula:
+        if self.form == "number" and isinstance(other, (int, float)):  # the exponent of a power's derivative
+            return number(float(self.parts[0]) - other)
         return Formula("subtract", self, formula(other).inside(PRODUCT))
 
     def __mul__(self, other: Any) -> Formula:
@@ -370,6 +378,22 @@ class FormulaReading:
     def minimum(self, x: Any, y: Any) -> Formula:
         r"""The minimum of two, as `\min`."""
         return call("min", x, y)
+
+    def promoted(self, x: Any, like: Any) -> Formula:
+        """A dtype is no part of a formula."""
+        return formula(x)
+
+    def indicator(self, condition: Any, like: Any) -> Formula:
+        """1 where the condition holds, else 0: brackets."""
+        return Formula("indicator", formula(condition))
+
+    def where(self, condition: Any, x: Any, y: Any) -> Formula:
+        """A choice between numbers that are known is made."""
+        if isinstance(condition, Formula) and condition.form == "=":
+            left, right = condition.parts
+            if left.form == right.form == "number":
+                return formula(x if left.parts == right.parts else y)
+        return call("where", condition, x, y)
 
     def expit(self, x: Any) -> Formula:
         """The logistic sigmoid."""

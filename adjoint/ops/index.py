@@ -254,6 +254,11 @@ class Choice(Primitive):
     ) -> Sequence[Any]:
         return (None,) * len(args)
 
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (None,) * len(operands)
+
 
 class Positions(Choice):
     """Where something stands along an axis: argmax, argmin, argsort."""

@@ -16,7 +16,7 @@ import numpy as np
 from .abstract import Abstract, broadcast_shape
 from .broadcast import Shape, fit, reshape_to
 from .elementwise import conjugate
-from .formula import Formula, number
+from .formula import TOP, Formula, number
 from .index import ARRAY, getitem
 from .primitive import (
     Args,
@@ -102,6 +102,12 @@ class Solve(OfMatrices):
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return operands[0].raised(number(-1)) * operands[1]
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        pulled = Formula("times", operands[0].raised(-TOP), lam)
+        return -Formula("times", pulled, z.raised(TOP)), pulled
 
 
 solve = register(Solve())
@@ -292,6 +298,11 @@ class Inv(OfMatrices):
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return operands[0].raised(number(-1))
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (-Formula("times", Formula("times", z.raised(TOP), lam), z.raised(TOP)),)
 
 
 inv = register(Inv())

@@ -31,7 +31,7 @@ import numpy as np
 
 from ..errors import RuleError, ShapeError, refusal
 from .abstract import Abstract, abstract_of
-from .formula import ATOM, Formula, call
+from .formula import ATOM, TOP, Formula, call, word
 
 FLOAT64 = np.dtype(np.float64)
 NO_PARAMS: dict[str, Any] = {}  # shared by every node without parameters
@@ -145,6 +145,23 @@ class Primitive:
         """The right-hand side of `z = f(…)`, which `Formula` writes as LaTeX and as MathML."""
         return call(self.name, *operands)
 
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        """What the pullback adds to the λ of each operand; None where that is nothing.
+
+        Args:
+            operands: symbols of the operands.
+            z: symbol of the result.
+            lam: symbol of its multiplier.
+            params: the node's parameters.
+        """
+        derivatives = (Formula("derivative", z, x) for x in operands)
+        return [
+            Formula("multiple", Formula("parentheses", each).raised(TOP), lam.inside(ATOM))
+            for each in derivatives
+        ]
+
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
@@ -168,6 +185,13 @@ class Linear(Primitive):
     def transpose(self, lam: Any, *args: Any, **params: Any) -> Any:
         """Fᵀλ, with the shape and dtype of the first operand."""
         raise NotImplementedError
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        """Fᵀ(λ)."""
+        transposed = Formula("call", word(self.name).raised(TOP), lam)
+        return (transposed, *(None,) * (len(operands) - 1))
 
 
 class Item(Linear):

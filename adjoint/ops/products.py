@@ -10,7 +10,7 @@ import numpy as np
 
 from .abstract import Abstract, broadcast_shape
 from .broadcast import Shape, common_dtype, fit, reshape_to
-from .formula import PRODUCT, Formula, call
+from .formula import PRODUCT, TOP, Formula, call
 from .primitive import Args, Primitive, Samples, add_all, register, shape_of
 from .shape import swap_last
 
@@ -79,6 +79,12 @@ class MatMul(Primitive):
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return Formula("times", operands[0].inside(PRODUCT), operands[1].inside(PRODUCT))  # x x is no square
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        x, y = operands
+        return Formula("times", lam, y.raised(TOP)), Formula("times", x.raised(TOP), lam)
 
 
 matmul = register(MatMul())

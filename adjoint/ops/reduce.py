@@ -12,7 +12,7 @@ from .abstract import Abstract
 from .broadcast import broadcast_to, expand, reduced_dtype, reduced_shape, reshape, sum_
 from .elementwise import absolute, exp, isfinite, log, reciprocal, rint, sqrt, square, where
 from .elementwise import indicator as indicator_of
-from .formula import PRODUCT, Formula
+from .formula import PRODUCT, Formula, call, letter
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 from .shape import flip
 
@@ -45,6 +45,11 @@ class Mean(Linear):
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return Formula("mean", operands[0].inside(PRODUCT))
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (call("broadcast", lam / letter("n")),)
 
 
 mean = register(Mean())
@@ -114,6 +119,11 @@ class Extremum(Weighted):
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return Formula(self.name, operands[0].inside(PRODUCT))
 
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (Formula("times", Formula("parentheses", operands[0] == z), lam),)
+
 
 max_ = register(Extremum("max", np.max))
 min_ = register(Extremum("min", np.min))
@@ -145,6 +155,11 @@ class LogSumExp(Weighted):
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return Formula("logsumexp", operands[0])
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (letter("e").raised(operands[0] - z) * lam,)
 
 
 logsumexp = register(LogSumExp())
@@ -193,6 +208,11 @@ class Norm(Weighted):
 
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return Formula("norm", operands[0])
+
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return ((operands[0] / z) * lam,)
 
 
 norm = register(Norm())

@@ -34,6 +34,11 @@ class Transpose(Linear):
     def formula(self, operands: Sequence[Formula], params: dict[str, Any]) -> Formula:
         return operands[0].raised(TOP)
 
+    def adjoint_formulas(
+        self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
+    ) -> Sequence[Formula | None]:
+        return (lam.raised(TOP),)
+
 
 transpose = register(Transpose())
 

@@ -109,6 +109,7 @@ class Graph:
         edges: (from, to, ‖(∂f_to/∂z_from)ᵀλ_to‖ or None).
         scopes: the first is the whole; a scope's parent comes before it.
         facts: what is said below the picture: (name, text).
+        rules: of a node's formula, as MathML: z = f(x, y), then what the λ of each operand gains.
         lagrangian: the Lagrangian typeset, as MathML; empty when there is none.
     """
 
@@ -121,6 +122,7 @@ class Graph:
     facts: list[tuple[str, str]] = field(default_factory=list)
     heat: str = "‖λ‖"
     lagrangian: str = ""
+    rules: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from types import CodeType
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..sweeps.pairing import length
 from ..tape import Tape, Variable
 from .graph import Graph, Node, Numbers, Place, Scope
 from .numbers import kind_text, numbers_of, size_text, sizes_text, text_of
+from .rules import Use, rules_of
 
 VIEWS = frozenset({"reshape", "broadcast_to", "astype", "item"})  # an edge can stand for these
 DETAILED = 2000  # nodes up to which each array gets a histogram
@@ -159,10 +161,21 @@ class _Reader:
             kept += node.bytes
             graph.nodes.append(node)
         graph.edges = self.edges()
+        graph.rules = rules_of(self.uses(graph))
         graph.places, graph.scopes = places.all, scopes.all
         if self.has_values:
             graph.facts.append(("values kept:", size_text(kept)))
         return graph
+
+    def uses(self, graph: Graph) -> Iterator[tuple[str, Use]]:
+        """One node for each formula that the graph says."""
+        tape = self.tape
+        for said, i in {node.formula: node.number for node in reversed(graph.nodes)}.items():
+            op = tape.operations[i]
+            if op is not None:
+                parents, constants = tape.parents[i], tape.constants[i] or ()
+                known = [None if p >= 0 else c for p, c in zip_longest(parents, constants)]
+                yield said, Use(op, known, tape.params[i])
 
     def node(self, i: int) -> Node:
         tape = self.tape

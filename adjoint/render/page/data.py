@@ -20,6 +20,7 @@ from ..words import (
     title_of,
     value_symbol,
 )
+from .typeset import tree_of
 
 VERSION = 1
 LONGEST = 400  # characters of a text; the title of a box is shorter
@@ -60,6 +61,7 @@ def document(graph: Graph, view: View, direction: str = "down") -> dict[str, Any
     nodes = by_number(graph)
     position = {node.number: k for k, node in enumerate(graph.nodes)}
     boxes = _boxes(graph, view, groups)
+    rules = graph.rules
     return {
         "format": "adjoint.page",
         "version": VERSION,
@@ -85,6 +87,8 @@ def document(graph: Graph, view: View, direction: str = "down") -> dict[str, Any
             for g in groups
         ],
         "boxes": [_box(box, graph, nodes, texts) for box in boxes],
+        "rules": {clean(said, LONGEST): [tree_of(line) for line in lines] for said, lines in rules.items()},
+        "lagrangian": tree_of(graph.lagrangian) if graph.lagrangian else None,
         "texts": texts.all,
     }  # fmt: skip
 

@@ -148,6 +148,7 @@ function typeset() {
   drawer.hidden = !drawer.hidden;
   byId("typeset").setAttribute("aria-pressed", String(!drawer.hidden));
   if (!drawer.hidden) drawer.focus({ preventScroll: true });
+  fit(false);
 }
 
 // ------------------------------------------------------------------------------------------------- print

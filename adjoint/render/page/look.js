@@ -36,9 +36,9 @@ function zoomBy(factor, x = size().width / 2, y = size().height / 2) {
 }
 
 /** Move a box into view, and close enough to be read. */
-function bring(box) {
+function bring(box, near = true) {
   const { width, height } = size();
-  if (eye.zoom < 0.5) {
+  if (near && eye.zoom < 0.5) {
     eye.zoom = 0.9;
     eye.x = box.x - width / 2 / eye.zoom;
     eye.y = box.y - height / 2 / eye.zoom;

@@ -83,7 +83,7 @@ function select(box, { open = true, turn = 0, centre = false, focus = false } = 
   selected = box;
   painter.mark(box);
   if (box === null || open) sidePanel.show(box, view, turn);
-  if (box && centre) bring(box);
+  if (box && (centre || open)) bring(box, centre);
   if (box && focus) painter.drawn.get(box)?.focus({ preventScroll: true });
 }
 

@@ -19,7 +19,10 @@ function mathOf(tree) {
   if (typeof tree === "string") return document.createTextNode(tree);
   const [name, attributes, ...children] = tree;
   const made = document.createElementNS(MATHML, name);
-  for (const [key, x] of Object.entries(attributes)) made.setAttribute(key, x);
+  for (const [key, x] of Object.entries(attributes)) {
+    if (key === "style") made.style.cssText = x; // as an attribute the policy would refuse it
+    else made.setAttribute(key, x);
+  }
   made.append(...children.map(mathOf));
   return made;
 }
@@ -56,7 +59,7 @@ class Panel {
 
   ofNode(box) {
     const node = nodes[box.turns[this.turn] ?? box.node.position];
-    const rule = (data.rules ?? {})[node.formula] ?? (data.rules ?? {})[node.operation];
+    const rule = data.rules[node.formula] ?? data.rules[node.operation];
     const scope = scopePath(node.scope);
     const role = node.role === "operation" || node.role === node.operation ? node.operation : `${node.role} · ${node.operation}`;
     return [
