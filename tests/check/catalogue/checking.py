@@ -11,7 +11,7 @@ from adjoint import check
 from adjoint.check import Report
 
 from .pairs import Case, Function, Pair
-from .truth import wrong_entries
+from .truth import Truth, wrong_entries
 
 
 def checked(pair: Pair) -> Report:
@@ -51,12 +51,11 @@ def missed(case: Case) -> str:
     return lack and f"{lack}\n{report!r}"
 
 
-def misplaced(case: Case, report: Report) -> str:
+def misplaced(case: Case, report: Report, truth: Truth | None = None) -> str:
     """What is wrong with the places that a failing report names; empty when they are right."""
-    if not case.arguments or case.theme == "wrong second order":
-        return ""
-    truth = wrong_entries(case)
-    if not truth:  # wrong in the tangent alone, or at the second call only
+    if truth is None:
+        truth = wrong_entries(case) if case.arguments and case.theme != "wrong second order" else {}
+    if not truth:  # wrong in memory, in the tangent alone, in second derivatives, or at the second call only
         return ""
     named = paths(report)
     if not named:

@@ -14,6 +14,8 @@ from adjoint import tree as trees
 
 from .pairs import Case, Index, Pair
 
+Truth = dict[str, set[Index]]  # path of an argument → its wrong entries
+
 
 def derivative(pair: Pair, lam: Any = None) -> list[Any]:
     """What was written, for every argument that has a derivative."""
@@ -44,7 +46,7 @@ def random_cotangent(pair: Pair) -> Any:
     )
 
 
-def wrong_entries(case: Case, tolerance: float = 1e-9) -> dict[str, set[Index]]:
+def wrong_entries(case: Case, tolerance: float = 1e-9) -> Truth:
     """Path of an argument → the entries in which the case's derivative is not that of its function.
 
     All entries of an argument whose derivative has another shape, structure, or is missing.
@@ -55,7 +57,7 @@ def wrong_entries(case: Case, tolerance: float = 1e-9) -> dict[str, set[Index]]:
     value = max(
         (float(np.max(np.abs(z), initial=0)) for z in trees.flatten(pair.f(*pair.args))[0]), default=0
     )
-    found: dict[str, set[Index]] = {}
+    found: Truth = {}
     for k, got, right in zip(pair.positions, received, expected, strict=True):
         leaves, structure = trees.flatten(right)
         parts = [None] * len(leaves) if got is None else trees.flatten(got)[0]
@@ -64,6 +66,25 @@ def wrong_entries(case: Case, tolerance: float = 1e-9) -> dict[str, set[Index]]:
             if entries:
                 found[f"{k}/{path}" if path else str(k)] = entries
     return found
+
+
+def twin(case: Case) -> Case | None:
+    """The same function with its right derivative, by the library's rules; None if they cannot record it."""
+    if case.name == "input sorted in place":
+        return None
+
+    def build() -> Pair:
+        pair = case.build()
+        positions = pair.positions if len(pair.positions) > 1 else pair.positions[0]
+        if pair.gradient is not None:
+            return Pair(pair.f, pair.args, ad.grad(pair.f, positions), argnum=pair.argnum)
+
+        def vjp(lam: Any, *args: Any) -> Any:
+            return ad.make_vjp(pair.f, positions)(*args)[0](lam)
+
+        return Pair(pair.f, pair.args, vjp=vjp, argnum=pair.argnum)
+
+    return Case(case.name, case.theme, f"right: {case.what}", build, smooth=case.smooth)
 
 
 def differing(a: Any, b: Any, tolerance: float, floor: float) -> set[Index]:
