@@ -16,7 +16,7 @@ import numpy as np
 from ..base import Floats
 
 WIDTH, HEIGHT = 440, 250
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 24, 44
 
 
 class Series(NamedTuple):
@@ -63,7 +63,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 
 def plot(
     series: Sequence[Series], x_label: str, y_label: str, title: str,
-    mark: tuple[float, float, str] | None = None,
+    mark: tuple[float, float, str] | None = None, mark_left: bool = False,
 ) -> str:  # fmt: skip
     """Curves over one axis, with a legend when they have labels.
 
@@ -73,6 +73,7 @@ def plot(
         y_label: what the vertical axis is.
         title: what the drawing says, for those who hear the page.
         mark: (x, y, words) of one point that is emphasised.
+        mark_left: whether its words stand on its left, where a rising curve is not.
     """
     xs = np.concatenate([s.x[np.isfinite(s.y)] for s in series if s.kind != "tangent"])
     ys = np.concatenate([s.y[np.isfinite(s.y)] for s in series if s.kind != "tangent"])
@@ -84,7 +85,8 @@ def plot(
         parts.append(frame.curve(s))
     if mark is not None:
         x, y = frame.at(mark[0], mark[1])
-        side, anchor = (-9, "end") if x > WIDTH * 0.62 else (9, "start")
+        # beside the point where a falling curve is not: above on the right, for a rising one on the left
+        side, anchor = (-9, "end") if x > WIDTH * 0.62 or mark_left else (9, "start")
         parts.append(f'<circle class="mark" cx="{x}" cy="{y}" r="5.5"/>')
         parts.append(
             f'<text class="note" x="{x + side:.1f}" y="{y - 9:.1f}" text-anchor="{anchor}">'
@@ -148,9 +150,9 @@ class Move(NamedTuple):
 
 def moves(rows: Sequence[Move], title: str) -> str:
     """Before and after, one row a score, each on a scale of its own; a bar stands where the level is."""
-    parts, height = [], 52 * len(rows) + 8
+    parts, height = [], 60 * len(rows) + 6
     for k, row in enumerate(rows):
-        y = 52 * k + 34
+        y = 60 * k + 34
         numbers = [row.before, row.after] + ([] if row.level is None else [row.level])
         low, high = min(numbers), max(numbers)
         span = (high - low) or 1.0
@@ -164,8 +166,8 @@ def moves(rows: Sequence[Move], title: str) -> str:
         parts.append(f'<line class="way" x1="{a}" x2="{b}" y1="{y}" y2="{y}"/>')
         if row.level is not None:
             parts.append(
-                f'<line class="limit" x1="{x(row.level)}" x2="{x(row.level)}" y1="{y - 11}" y2="{y + 11}"/>'
-                f'<text class="tick" x="{x(row.level)}" y="{y + 23}" text-anchor="middle">'
+                f'<line class="limit" x1="{x(row.level)}" x2="{x(row.level)}" y1="{y - 9}" y2="{y + 9}"/>'
+                f'<text class="tick" x="{x(row.level)}" y="{y + 22}" text-anchor="middle">'
                 f"needs {row.level:.4g}</text>"
             )
         parts.append(f'<circle class="before" cx="{a}" cy="{y}" r="4.5"/>')
@@ -174,10 +176,10 @@ def moves(rows: Sequence[Move], title: str) -> str:
         left, right = ("end", "start") if a <= b else ("start", "end")
         anchors = (left, right) if close else ("middle", "middle")
         parts.append(
-            f'<text class="tick" x="{a}" y="{y - 11}" text-anchor="{anchors[0]}">{row.before:.4g}</text>'
+            f'<text class="tick" x="{a}" y="{y - 13}" text-anchor="{anchors[0]}">{row.before:.4g}</text>'
         )
         parts.append(
-            f'<text class="note" x="{b}" y="{y - 11}" text-anchor="{anchors[1]}">{row.after:.4g}</text>'
+            f'<text class="note" x="{b}" y="{y - 13}" text-anchor="{anchors[1]}">{row.after:.4g}</text>'
         )
     return _svg(height, title, "".join(parts))
 
@@ -196,19 +198,19 @@ def intervals(rows: Sequence[Estimate], title: str) -> str:
     reach = [r.value + 2.2 * max(r.sandwich, r.bootstrap or 0.0) for r in rows if np.isfinite(r.sandwich)]
     high = max([*reach, *(r.value for r in rows), 1e-12])
     marks = ticks(0.0, high, 4)
-    height = 44 * len(rows) + 40
+    height = 44 * len(rows) + 48
 
     def x(value: float) -> float:
         return round(130 + 280 * min(max(value, 0.0), high) / high, 1)
 
     parts = []
     for tick in marks:
-        parts.append(f'<line class="grid" x1="{x(tick)}" x2="{x(tick)}" y1="8" y2="{height - 34}"/>')
+        parts.append(f'<line class="grid" x1="{x(tick)}" x2="{x(tick)}" y1="8" y2="{height - 42}"/>')
         parts.append(
-            f'<text class="tick" x="{x(tick)}" y="{height - 18}" text-anchor="middle">{tick:.4g}</text>'
+            f'<text class="tick" x="{x(tick)}" y="{height - 26}" text-anchor="middle">{tick:.4g}</text>'
         )
     parts.append(
-        f'<text class="label" x="270" y="{height - 3}" text-anchor="middle">λ* with 95 % intervals</text>'
+        f'<text class="label" x="270" y="{height - 6}" text-anchor="middle">λ* with 95 % intervals</text>'
     )
     for k, row in enumerate(rows):
         y = 44 * k + 28
@@ -265,15 +267,26 @@ class _Frame:
         return "".join(parts)
 
     def curve(self, s: Series) -> str:
-        points = [self.at(float(x), float(y)) for x, y in zip(s.x, s.y, strict=True) if np.isfinite(y)]
+        shown = [(float(x), float(y)) for x, y in zip(s.x, s.y, strict=True) if np.isfinite(y)]
+        if s.kind == "tangent":
+            shown = self._cut(*shown)
+        points = [self.at(x, y) for x, y in shown]
         way = " ".join(f"{x},{y}" for x, y in points)
-        out = f'<polyline class="{s.kind}" points="{way}" clip-path="inset({TOP - 6}px 0 {BOTTOM}px 0)"/>'
+        out = f'<polyline class="{s.kind}" points="{way}"/>'
         if s.dots:
-            shown = [(x, y) for x, y in zip(s.x, s.y, strict=True) if np.isfinite(y)]
             for (x, y), (px, py) in zip(shown, points, strict=True):
                 words = f"<title>{x:.4g} → {y:.4g}</title>"
                 out += f'<circle class="dot {s.kind}" cx="{px}" cy="{py}" r="3">{words}</circle>'
         return out
+
+    def _cut(self, a: tuple[float, float], b: tuple[float, float]) -> list[tuple[float, float]]:
+        """The part of a straight line that lies in the frame."""
+        (low, high), (x0, y0), (x1, y1) = self.y, a, b
+        if y0 == y1:
+            return [a, b]
+        at = sorted((y - y0) / (y1 - y0) for y in (low, high))
+        ends = max(0.0, at[0]), min(1.0, at[1])
+        return [(x0 + t * (x1 - x0), y0 + t * (y1 - y0)) for t in ends]
 
     def upright(self, value: float, words: str) -> str:
         x, _ = self.at(value, 0.0)

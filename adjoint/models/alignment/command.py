@@ -21,9 +21,8 @@ from .constraints import Constraint, check_constraints
 from .exports import check_texts, write_preferences, write_reward_weights, write_weights
 from .outputs import Outputs
 from .reading import FileScores, read_scores
-from .report import Report
+from .report import COLUMNS, Report
 from .result import Alignment, Status
-from .sections import Grid, Words
 
 DESCRIPTION = """\
 Constrained alignment from scores alone: find the weight of every constraint before any training.
@@ -244,25 +243,14 @@ def _told(error: AdjointError) -> str:
     return "\n".join(line for line in lines if not line.lstrip().startswith("recorded at "))
 
 
+STYLES = {"title": "bold", "good": "bold green", "bad": "bold red", "warning": "yellow", "small": "dim"}
+
+
 def _show(report: Report, console: Any) -> None:
     """Print the report; color is the only thing added to its text."""
-    styles = {
-        block.text: block.kind for s in report.sections() for block in s.blocks if isinstance(block, Words)
-    }
-    marks = {
-        text.split(". ")[0].split("\n")[0][:60]: kind
-        for text, kind in styles.items()
-        if kind in ("good", "bad")
-    }
-    for line in report.text().splitlines():
-        style = ""
-        if line.startswith("! "):
-            style = "yellow"
-        elif any(mark and line.startswith(mark) for mark in marks):
-            style = {"good": "green", "bad": "bold red"}[
-                next(k for m, k in marks.items() if line.startswith(m))
-            ]
-        console.print(line, style=style, markup=False, soft_wrap=True)
+    width = min(console.width, COLUMNS) if console.is_terminal else COLUMNS
+    for line, kind in report.lines(width):
+        console.print(line, style=STYLES.get(kind, ""), markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -305,6 +293,3 @@ def _terminated() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-__all__ = ["Grid", "add_parser", "run"]

@@ -32,7 +32,7 @@ def solved(report: Report) -> list[Section]:
     ]
     if report.curves:
         sections.append(Section("What other levels would cost", _curves(report)))
-    sections.append(Section("Can these samples carry the answer?", _diagnostics(report)))
+    sections.append(Section("Can these samples carry the answer?", _diagnostics(report.alignment)))
     return [*sections, *_files(report), Section("Words used here", _glossary(report))]
 
 
@@ -51,8 +51,13 @@ def infeasible(report: Report) -> list[Section]:
         f"The proof: choose, for every prompt, the response with the largest {mix}. That averages "
         f"{number(f.achievable)}, and no policy{within} gets more; the constraints need {number(f.required)}."
     )
-    if len(used) > 1:
-        proof += " Each level alone may be within reach; together they are not."
+    alone = [name for name, level in f.levels.items() if f.best[name] < level]
+    if alone:
+        proof += (
+            f" Even alone, {' and '.join(alone)} cannot reach {'its' if len(alone) == 1 else 'their'} level."
+        )
+    elif len(used) > 1:
+        proof += " Each level is within reach alone; together they are not."
     rows = [
         [str(one), number(a.reference_utilities[one.name]), number(f.levels[one.name]),
          number(f.best[one.name]), number(f.nearest[one.name])]
@@ -108,6 +113,11 @@ def formula(report: Report) -> str:
     return report.reward + "".join(terms)
 
 
+def aim(report: Report) -> str:
+    """What is maximized: the reward less the price of KL, or under a budget of KL the reward itself."""
+    return report.reward + (" − β·KL" if report.alignment.kl_budget is None else "")
+
+
 def _answer(report: Report) -> Blocks:
     a = report.alignment
     lead = f"Align with the reward  {formula(report)}  and KL weight β = {number(a.beta)}."
@@ -123,7 +133,7 @@ def _answer(report: Report) -> Blocks:
     each = str(counts.min()) if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
     facts = (
         f"From {a.scores.n_prompts:,} prompts with {each} responses each. Such a policy has the largest "
-        f"{report.reward} − β·KL of all that keep the limits:"
+        f"{aim(report)} of all that keep the limits:"
     )
     if not a.constraints:
         facts = (
@@ -133,12 +143,11 @@ def _answer(report: Report) -> Blocks:
     told = "\n".join(_constraint_sentence(report, one) for one in a.constraints)
     budget: Blocks = []
     if a.kl_budget is not None:
-        error = a.standard_errors.get("beta")
-        more = f" ± {number(error)}" if error else ""
+        error = a.standard_errors.get("beta", 0.0)
         budget.append(
             Words(
-                f"β = {number(a.beta)}{more} is the multiplier of the KL budget of {a.kl_budget:g} nats: one "
-                f"more nat would be worth {number(a.beta)} of {report.reward}."
+                f"β = {with_error(a.beta, error)} is the multiplier of the KL budget of {a.kl_budget:g} "
+                f"nats: one more nat would be worth {number(a.beta)} of {report.reward}."
             )
         )
     pointer: Blocks = []
@@ -156,9 +165,21 @@ def _constraint_sentence(report: Report, one: Constraint) -> str:
         return f"• {one} holds by itself (it is {mean}): λ = 0, and it costs nothing."
     step = _small_step(one, a)
     return (
-        f"• {one} binds: λ = {number(lam)} ± {number(error)}. Raising the level by {step:g} would cost about "
-        f"{number(lam * step)} of {report.reward} − β·KL."
+        f"• {one} binds: λ = {with_error(lam, error)}. Raising the level by {step:g} would cost about "
+        f"{lam * step:.2g} of {aim(report)}."
     )
+
+
+def with_error(value: float, error: float) -> str:
+    """A number with its standard error, in the digits that the error leaves.
+
+    >>> with_error(0.94782, 0.05168), with_error(1234.5, 31.0), with_error(0.5, float("nan"))
+    ('0.948 ± 0.052', '1234 ± 31', '0.5')
+    """
+    if not (np.isfinite(error) and error > 0):
+        return number(value)
+    places = max(1 - int(np.floor(np.log10(error))), 0)
+    return f"{value:.{places}f} ± {error:.{places}f}" if places < 9 else f"{value:.4g} ± {error:.1e}"
 
 
 def _small_step(one: Constraint, a: Alignment) -> float:
@@ -267,12 +288,15 @@ def _certificate(a: Alignment) -> Blocks:
         else "Not to the digit; these three numbers should be zero:"
     )  # fmt: skip
     rows = [
-        ["largest violation of a constraint", f"{c.violation:.1e}", "the limits hold"],
-        ["duality gap λᵀ∇D", f"{abs(c.gap):.1e}", "no policy that keeps them gains more than this"],
-        ["projected gradient of the dual", f"{c.projected_gradient:.1e}", "λ* cannot be improved"],
+        ["largest violation", _exponent(c.violation), "the limits hold"],
+        ["duality gap λᵀ∇D", _exponent(abs(c.gap)), "no policy that keeps them gains more than this"],
+        ["projected gradient", _exponent(c.projected_gradient), "no other λ ≥ 0 has a lower dual value"],
     ]
-    grid = Grid(["", "", ""], [[name, value, f"  {words}"] for name, value, words in rows])
-    return [Words(verdict), grid]
+    return [Words(verdict), Grid(["should be zero", "is", "so that"], rows, numbers=[1])]
+
+
+def _exponent(value: float) -> str:
+    return f"{value:.0e}" if value else "0"
 
 
 def _curves(report: Report) -> Blocks:
@@ -280,7 +304,7 @@ def _curves(report: Report) -> Blocks:
     blocks: Blocks = [
         Words(
             f"The same problem at other levels of one constraint, the others kept. The slope of the "
-            f"objective P* = {report.reward} − β·KL is −λ: where λ is large, more of the constraint is dear."
+            f"objective P* = {aim(report)} is −λ: where λ is large, more of the constraint is dear."
         )
     ]
     for name, curve in report.curves.items():
@@ -321,27 +345,43 @@ def _curve(report: Report, one: Constraint, curve: Pareto) -> Blocks:
     return [
         grid,
         Drawing(
-            plot([objective, tangent], f"level of {one.name}{relative}", f"{report.reward} − β·KL",
+            plot([objective, tangent], f"level of {one.name}{relative}", aim(report),
                  f"Objective over the level of {one.name}", (level, value, "chosen")),
             f"What a level of {one.name} costs: the objective falls, with slope −λ at the chosen level.",
         ),
         Drawing(
             plot([Series(curve.levels, curve.multiplier, dots=True)], f"level of {one.name}{relative}", "λ*",
-                 f"Multiplier over the level of {one.name}", (level, lam, f"λ* = {number(lam)}")),
+                 f"Multiplier over the level of {one.name}", (level, lam, f"λ* = {number(lam)}"),
+                 mark_left=True),
             f"The price λ* of {one.name} as its level rises.",
         ),
     ]  # fmt: skip
 
 
-def _diagnostics(report: Report) -> Blocks:
-    a = report.alignment
-    warnings: Blocks = [Words(d.text, "warning") for d in a.diagnostics if d.text]
-    rows = [[d.name, _value(d.value), "  see above" if d.text else "  fine"] for d in a.diagnostics]
-    blocks: Blocks = [
-        *(warnings or [Words("Nothing to warn of.", "good")]),
-    ]
+# What each diagnostic is, and whether its numbers are shares.
+MEANINGS = {
+    "single responses": ("prompts where nothing can be changed", False),
+    "constant utilities": ("prompts where all responses score the same", True),
+    "prompts": ("what the standard errors rest on", False),
+    "reference weights": ("share of the responses that log_base lets count", True),
+    "effective sample size": ("responses of a prompt in real use, 1/Σπ²", False),
+    "best of K": ("prompts where fewer than 2 are in real use", True),
+    "KL against log K": ("the most that K responses can show is log K", False),
+    "condition of ∇²D": ("if large, the multipliers are not unique", False),
+    "share below the level": ("prompts whose own average is below", True),
+    "drift with K": ("λ* from all responses minus from half of them", False),
+}
+
+
+def _diagnostics(a: Alignment) -> Blocks:
+    warnings = [Words(f"{d.text[0].upper()}{d.text[1:]}.", "warning") for d in a.diagnostics if d.text]
+    rows = []
+    for d in a.diagnostics:
+        meaning, share = MEANINGS.get(d.name, ("", False))
+        rows.append(["!" if d.text else "ok", d.name, _value(d.value, share), meaning])
+    blocks: Blocks = [*(warnings or [Words("Nothing to warn of.", "good")])]
     if rows:
-        blocks.append(Grid(["looked at", "found", ""], rows, left=3))
+        blocks.append(Grid(["", "looked at", "found", "what it is"], rows, numbers=[]))
     blocks.append(
         Drawing(
             histogram(a.effective_sizes, "responses that count, 1/Σπ²", "Effective sample size by prompt"),
@@ -352,18 +392,22 @@ def _diagnostics(report: Report) -> Blocks:
     return blocks
 
 
-def _value(value: float | Mapping[str, float]) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {number(float(v))}" for name, v in value.items())
-    return number(float(value))
+def _value(value: float | Mapping[str, float], share: bool) -> str:
+    def one(v: float) -> str:
+        return f"{100 * v:.1f} %" if share else f"{v:,.0f}" if float(v).is_integer() else f"{v:.3g}"
+
+    if not isinstance(value, Mapping):
+        return one(value)
+    if "50 %" in value:  # quantiles: three are enough in a line
+        value = {name: v for name, v in value.items() if name in ("5 %", "50 %", "95 %")}
+        return " · ".join(map(one, value.values())) + "  (5, 50, 95 %)"
+    return ", ".join(f"{name} {one(v)}" for name, v in value.items())
 
 
 def _files(report: Report) -> list[Section]:
     if not report.written:
         return []
-    return [
-        Section("Files", [Grid(["file", "what is in it"], [list(pair) for pair in report.written], left=2)])
-    ]
+    return [Section("Files", [Grid(["file", "what is in it"], [list(pair) for pair in report.written], [])])]
 
 
 def _glossary(report: Report) -> Blocks:

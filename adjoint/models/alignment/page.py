@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -48,7 +49,6 @@ svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { font: 11.5px system-ui, "Segoe UI", Roboto, Arial, sans-serif; fill: var(--soft); }
 svg text.note { fill: var(--ink); font-weight: 600; }
 svg text.name { fill: var(--ink); font-size: 13px; }
-svg text.label { fill: var(--soft); font-size: 12px; }
 .grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
 .line, .second { fill: none; stroke: var(--main); stroke-width: 2.2; }
 .tangent { fill: none; stroke: var(--other); stroke-width: 1.8; stroke-dasharray: 6 4; }
@@ -60,6 +60,7 @@ svg text.label { fill: var(--soft); font-size: 12px; }
 .before { fill: var(--card); stroke: var(--soft); stroke-width: 2; } .after { fill: var(--main); }
 .thick { stroke: var(--main); stroke-width: 4; stroke-linecap: round; opacity: .55; }
 .thin { stroke: var(--soft); stroke-width: 1.6; stroke-linecap: round; }
+@media (max-width: 30rem) { svg text { font-size: 13px; } table { font-size: .86rem; } td, th { padding-right: .8rem; } }
 footer { color: var(--soft); font-size: .88rem; margin-top: 3rem; }
 """
 
@@ -112,7 +113,7 @@ def _words(block: Words) -> str:
 def _grid(block: Grid) -> str:
     def cells(row: Sequence[str], tag: str) -> str:
         return "".join(
-            f"<{tag}{' class=number' if k >= block.left else ''}>{_text(cell.strip())}</{tag}>"
+            f"<{tag}{' class=number' if k in block.right else ''}>{_cell(cell)}</{tag}>"
             for k, cell in enumerate(row)
         )
 
@@ -121,6 +122,10 @@ def _grid(block: Grid) -> str:
         f"<tr{' class=chosen' if '← chosen' in row[0] else ''}>{cells(row, 'td')}</tr>" for row in block.rows
     )
     return f'<div class="scroll"><table>{head}<tbody>{rows}</tbody></table></div>\n'
+
+
+def _cell(text: str) -> str:
+    return _text(re.sub(r"(?<![\w.])-(?=\d)", "−", text.strip()))
 
 
 def _text(text: str) -> str:

@@ -85,20 +85,27 @@ class Report:
     # ------------------------------------------------------------------------------------ the three writers
     def text(self) -> str:
         """For terminals: words and tables, 100 columns wide."""
-        lines = [self.title, "═" * min(len(self.title), COLUMNS)]
+        return "\n".join(line for line, _ in self.lines())
+
+    def lines(self, width: int = COLUMNS) -> list[tuple[str, str]]:
+        """The text line by line, each with its kind: that of `Words`, "title", "table", or empty."""
+        lines = [(line, "title") for line in textwrap.wrap(self.title, width)] + [("═" * width, "title")]
         for section in self.sections():
             if section.title:
-                lines += ["", section.title, "─" * len(section.title)]
+                lines += [("", ""), (section.title, "title"), ("─" * len(section.title), "title")]
             for block in section.blocks:
                 if isinstance(block, Words):
-                    lines += _wrapped(block)
+                    lines += [(line, block.kind) for line in _wrapped(block, width)] + [("", "")]
                 elif isinstance(block, Grid):
-                    lines += ["", *("  " + row for row in block.text().splitlines()), ""]
-        out: list[str] = []
-        for line in lines:  # one empty line at most
-            if line or (out and out[-1]):
-                out.append(line)
-        return "\n".join(out).rstrip()
+                    lines += [
+                        ("", ""),
+                        *((f"  {row}", "table") for row in block.text().splitlines()),
+                        ("", ""),
+                    ]
+        while lines and not lines[-1][0]:
+            lines.pop()
+        follows = zip(lines, [("", ""), *lines[:-1]], strict=True)
+        return [line for line, before in follows if line[0] or before[0]]  # one empty line at most
 
     def json(self) -> str:
         """Every number, for programs: `"format": "adjoint.alignment"`, with a version; NaN is null."""
@@ -217,15 +224,16 @@ def _bootstrap_error(alignment: Alignment, name: str) -> float | None:
     return None if alignment.bootstrap is None else alignment.bootstrap.standard_errors.get(name)
 
 
-def _wrapped(block: Words) -> list[str]:
-    head, after = {"warning": ("! ", "  "), "good": ("", ""), "bad": ("", "")}.get(block.kind, ("", ""))
+def _wrapped(block: Words, width: int) -> list[str]:
+    head = "! " if block.kind == "warning" else ""
     lines: list[str] = []
     for paragraph in block.text.split("\n"):
+        listed = head or paragraph.startswith("• ") or (block.kind == "small" and "\n" in block.text)
         lines += textwrap.wrap(
-            paragraph, COLUMNS, initial_indent=head, subsequent_indent=after, break_long_words=False,
+            head + paragraph, width, subsequent_indent="  " if listed else "", break_long_words=False,
             break_on_hyphens=False,
-        ) or [""]  # fmt: skip
-    return [*lines, ""] if block.kind != "warning" else lines
+        )  # fmt: skip
+    return lines
 
 
 def _plain(value: Any) -> Any:

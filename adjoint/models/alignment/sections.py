@@ -9,22 +9,27 @@ from ...text import table
 
 
 class Words(NamedTuple):
-    """A paragraph. `kind`: "plain", "lead" (the answer), "warning", "good", "bad" or "small"."""
+    """A paragraph, or several lines of one. `kind`: "plain", "good", "bad", "warning" or "small"."""
 
     text: str
     kind: str = "plain"
 
 
 class Grid(NamedTuple):
-    """A table; the columns after the first `left` ones hold numbers."""
+    """A table. `numbers`: which columns hold numbers; None: all but the first."""
 
     heads: Sequence[str]
     rows: Sequence[Sequence[str]]
-    left: int = 1
+    numbers: Sequence[int] | None = None
+
+    @property
+    def right(self) -> Sequence[int]:
+        """Columns that are aligned to the right."""
+        return range(1, len(self.heads)) if self.numbers is None else self.numbers
 
     def text(self) -> str:
         """For terminals."""
-        return table(self.heads, self.rows, right=range(self.left, len(self.heads)))
+        return table(self.heads, self.rows, right=self.right)
 
 
 class Drawing(NamedTuple):
