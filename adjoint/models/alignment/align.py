@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,12 +17,13 @@ import numpy as np
 from ...errors import refusal
 from ...problems import Residuals
 from ..base import DataError, Floats, check_number
-from .constraints import Constraint, check_constraints
+from .constraints import Constraint, check_constraints, parsed
 from .diagnostics import drift, of_samples, of_solution
 from .evaluate import Moments, Point, Source
 from .feasibility import Infeasibility, Margin
 from .newton import Value, projected
 from .partitions import Partitions, source_of, utility_names
+from .reading import read_scores
 from .result import Alignment, Certificate, Status
 from .scores import Scores
 from .solve import Setting, Verdict, from_sample, largest_each, prepare, solve
@@ -44,7 +46,7 @@ class Progress(NamedTuple):
 
 
 def align(
-    scores: Scores | Partitions,
+    scores: Scores | Partitions | str | os.PathLike[str],
     *,
     beta: float | None = None,
     kl_budget: float | None = None,
@@ -53,11 +55,14 @@ def align(
     random_state: int | np.random.Generator | None = None,
     tolerance: float = 1e-10,
     progress: Callable[[Progress], None] | None = None,
+    reward: str | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> Alignment:
     """Solve the alignment problem on given scores: λ*, its errors, and a certificate.
 
     Args:
-        scores: rewards and utilities of each prompt's responses; in pieces where they outgrow one process.
+        scores: rewards and utilities of each prompt's responses; in pieces where they outgrow one process;
+            or a file of them, for `read_scores`.
         beta: β > 0, the weight of KL(π ‖ π_ref), in units of r per nat; or
         kl_budget: κ > 0 in nats, and β is its multiplier. Exactly one of the two.
         constraints: lower limits of average utilities, as `Constraint`s or texts like "safe>=0.5".
@@ -65,6 +70,8 @@ def align(
         random_state: seed or Generator, for the bootstrap and the sub-samples of the diagnostics.
         tolerance: of the projected gradient, in ranges of the utilities.
         progress: called with a `Progress` after each step.
+        reward: for a file: the column that is maximized.
+        columns: for a file: names of its other columns, as `read_scores` takes them: {"prompt": "question"}.
 
     Returns:
         Alignment with `multipliers`, `certificate`, `diagnostics`, …; its `status` says whether it is solved.
@@ -79,6 +86,10 @@ def align(
     >>> round(align(scores, beta=1.0, constraints="safe>=0.5").multipliers["safe"], 9)
     1.0
     """
+    if isinstance(scores, (str, os.PathLike)):
+        scores = _read(scores, reward, constraints, columns or {})
+    elif reward is not None or columns is not None:
+        raise refusal(DataError, "reward and columns name columns of a file, and scores are not one")
     if not isinstance(scores, (Scores, Partitions)):
         raise refusal(
             DataError, f"scores should be Scores or Partitions, got {type(scores).__name__}",
@@ -108,6 +119,24 @@ def align(
     if verdict.status is Status.INFEASIBLE:
         return _infeasible(scores, checked, setting, verdict, tolerance)
     return _answer(scores, checked, setting, verdict, tolerance, bootstrap, rng, progress)
+
+
+def _read(
+    path: str | os.PathLike[str], reward: str | None,
+    constraints: Iterable[Constraint | str] | Constraint | str, columns: Mapping[str, str],
+) -> Scores:  # fmt: skip
+    """The scores of a file, with the columns that constraints name."""
+    if reward is None:
+        raise refusal(DataError, "a file of scores needs reward=, the name of the column to maximize")
+    known = ("prompt", "response", "id", "log_base")
+    if unknown := [name for name in columns if name not in known]:
+        raise refusal(DataError, f"no column {unknown[0]!r} to name: columns may have {', '.join(known)}")
+    prompt, *others = (columns.get(name) for name in known)
+    response, id, log_base = others
+    return read_scores(
+        path, reward=reward, utilities=[one.name for one in parsed(constraints)], prompt=prompt or "prompt",
+        response=response, id=id, log_base=log_base,
+    )  # fmt: skip
 
 
 def check_weight(beta: float | None, kl_budget: float | None) -> tuple[float | None, float | None]:

@@ -78,6 +78,22 @@ class Constraint:
         return f"{self.name} ≥ {self.level:g}" + (" above the reference" if self.relative else "")
 
 
+def parsed(constraints: Iterable[Constraint | str] | Constraint | str) -> list[Constraint]:
+    """Each as a `Constraint`.
+
+    Raises:
+        DataError: something else than constraints and their texts.
+    """
+    listed = [constraints] if isinstance(constraints, (str, Constraint)) else list(constraints)
+    found = [Constraint.parse(one) if isinstance(one, str) else one for one in listed]
+    for one in found:
+        if not isinstance(one, Constraint):
+            raise refusal(
+                DataError, f"not a constraint: {one!r}", 'Give Constraint("safe", 0.5) or its text.'
+            )
+    return found
+
+
 def check_constraints(
     constraints: Iterable[Constraint | str] | Constraint | str, known: Sequence[str]
 ) -> tuple[Constraint, ...]:
@@ -91,14 +107,8 @@ def check_constraints(
         UnknownNameError: no utility has that name.
         DataError: a utility constrained twice, or more than 20 constraints.
     """
-    listed = [constraints] if isinstance(constraints, (str, Constraint)) else list(constraints)
     found: dict[str, Constraint] = {}
-    for given in listed:
-        one = Constraint.parse(given) if isinstance(given, str) else given
-        if not isinstance(one, Constraint):
-            raise refusal(
-                DataError, f"not a constraint: {one!r}", 'Give Constraint("safe", 0.5) or its text.'
-            )
+    for one in parsed(constraints):
         if one.name not in known:
             there = ", ".join(repr(name) for name in known) or "none"
             raise refusal(UnknownNameError, f"no utility {one.name!r} to constrain; there are {there}")

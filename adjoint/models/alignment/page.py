@@ -60,7 +60,8 @@ svg text.name { fill: var(--ink); font-size: 13px; }
 .before { fill: var(--card); stroke: var(--soft); stroke-width: 2; } .after { fill: var(--main); }
 .thick { stroke: var(--main); stroke-width: 4; stroke-linecap: round; opacity: .55; }
 .thin { stroke: var(--soft); stroke-width: 1.6; stroke-linecap: round; }
-@media (max-width: 30rem) { svg text { font-size: 13px; } table { font-size: .86rem; } td, th { padding-right: .8rem; } }
+@media (max-width: 30rem) { svg text { font-size: 13px; } table { font-size: .86rem; }
+  td, th { padding-right: .8rem; } }
 footer { color: var(--soft); font-size: .88rem; margin-top: 3rem; }
 """
 
