@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from .columns import Block, Columns, check_finite, complaint, digests, missing_column, runs
 
+BOM = b"\xef\xbb\xbf"  # a mark that some editors begin a file with
+
 
 # --------------------------------------------------------------------------------------- from dictionaries
 class _Rows:
@@ -129,6 +131,8 @@ def block_of_lines(
 def parsed(line: bytes, number: int, file: str, last: bool = False) -> dict[str, Any]:
     """One line of JSON as a dictionary; `last`: the file ends here, without a line end."""
     place = f"line {number} of {file}"
+    if number == 1:
+        line = line.removeprefix(BOM)
     try:
         row = json.loads(line.decode(), object_pairs_hook=_object)
     except UnicodeDecodeError as error:

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from ...errors import need
 from .columns import Block, Columns, complaint
-from .records import block_of_lines, block_of_table, parsed
+from .records import BOM, block_of_lines, block_of_table, parsed
 
 CHUNK = 4 << 20  # bytes of JSON at a time: larger ones gain nothing and cost memory
 BATCH = 1 << 15  # rows of Parquet at a time
@@ -136,7 +136,7 @@ class Source:
             while data := file.read(CHUNK):
                 data += file.readline()
                 if first == 1:
-                    data = data.removeprefix(b"\xef\xbb\xbf")  # some editors begin a file with a mark
+                    data = data.removeprefix(BOM)
                 table = fast(data) if fast else None
                 if table is not None:
                     yield block_of_table(table, first, self.columns, self.grouped, self.name, "line")
@@ -200,14 +200,13 @@ def opened(path: Path, form: str) -> Iterator[IO[bytes]]:
 def _peek(path: Path, form: str, columns: Columns) -> tuple[list[str], bool]:
     """Names of columns, and whether the reward is a list: by the schema, or the first row."""
     if form == "parquet":
+        schema = _parquet(path).schema_arrow
         import pyarrow as pa
 
-        schema = _parquet(path).schema_arrow
         kind = schema.field(columns.reward).type if columns.reward in schema.names else None
         return schema.names, kind is not None and (pa.types.is_list(kind) or pa.types.is_large_list(kind))
     with opened(path, form) as file:
         for k, line in enumerate(file):
-            line = line.removeprefix(b"\xef\xbb\xbf") if k == 0 else line
             if line.strip():
                 row = parsed(line, k + 1, path.name, last=not line.endswith(b"\n"))
                 return list(row), isinstance(row.get(columns.reward), list)
