@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base import Floats
+from .sections import visible
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 24, 44
@@ -90,7 +91,7 @@ def plot(
         parts.append(f'<circle class="mark" cx="{x}" cy="{y}" r="5.5"/>')
         parts.append(
             f'<text class="note" x="{x + side:.1f}" y="{y - 9:.1f}" text-anchor="{anchor}">'
-            f"{escape(mark[2])}</text>"
+            f"{_text(mark[2])}</text>"
         )
     return _svg(HEIGHT, title, "".join(parts) + _legend([s for s in series if s.label]))
 
@@ -161,7 +162,7 @@ def moves(rows: Sequence[Move], title: str) -> str:
             return round(130 + 250 * (value - low) / span, 1)
 
         a, b = x(row.before), x(row.after)
-        parts.append(f'<text class="name" x="8" y="{y + 4}">{escape(_short(row.name, 16))}</text>')
+        parts.append(f'<text class="name" x="8" y="{y + 4}">{_text(_short(row.name, 16))}</text>')
         parts.append(f'<line class="grid" x1="124" x2="386" y1="{y}" y2="{y}"/>')
         parts.append(f'<line class="way" x1="{a}" x2="{b}" y1="{y}" y2="{y}"/>')
         if row.level is not None:
@@ -214,7 +215,7 @@ def intervals(rows: Sequence[Estimate], title: str) -> str:
     )
     for k, row in enumerate(rows):
         y = 44 * k + 28
-        parts.append(f'<text class="name" x="8" y="{y + 4}">{escape(_short(row.name, 16))}</text>')
+        parts.append(f'<text class="name" x="8" y="{y + 4}">{_text(_short(row.name, 16))}</text>')
         for error, kind, offset in ((row.sandwich, "thick", 0), (row.bootstrap, "thin", 9)):
             if error and np.isfinite(error):
                 a, b = x(row.value - 1.96 * error), x(row.value + 1.96 * error)
@@ -257,12 +258,12 @@ class _Frame:
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>')
         middle = (LEFT + WIDTH - RIGHT) / 2
         parts.append(
-            f'<text class="label" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{escape(x_label)}</text>'
+            f'<text class="label" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{_text(x_label)}</text>'
         )
         across = (TOP + floor) / 2
         parts.append(
             f'<text class="label" transform="rotate(-90)" x="{-across}" y="14" text-anchor="middle">'
-            f"{escape(y_label)}</text>"
+            f"{_text(y_label)}</text>"
         )
         return "".join(parts)
 
@@ -293,7 +294,7 @@ class _Frame:
         side, anchor = (-6, "end") if x > WIDTH * 0.6 else (6, "start")
         return (
             f'<line class="limit" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-            f'<text class="note" x="{x + side}" y="{TOP + 10}" text-anchor="{anchor}">{escape(words)}</text>'
+            f'<text class="note" x="{x + side}" y="{TOP + 10}" text-anchor="{anchor}">{_text(words)}</text>'
         )
 
 
@@ -301,7 +302,7 @@ def _legend(series: Sequence[Series]) -> str:
     parts, x = [], LEFT + 6
     for s in series:
         parts.append(f'<line class="{s.kind}" x1="{x}" x2="{x + 18}" y1="6" y2="6"/>')
-        parts.append(f'<text class="tick" x="{x + 23}" y="10">{escape(s.label)}</text>')
+        parts.append(f'<text class="tick" x="{x + 23}" y="10">{_text(s.label)}</text>')
         x += 36 + round(6.3 * len(s.label))
     return "".join(parts)
 
@@ -316,12 +317,16 @@ def _tick(value: float) -> str:
     return f"{value:.6g}".replace("-", "−")
 
 
+def _text(text: str) -> str:
+    return escape(visible(text))
+
+
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _svg(height: int, title: str, body: str) -> str:
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}">'
-        f"<title>{escape(title)}</title>{body}</svg>"
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_text(title)}">'
+        f"<title>{_text(title)}</title>{body}</svg>"
     )

@@ -21,7 +21,7 @@ from .constraints import Constraint, check_constraints
 from .exports import check_texts, write_preferences, write_reward_weights, write_weights
 from .outputs import Outputs
 from .reading import FileScores, read_scores
-from .report import COLUMNS, Report
+from .report import COLUMNS, Report, check_levels
 from .result import Alignment, Status
 
 DESCRIPTION = """\
@@ -135,6 +135,10 @@ def _run(options: argparse.Namespace, stage: Stage) -> Report:
     check_weight(options.beta, options.kl_budget)
     if options.log_ratios:
         _check_log_ratios(options, limits)
+    for name in ("bootstrap", "levels", "seed"):
+        if getattr(options, name) < 0:
+            raise complaint(f"--{name} should be a number ≥ 0, got {getattr(options, name)}")
+    check_levels(options.levels)
     pairs = _pairs(options.pairs)
     if options.sft_weights and options.sft_weights.endswith(".parquet"):
         need("pyarrow", "writing Parquet", "align")

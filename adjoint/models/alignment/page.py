@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from .sections import Drawing, Grid, Section, Words
+from .sections import Drawing, Grid, Section, Words, visible
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --rule: #d9dee5; --paper: #ffffff;
@@ -130,7 +130,4 @@ def _cell(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Text of a page; characters that steer (but for line ends) are left out."""
-    return escape(
-        "".join(c for c in text if c == "\n" or (c.isprintable() and not "\u202a" <= c <= "\u2069"))
-    )
+    return escape(visible(text))

@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 
 from ..._version import __version__
-from ...text import number, table
 from ..base import Floats
 from . import explain
 from .charts import nice_step
 from .columns import complaint
 from .pareto import Pareto
 from .result import Alignment, Status
-from .scores import Scores
-from .sections import Drawing, Grid, Section, Words
+from .sections import Grid, Section, Words, visible
 
 COLUMNS = 100  # of the text
 Progress = Callable[[int, int], None]
@@ -72,8 +70,7 @@ class Report:
         Raises:
             DataError: levels that are no number ≥ 0, or 1.
         """
-        if isinstance(levels, bool) or not isinstance(levels, int) or levels < 0 or levels == 1:
-            raise complaint(f"levels should be 0 (no curves) or a number ≥ 2, got {levels!r}")
+        check_levels(levels)
         curves = {}
         names = list(alignment.multipliers) if levels else []
         for k, name in enumerate(names):
@@ -105,7 +102,8 @@ class Report:
         while lines and not lines[-1][0]:
             lines.pop()
         follows = zip(lines, [("", ""), *lines[:-1]], strict=True)
-        return [line for line, before in follows if line[0] or before[0]]  # one empty line at most
+        # one empty line at most
+        return [(visible(line), kind) for (line, kind), before in follows if line or before[0]]
 
     def json(self) -> str:
         """Every number, for programs: `"format": "adjoint.alignment"`, with a version; NaN is null."""
@@ -192,6 +190,12 @@ class Report:
         return content
 
 
+def check_levels(levels: int) -> None:
+    """Raise DataError unless a curve can have so many levels."""
+    if isinstance(levels, bool) or not isinstance(levels, int) or levels < 0 or levels == 1:
+        raise complaint(f"levels should be 0 (no curves) or a number ≥ 2, got {levels!r}")
+
+
 def levels_around(alignment: Alignment, name: str, about: int) -> Floats:
     """Round levels of one constraint, from where it begins to bind to nearly the most there is, and its own.
 
@@ -247,6 +251,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value.item() if isinstance(value, np.generic) else value
-
-
-__all__ = ["Drawing", "Report", "Scores", "levels_around", "number", "table"]

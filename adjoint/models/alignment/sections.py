@@ -8,6 +8,16 @@ from typing import NamedTuple
 from ...text import table
 
 
+def visible(text: str) -> str:
+    r"""Text without characters that steer a terminal or the direction of writing; names come from files.
+
+    >>> visible("a\x1b[31m b\u202e c")
+    'a[31m b c'
+    """
+    kept = "\n\u00a0"
+    return "".join(c for c in text if c.isprintable() or c in kept)
+
+
 class Words(NamedTuple):
     """A paragraph, or several lines of one. `kind`: "plain", "good", "bad", "warning" or "small"."""
 

@@ -1,0 +1,252 @@
+"""The report: its words and numbers are the alignment's, its curves have slope −λ, its page stands alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from adjoint.models.alignment import Report, Scores, align, explain
+from adjoint.models.alignment.charts import Estimate, Move, Series, histogram, intervals, moves, plot
+from adjoint.models.alignment.report import levels_around
+from adjoint.models.base import DataError
+
+from .samples import random_scores
+
+SCORES = random_scores(0, 200, least=2)
+SOLVED = align(SCORES, beta=0.5, constraints=["a>=0.3", "b>=-5"], bootstrap=30, random_state=0)
+RELATIVE = align(SCORES, beta=0.5, constraints="a>=0.2 relative")
+BUDGET = align(SCORES, kl_budget=0.2, constraints="a>=0.3")
+INFEASIBLE = align(SCORES, beta=0.5, constraints=["a>=0.9", "b>=0.9"])
+FREE = align(SCORES, beta=0.5)
+
+
+def report(alignment: Any, **options: Any) -> Report:
+    return Report.of(alignment, reward="helpful", subject="scores.jsonl", **{"levels": 6} | options)
+
+
+def test_the_text_states_the_answer_and_why_to_believe_it() -> None:
+    text = report(SOLVED).text()
+    lam = SOLVED.multipliers["a"]
+    assert f"Solved. Align with the reward  helpful + {lam:.4g}·a  and KL weight β = 0.5." in text
+    assert f"• a ≥ 0.3 binds: λ = {explain.with_error(lam, SOLVED.standard_errors['a'])}." in text
+    assert "• b ≥ -5 holds by itself" in text
+    for words in (
+        "prompts below",
+        "s.e. bootstrap",
+        "duality gap",
+        "λ = −slope",
+        "← chosen",
+        "log K",
+        "dλ/db",
+    ):
+        assert words in text
+    assert max(len(line) for line in text.splitlines()) <= 120
+    assert "\n\n\n" not in text
+
+
+def test_every_diagnostic_is_explained_and_every_warning_shown() -> None:
+    single = Scores.ragged([[1.0], [0.0, 1.0]], {"a": [[0.0], [1.0, 0.0]]}, log_base=[[0.0], [0.0, -9.0]])
+    for alignment in (SOLVED, RELATIVE, BUDGET, align(single, beta=0.01, constraints="a>=0.1")):
+        assert {d.name for d in alignment.diagnostics} <= set(explain.MEANINGS)
+        flat = " ".join(report(alignment).text().split()).replace("! ", "")
+        for warning in alignment.warnings:
+            assert warning[1:] in flat
+    assert align(single, beta=0.01, constraints="a>=0.1").warnings
+
+
+def test_verdicts_that_are_not_solved_say_so_first() -> None:
+    assert report(INFEASIBLE).text().splitlines()[2].startswith("Infeasible. No policy over these responses")
+    stuck = Scores.dense([[0.0, 1.0]], {"a": [[0.5, 0.5]]})
+    lines = report(align(stuck, beta=1.0, constraints="a>=0.5")).text()
+    assert lines.splitlines()[2].startswith("Not to be used as it is: feasible, but no policy")
+    assert "no constraints" in report(FREE).text().lower()
+
+
+def test_infeasible_levels_are_told_apart() -> None:
+    assert "Each level is within reach alone; together they are not." in " ".join(
+        report(INFEASIBLE).text().split()
+    )
+    alone = align(SCORES, beta=0.5, constraints=["a>=9", "b>=0"])
+    assert "Even alone, a cannot reach its level." in " ".join(report(alone).text().split())
+
+
+@pytest.mark.parametrize("alignment", [SOLVED, RELATIVE, BUDGET], ids=["absolute", "relative", "budget"])
+def test_curves_have_the_slope_minus_lambda(alignment: Any) -> None:
+    """By central differences of P* over close levels, with an error that falls as their square."""
+    b = next(one.level for one in alignment.constraints if one.name == "a")
+    errors = []
+    for h in (0.04, 0.02):
+        curve = alignment.pareto("a", [b - h, b, b + h])
+        slope = (curve.objective[2] - curve.objective[0]) / (2 * h)
+        errors.append(abs(slope + curve.multiplier[1]))
+        assert curve.multiplier[1] == pytest.approx(alignment.multipliers["a"], rel=1e-6)
+    assert errors[1] < 1e-3 and np.log2(errors[0] / errors[1]) > 1.7
+
+
+@pytest.mark.parametrize("alignment", [SOLVED, RELATIVE, BUDGET], ids=["absolute", "relative", "budget"])
+def test_levels_are_round_rise_and_hold_the_chosen_one(alignment: Any) -> None:
+    own = next(one.level for one in alignment.constraints if one.name == "a")
+    levels = levels_around(alignment, "a", 9)
+    assert own in levels and (np.diff(levels) > 0).all() and 5 <= len(levels) <= 14
+    assert all(len(f"{level:.12g}") <= 6 for level in levels)
+    curve = alignment.pareto("a", levels)
+    assert curve.multiplier[0] <= 1e-9 and np.isfinite(curve.objective).sum() >= len(levels) - 3
+
+
+def test_no_curves_when_none_are_wanted_and_one_level_is_none() -> None:
+    assert "What other levels would cost" not in report(SOLVED, levels=0).text()
+    with pytest.raises(DataError, match=r"levels should be 0 \(no curves\) or a number ≥ 2, got 1"):
+        report(SOLVED, levels=1)
+
+
+def test_json_has_every_number() -> None:
+    found = json.loads(report(SOLVED).json())
+    assert found["format"] == "adjoint.alignment" and found["status"] == "solved"
+    first = found["constraints"][0]
+    assert first["multiplier"] == SOLVED.multipliers["a"] and first["share_below"] == SOLVED.share_below["a"]
+    assert found["certificate"]["gap"] == SOLVED.certificate.gap
+    np.testing.assert_array_equal(found["level_response"]["matrix"], SOLVED.level_response)
+    np.testing.assert_array_equal(found["covariance"], SOLVED.covariance)
+    assert found["value_response"] == SOLVED.value_response
+    assert found["pareto"][0]["multiplier"] == pytest.approx(report(SOLVED).curves["a"].multiplier.tolist())
+    assert len(found["diagnostics"]) == len(SOLVED.diagnostics)
+    assert json.loads(report(INFEASIBLE).json())["infeasibility"]["nearest"].keys() == {"a", "b"}
+    assert "NaN" not in report(INFEASIBLE).json() and "Infinity" not in report(INFEASIBLE).json()
+
+
+# ------------------------------------------------------------------------------------------------ the page
+class Balanced(HTMLParser):
+    """Collects text and tags, and fails on a tag that is not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [v or "" for k, v in attrs if k in ("src", "href", "action", "data")]
+        assert not any(k.startswith("on") for k, _ in attrs)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data
+
+
+def read_page(html: str) -> Balanced:
+    found = Balanced()
+    found.feed(html)
+    assert not found.open
+    return found
+
+
+@pytest.mark.parametrize(
+    "alignment", [SOLVED, RELATIVE, BUDGET, INFEASIBLE, FREE],
+    ids=["solved", "relative", "budget", "infeasible", "free"],
+)  # fmt: skip
+def test_the_page_stands_alone_and_says_what_the_text_says(alignment: Any) -> None:
+    made = report(alignment)
+    html = made.html()
+    found = read_page(html)
+    assert "script" not in found.tags and not found.links and "url(" not in html and "@import" not in html
+    assert "default-src 'none'" in html
+    squeezed = re.sub(r"\s+", " ", found.text)
+    for section in made.sections():
+        assert section.title in found.text
+        for block in section.blocks:
+            if isinstance(block, explain.Words):
+                assert re.sub(r"\s+", " ", block.text) in squeezed
+    for svg in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
+        tree = ElementTree.fromstring(svg)
+        assert tree.attrib["aria-label"]
+        numbers = [
+            v for e in tree.iter() for k, v in e.attrib.items() if k in ("x", "y", "cx", "cy", "width")
+        ]
+        assert numbers and all(np.isfinite(float(v)) for v in numbers)
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "a & b",
+    "x" * 300,
+    "\u202egnp.exe",
+    "日本",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_text_and_nothing_else(name: str) -> None:
+    scores = Scores(SCORES.offsets, SCORES.reward, {name: SCORES.utilities["a"]})
+    made = Report.of(
+        align(scores, beta=0.5, constraints=[explain.Constraint(name, 0.3)]),
+        reward=name,
+        subject=name,
+        levels=4,
+    )
+    found = read_page(made.html())
+    assert not {"script", "img"} & set(found.tags)
+    steering = "\u202e\x1b"
+    assert name.lstrip(steering) in found.text and not set(steering) & set(found.text + made.text())
+    assert json.loads(made.json())["constraints"][0]["name"] == name
+    for section in made.sections():
+        for block in section.blocks:
+            if isinstance(block, explain.Drawing) and block.svg:
+                ElementTree.fromstring(block.svg)
+
+
+def test_drawings_of_what_hardly_varies() -> None:
+    """One value, equal values, huge and tiny ones: no division by zero, nothing outside the frame."""
+    one = np.array([3.0])
+    for values in (one, np.full(5, 1e9), np.array([1e-12, 2e-12]), np.array([-1e6, 1e6])):
+        assert "nan" not in histogram(values, "x", "t", 3.0, "w") + histogram(values, "x", "t")
+        assert "nan" not in plot([Series(values, values)], "x", "y", "t")
+    assert "nan" not in moves([Move("a", 1.0, 1.0, None), Move("b", 0.0, 0.0, 0.0)], "t")
+    assert "nan" not in intervals(
+        [Estimate("a", 0.0, 0.0, None), Estimate("b", 1.0, float("inf"), None)], "t"
+    )
+    assert plot([Series(one, np.array([np.nan]))], "x", "y", "t") == ""
+
+
+@pytest.mark.slow
+def test_a_page_in_a_browser(tmp_path: Path) -> None:
+    """Its style is let in by its own policy, nothing is fetched, nothing sticks out on a narrow screen."""
+    sync = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+    chromium = Path("/usr/bin/chromium")
+    if not chromium.exists():
+        pytest.skip("no /usr/bin/chromium")
+    path = tmp_path / "report.html"
+    path.write_text(report(SOLVED).html(), encoding="utf-8")
+    with sync.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": 390, "height": 800})
+        asked: list[str] = []
+        complaints: list[str] = []
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.goto(path.as_uri())
+        look = "getComputedStyle(document.body).backgroundColor"
+        light = tab.evaluate(look)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        tab.emulate_media(color_scheme="dark")
+        assert light == "rgb(255, 255, 255)" and tab.evaluate(look) != light
+        assert tab.pdf().startswith(b"%PDF")
+        browser.close()
+    assert asked == [path.as_uri()] and not complaints
