@@ -43,6 +43,7 @@ def learning_curves(history: Sequence[Any], delta: float, path: str | os.PathLik
         axes.spines[["top", "right"]].set_visible(False)
         if name == "kl":
             axes.axhline(delta, color="#999999", lw=1, ls="--")
+            axes.set_ylim(bottom=0)
         recovered = columns["case"] == "RECOVERY"
         if name == "nu" and np.any(recovered):
             axes.plot(columns["steps"][recovered], columns[name][recovered], "rx", label="recovery")

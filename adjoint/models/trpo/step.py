@@ -371,8 +371,11 @@ def _step(
     _check_outputs(before, weights)
     weighted = advantages * weights
 
-    def gradient(row: Floats) -> Floats:
-        return np.asarray(flatten(of.gradient(params, before, observations, actions, row))[0], np.float64)
+    def gradient(k: int) -> Floats:
+        found = of.gradient(params, before, observations, actions, weighted[k])
+        g = np.asarray(flatten(found)[0], np.float64)
+        # below the rounding of its terms: where a policy is sure, all that is left of a gradient of zero
+        return np.where(np.max(np.abs(g)) > 1e-15 * np.max(np.abs(advantages[k])), g, 0.0)
 
     def undamped(v: Floats) -> Floats:
         product = of.fisher(params, outputs, observations, weights, unflatten(v))
@@ -380,8 +383,8 @@ def _step(
 
     product: Operator = lambda v: undamped(v) + region.damping * v  # noqa: E731
     inverse = ConjugateGradients(product, region.cg_steps, region.cg_tolerance)
-    g = -gradient(weighted[0])
-    cost = None if excess is None else (excess, gradient(weighted[1]))
+    g = -gradient(0)
+    cost = None if excess is None else (excess, gradient(1))
     found = propose(g, region.delta, product, inverse, cost=cost)
     step = _unsearched(found, params, unflatten, region, excess)
     if step.status is not StepStatus.REJECTED:
