@@ -284,9 +284,11 @@ def pareto(
 
 def _tangents(ax: Axes, b: np.ndarray, f: np.ndarray, slopes: np.ndarray, half: float) -> None:
     """A dot with its multiplier, and the line of that slope through it."""
-    reach = np.array([-half, half])
     for k, slope in enumerate(slopes):
-        ax.plot(b[k] + reach, f[k] + slope * reach, color=COLORS[0], linewidth=1.2, linestyle="--",
+        ends = np.clip(
+            [b[k] - half, b[k] + half], b[0], b[-1]
+        )  # no level outside of those that were asked for
+        ax.plot(ends, f[k] + slope * (ends - b[k]), color=COLORS[0], linewidth=1.2, linestyle="--",
                 label="slope df*/db = −μ" if k == 0 else "_")  # fmt: skip
         ax.plot(b[k], f[k], "o", color=COLORS[0], markersize=4, label="_")
         ax.annotate(
