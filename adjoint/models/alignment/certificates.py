@@ -79,11 +79,8 @@ class GapCertificate:
         # where D is flat to rounding, λ is known to the square root of it only
         slack = {b.name: self.rounding for b in self.bounds}
         slack[self.multipliers.name] = float(np.sqrt(2 * self.rounding / max(self.curvature, 1e-300)))
-        return all(
-            b.lower - slack[b.name] <= b.value * (1 + 1e-9)
-            and b.value <= b.upper * (1 + 1e-9) + slack[b.name]
-            for b in self.bounds
-        )
+        allowed = [slack[b.name] + 1e-9 * abs(b.value) for b in self.bounds]
+        return all(b.lower - s <= b.value <= b.upper + s for b, s in zip(self.bounds, allowed, strict=True))
 
     def __repr__(self) -> str:
         rows = [[b.name, number(b.lower), number(b.value), number(b.upper)] for b in self.bounds]

@@ -57,6 +57,7 @@ class FiniteProblem:
     constraints: tuple[Constraint, ...]
     beta: float
     g: Floats = field(init=False, repr=False)
+    _optimum: Floats | None = field(default=None, init=False, repr=False)
 
     def __init__(
         self,
@@ -209,17 +210,21 @@ class FiniteProblem:
         """λ* and π*, by the damped projected Newton method of `align`."""
         return align(self.scores, beta=self.beta, constraints=self.constraints)
 
-    @cached_property
+    @property
     def optimum(self) -> Floats:
         """λ* (m,) in the order of the constraints.
 
         Raises:
             DomainError: the constraints cannot be satisfied, or λ* does not exist.
         """
-        found = self.solve()
-        if not found.success:
-            raise refusal(DomainError, f"no λ* to compare with: {found.message}")
-        return np.array([found.multipliers[c.name] for c in self.constraints])
+        if self._optimum is None:
+            found = self.solve()
+            if not found.success:
+                raise refusal(DomainError, f"no λ* to compare with: {found.message}")
+            lam = np.array([found.multipliers[c.name] for c in self.constraints])
+            object.__setattr__(self, "_optimum", lam)
+        assert self._optimum is not None
+        return self._optimum.copy()
 
 
 def mean_kl(policy: Floats, log_other: Floats) -> float:

@@ -199,9 +199,8 @@ def _cutting(oracle: Oracle, star: Floats, tolerance: float, max_steps: int) -> 
     while True:
         lam, lower, weights = _master(oracle.seen, box)
         if best.value - lower <= tolerance * max(1.0, abs(best.value)):
-            if np.max(best.lam) < box * (
-                1 - 1e-9
-            ):  # a minimum inside the box is one everywhere: D_p is convex
+            # a minimum inside the box is one everywhere, since D_p is convex
+            if np.max(best.lam) < box * (1 - 1e-9):
                 used = np.flatnonzero(weights > 1e-12)
                 parts = tuple(oracle.seen[k] for k in used)
                 return best, parts, weights[used] / np.sum(weights[used]), lower
