@@ -182,7 +182,9 @@ def test_refusals() -> None:
     with pytest.raises(TypeError, match="residuals takes a Solution, or residuals by name, not int 3"):
         plot.residuals(3)  # type: ignore[arg-type]
     several = ridge_path(X, np.stack([Y, Y], axis=1), [1.0, 2.0])
-    with pytest.raises(ad.ShapeError, match=r"a path has \(m,\) multipliers(.|\n)*Draw each output by itself"):
+    with pytest.raises(
+        ad.ShapeError, match=r"a path has \(m,\) multipliers(.|\n)*Draw each output by itself"
+    ):
         plot.path(several)
     with pytest.raises(ad.ShapeError, match=r"should all be \(m,\), got \(2,\), \(3,\) and \(2,\)"):
         plot.pareto([1.0, 2.0], [1.0, 2.0, 3.0], [1.0, 2.0])
