@@ -10,6 +10,7 @@ from .multipliers import multipliers
 from .pair import pair
 from .report import CheckError, Finding, Place, Report
 from .rules import all_rules, rule
+from .training import TrainingReport, training
 
 __all__ = [
     "CheckError",
@@ -17,10 +18,12 @@ __all__ = [
     "KKTReport",
     "Place",
     "Report",
+    "TrainingReport",
     "all_rules",
     "certificate",
     "gradients",
     "multipliers",
     "pair",
     "rule",
+    "training",
 ]

@@ -1,9 +1,9 @@
 """The library's proof of itself: λ_i is what happens to the loss when constraint i is relaxed.
 
-Inject ±h r at nodes, solve the constraints below again, and compare the central difference of the loss with
-Σ λ_iᵀ r_i. A few nodes are relaxed at a time: where that fails, halves of them show which is the last wrong one
-in the order of the program. The sweep passes there first, so the rule at fault is that of one of its users, and
-each of these is held against differences of its own operation.
+Inject ±h r at nodes, solve the constraints below again, and compare the central difference of the loss
+with Σ λ_iᵀ r_i. A few nodes are relaxed at a time: where that fails, halves of them show which is the last
+wrong one in the order of the program. The sweep passes there first, so the rule at fault is that of one of
+its users, and each of these is held against differences of its own operation.
 """
 
 from __future__ import annotations

@@ -150,6 +150,9 @@ class NonFinite:
         scope: path of the scope.
         count: how many elements are not finite.
         operands: one description per operand, with its range.
+        index: where the first such element is; the node's own, or, of a multiplier, in λ of its operand.
+        arriving: of a multiplier, λ of the node, with its range: finite, so the rule made the rest.
+        there: what the operands of that shape are at that index.
     """
 
     what: str
@@ -160,6 +163,9 @@ class NonFinite:
     scope: str
     count: int
     operands: tuple[str, ...]
+    index: tuple[int, ...] = ()
+    arriving: str = ""
+    there: str = ""
 
     def __repr__(self) -> str:
         scope = f'  in scope "{self.scope}"' if self.scope else ""
@@ -167,9 +173,13 @@ class NonFinite:
         head = (
             f"first non-finite {self.what}: {self.label}, {self.count} element{'s' if self.count > 1 else ''}"
         )
-        return "\n".join(
-            [head, f"  recorded at {self.place}{scope}{source}", *(f"  {o}" for o in self.operands)]
-        )
+        lines = [head, f"  recorded at {self.place}{scope}{source}", *(f"  {o}" for o in self.operands)]
+        if self.arriving:
+            lines.append(f"  {self.arriving}")
+        if self.index:
+            where = f", where {self.there}" if self.there else ""
+            lines.append(f"  the first at index [{', '.join(map(str, self.index))}]{where}")
+        return "\n".join(lines)
 
 
 def first_non_finite(tape: Tape, lam: list[Any] | None = None) -> NonFinite | None:
@@ -177,14 +187,14 @@ def first_non_finite(tape: Tape, lam: list[Any] | None = None) -> NonFinite | No
     for i, z in enumerate(tape.values):
         count = _count_non_finite(z)
         if count:
-            return _report(tape, i, "value", count)
+            return _report(tape, i, "value", count, z)
     for i in range(len(lam or ()) - 1, -1, -1):
         assert lam is not None
         count = _count_non_finite(lam[i])
         if count:
             users = [c for c, parents in enumerate(tape.parents) if i in parents and lam[c] is not None]
             at = users[-1] if users else i  # the rule of a user of z_i produced it
-            return _report(tape, at, "multiplier", count)
+            return _report(tape, at, "multiplier", count, lam[i], lam[at] if at != i else None)
     return None
 
 
@@ -196,16 +206,36 @@ def _count_non_finite(x: Any) -> int:
     )
 
 
-def _report(tape: Tape, i: int, what: str, count: int) -> NonFinite:
+def _report(tape: Tape, i: int, what: str, count: int, found: Any, arriving: Any = None) -> NonFinite:
     described = []
     for k, (p, a) in enumerate(zip(tape.parents[i], tape.operands(i), strict=True)):
         text = tape.describe(p, f"x{k}") if p >= 0 else f"x{k}: constant {shape_of(a)}"
-        a = np.asarray(innermost(parts(a)[0]))
-        finite = a[np.isfinite(a)] if a.dtype.kind in "fc" else a
-        spread = f", from {finite.min():.4g} to {finite.max():.4g}" if finite.size else ""
-        odd = a.size - finite.size
-        described.append(f"{text}{spread}{f', {odd} not finite' if odd else ''}")
-    origin = tape.origin(i)
+        described.append(text + _spread(a))
+    origin, index = tape.origin(i), _first_index(found)
+    there = [
+        f"x{k} = {np.asarray(innermost(a))[index]:.4g}"
+        for k, a in enumerate(tape.operands(i))
+        if index and not isinstance(a, tuple) and shape_of(a) == shape_of(parts(found)[0])
+    ]
+    lam = f"λ of {tape.label(i)}: {shape_of(parts(arriving)[0])}{_spread(arriving)}"
     return NonFinite(
-        what, i, tape.label(i), origin.place, origin.source, tape.scope(i), count, tuple(described)
-    )
+        what, i, tape.label(i), origin.place, origin.source, tape.scope(i), count, tuple(described), index,
+        "" if arriving is None else lam, ", ".join(there),
+    )  # fmt: skip
+
+
+def _spread(x: Any) -> str:
+    """`, from −1 to 3, 2 not finite`."""
+    a = np.asarray(innermost(next((p for p in parts(x) if p is not None), 0.0)))
+    finite = a[np.isfinite(a)] if a.dtype.kind in "fc" else a
+    spread = f", from {finite.min():.4g} to {finite.max():.4g}" if finite.size else ""
+    odd = a.size - finite.size
+    return f"{spread}{f', {odd} not finite' if odd else ''}"
+
+
+def _first_index(x: Any) -> tuple[int, ...]:
+    """The first element that is not finite; empty for a scalar."""
+    for part in parts(x):
+        if part is not None and dtype_of(part).kind in "fc" and _count_non_finite(part):
+            return tuple(int(k) for k in np.argwhere(~np.isfinite(np.asarray(innermost(part))))[0])
+    return ()

@@ -1,4 +1,4 @@
-"""check.multipliers in programs of many operations: the wrong rule is named with its line, at bounded cost."""
+"""check.multipliers in programs of many operations: the wrong rule is named with its line, at little cost."""
 
 from __future__ import annotations
 

@@ -128,6 +128,7 @@ def test_nan_in_the_values_names_the_first_line() -> None:
     assert "first non-finite value: log#2, 2 elements" in text
     assert 'in scope "head":  b = np.log(a)' in text and "test_with_multipliers.py:" in text
     assert "x0: (3,) float64, from -1 to 3" in text
+    assert found.index == (0,) and text.endswith("the first at index [0], where x0 = -1")
 
 
 def test_nan_in_an_input_names_the_input() -> None:
@@ -148,6 +149,14 @@ def test_nan_only_in_a_multiplier() -> None:
     assert found is not None
     assert (found.what, found.source) == ("multiplier", "b = np.sqrt(a)")
     assert "from 0 to 0" in repr(found)
+    assert "λ of sqrt#2: (2,), from 1 to 1" in repr(found)  # arrived finite: the rule made the rest
+
+
+def test_nan_in_one_element_of_a_multiplier() -> None:
+    with np.errstate(all="ignore"):
+        found = ad.nan_origin(lambda x: 3.0 * np.sum(np.sqrt(x)), np.array([[1.0, 4.0], [0.0, 9.0]]))
+    assert found is not None and found.index == (1, 0) and found.count == 1
+    assert repr(found).endswith("λ of sqrt#1: (2, 2), from 3 to 3\n  the first at index [1, 0], where x0 = 0")
 
 
 @pytest.mark.parametrize("what", ["nan", "inf"])
