@@ -17,10 +17,10 @@ from ..ops.primitive import shape_of
 from ..sweeps.pairing import in_double
 from . import complex_step, kinds, products, rates, second, state
 from .breaks import BREAKS, Breaks
-from .line import BRIEF, USUAL, Arrays
+from .line import BRIEF, USUAL, Arrays, norm, spacing
 from .locate import EXHAUSTIVE, Entry, absolute_gap, entries_of, try_entry, worst_entry, worst_result
 from .report import Finding, Place, Report
-from .slopes import Claim, Comparison, compare, each_by_its_size, judge, only, together
+from .slopes import Claim, Comparison, compare, each_by_its_size, judge, noise_nearby, only, together
 from .subject import Subject
 
 LARGE = 1000  # entries: above, the budget below holds
@@ -36,6 +36,7 @@ class Battery:
     Attributes:
         subject: what is checked.
         order: 2 to check second derivatives.
+        noise: by how much the function changes from call to call.
         thorough: look at every argument, and at every entry of a few, by itself too.
     """
 
@@ -45,6 +46,7 @@ class Battery:
     findings: list[Finding] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
     rates: str = ""
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         self.breaks = Breaks(self.subject.labels)
@@ -82,12 +84,15 @@ class Battery:
     def slopes(self, claim: Claim) -> Comparison:
         """The claim against differences along lines, the complex step, the Taylor rate."""
         large = self.subject.size > LARGE
-        main = self.line(claim, together(self.subject), USUAL[:4] if large else USUAL)
+        main = self.line(claim, together(self.subject), USUAL[:4] if large else USUAL, noise=self.noise)
         exact = self._complex_step(claim, main)
-        if exact is not None:
-            claim = replace(claim, exact=True)
+        sharp = claim if exact is None else replace(claim, exact=True)
         known = main.line.noise
-        lines = [main, *self._further_lines(replace(claim, exact=False), known, large)]
+        if exact is not None and main.verdict == "differs" and exact.verdict == "agrees":
+            main, claim = replace(main, verdict="agrees"), sharp  # differences see nothing but chaos
+        self._noise(claim, main)
+        lines = [main, *self._further_lines(claim, known, large)]
+        claim = sharp
         if exact is not None:
             lines.insert(1, exact)
         entries = self._singly(claim, known)
@@ -106,6 +111,18 @@ class Battery:
         """A direction that leaves what is not differentiable alone."""
         return self.breaks.without(v)
 
+    def _noise(self, claim: Claim, main: Comparison) -> None:
+        """Say how exactly the function computes, where that is much less than its dtype allows."""
+        least = spacing(claim.w, claim.base)
+        if main.line.noise > 3e3 * least and main.verdict == "agrees" and main.scale:
+            real = noise_nearby(claim, main.line)
+            if real > 3e3 * least:
+                size = max(norm([w * b for w, b in zip(claim.w, claim.base, strict=True)]), 1e-300)
+                self.notes.append(
+                    f"noise: values of the function are off by {real * claim.unit:.1e}, {real / size:.1e} of "
+                    f"their size; its slopes can be told to {5 * main.expected.error / main.scale:.1e}"
+                )
+
     def _complex_step(self, claim: Claim, main: Comparison) -> Comparison | None:
         """The claim against the complex step, if that agrees with differences to all the digits they have."""
         subject = self.subject
@@ -115,6 +132,8 @@ class Battery:
             return None
         exact = compare(replace(claim, exact=True), main.line.v, noise=main.line.noise)
         analytic = not main.expected.differs(exact.expected.value, 1e-7 * main.scale)
+        if not analytic and main.line.is_wild() and exact.expected.value:
+            analytic = exact.verdict == "agrees"  # a claim that hits it to nine digits does not by chance
         return exact if analytic and np.isfinite(exact.expected.value) else None
 
     def _further_lines(self, claim: Claim, known: float, large: bool) -> list[Comparison]:
@@ -178,7 +197,11 @@ class Battery:
             if sound or not open_lines:
                 self.findings.append(Finding(what, worst.gap, worst.allowed, True))
             return
+        slight = len(self.notes)
         places = self.places(claim, worst.line.noise, wrong)
+        if not places and len(self.notes) > slight:
+            self.findings.append(Finding(what, worst.gap, max(worst.allowed, APPROXIMATE), True))
+            return
         for place, kind in places:
             self.findings.append(
                 Finding(what, worst.gap, worst.allowed, False, described(place), place, kind)
@@ -207,16 +230,38 @@ class Battery:
         wrong = [e for e in entries if e.wrong]
         if not wrong:
             return None
+        if self._approximate(claim, leaf, entries):
+            return None
         worst = max(wrong, key=lambda e: np.nan_to_num(abs(e.received - e.expected), nan=np.inf))
         output, received, expected = None, worst.received, worst.expected
         results = sum(np.size(b) for b in claim.base)
         if results > 1:
             output, received, expected = worst_result(claim, worst)
+        kind = ""
+        if claim.gradient is not None and results > 1:
+            kind = kinds.at_one_place(received, expected) or kinds.pushforward(claim, leaf)
+            if abs(received - expected) <= 1e-6 * abs(expected):  # right for this λ, wrong for another
+                output, received, expected = None, worst.received, worst.expected
         name, position = subject.labels[leaf], subject.positions[leaf]
         counts = len(wrong), len(entries)
         place = Place(name, position, worst.index, received, expected, output, *counts)
         evidence = kinds.Evidence(np.asarray(x), self._claimed(claim, leaf, entries), entries, results)
-        return place, kinds.likely(evidence)
+        return place, kind or kinds.likely(evidence)
+
+    def _approximate(self, claim: Claim, leaf: int, entries: list[Entry]) -> bool:
+        """Whether a claim is off by what an inner solver leaves: little, and not by single precision."""
+        x = self.subject.x[leaf]
+        size = max((abs(e.expected) for e in entries), default=0.0)
+        gap = max(abs(e.received - e.expected) for e in entries if e.wrong)
+        if claim.eps > 1e-12 or claim.gradient is None or not gap <= APPROXIMATE * size:
+            return False
+        if state.single_precision(claim, leaf):
+            return False
+        self.notes.append(
+            f"approximate: the gradient of {self.subject.labels[leaf]} is off by {gap / size:.1e} of its "
+            "size, as by the noise of something inside that is solved to a tolerance"
+        )
+        return x is not None
 
     def _claimed(self, claim: Claim, leaf: int, entries: list[Entry]) -> np.ndarray:
         """The claimed gradient of one argument; of a tangent, as far as it was looked at."""
@@ -230,6 +275,7 @@ class Battery:
         return out
 
 
+APPROXIMATE = 1e-6  # relative: more is a mistake, whatever is solved inside
 JVP = "tangent against differences"
 
 

@@ -7,7 +7,7 @@ A line that crosses one is looked into by halving; the entry is left out, with a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,12 +54,16 @@ class Breaks:
             if finite and c.verdict not in BREAKS:
                 return c
             at = self._find(claim, c) if finite else self._infinite(claim)
-            if at is None or at.comparison.verdict not in BREAKS:
+            if at is None:
                 return c
+            if at.comparison.verdict not in BREAKS:
+                return replace(c, verdict="differs") if at.wrong else c
             self.name(claim, at)
             x = np.asarray(claim.subject.x[at.leaf])
             same = x == x[at.index]
             self.excluded[at.leaf] = same | self.excluded.get(at.leaf, np.zeros_like(same))
+            if not any(np.any(d) for d in self.without(v) if d is not None):
+                return c  # nothing is left
         self.notes.append("there are more breaks than were looked for one by one")
         return c
 
@@ -68,7 +72,7 @@ class Breaks:
         c = e.comparison
         at = self.labels[e.leaf] + (f"[{', '.join(map(str, e.index))}]" if e.index else "")
         if c.verdict == "kink":
-            length = float(np.abs(c.line.v[e.leaf][e.index]))
+            length = float(np.abs(c.line.v[e.leaf][e.index])) / claim.unit
             below, above = (s / length for s in c.sides)
             text = f"kink at argument {at}: slopes {below:.6g} and {above:.6g}, "
             text += f"received {np.real(e.received):.6g} between"

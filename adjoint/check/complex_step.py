@@ -18,7 +18,6 @@ from .line import Arrays
 from .subject import Subject
 
 STEP = 1e-20
-LIMIT = 1e-10  # relative: what a right derivative may be off by
 
 
 def applies(subject: Subject, base: Arrays) -> bool:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from ..sweeps.pairing import in_double
+from .line import moved
 from .locate import Entry
+from .slopes import Claim
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,17 @@ def not_finite(e: Evidence) -> Iterator[str]:
 def conjugated(e: Evidence) -> Iterator[str]:
     """The claim is the conjugate of the right numbers."""
     r, x = e.pairs
-    if np.iscomplexobj(x) and close(r, np.conj(x)):
-        yield "conjugate: df = Re Σ g dz holds for its conjugate (conjugate=True for that convention)"
+    if not np.iscomplexobj(x) or close(x.imag, 0 * x.imag):
+        return
+    if close(r, np.conj(x)):
+        yield CONJUGATE
+    elif close(r, x.real):
+        yield "imaginary part dropped"
+    elif close(r, 1j * x.imag):
+        yield "real part dropped"
+
+
+CONJUGATE = "conjugate: df = Re Σ g dz holds for its conjugate (conjugate=True for that convention)"
 
 
 def rounded(e: Evidence) -> Iterator[str]:
@@ -218,6 +231,28 @@ def partly(e: Evidence) -> Iterator[str]:
 RULES: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     not_finite, conjugated, rounded, rearranged, clipped, factor, averaged, dropped, partly,
 )  # fmt: skip
+
+
+def at_one_place(received: complex, expected: complex) -> str:
+    """The likely mistake behind one entry of a Jacobian, where numbers are complex."""
+    size = abs(expected)
+    if abs(np.imag(expected)) > 1e-2 * size and abs(received - np.conj(expected)) <= 1e-4 * size:
+        return CONJUGATE
+    return ""
+
+
+def pushforward(claim: Claim, leaf: int) -> str:
+    """Whether Jw is claimed where Jᵀw is meant: the pushforward instead of the pullback."""
+    subject = claim.subject
+    if len(claim.base) != 1 or np.shape(claim.base[0]) != np.shape(subject.x[leaf]) or claim.gradient is None:
+        return ""
+    w: list[Any] = [None] * len(subject.x)
+    w[leaf] = in_double(claim.w[0])
+    h = claim.eps ** (1 / 3)
+    up, down = (in_double(subject.f(moved(subject.x, w, s * h))[0]) for s in (1, -1))
+    g = claim.gradient[leaf]
+    same = g is not None and close(in_double(g), (up - down) / (2 * h))
+    return "transposed: it is the pushforward Jλ, not the adjoint Jᵀλ" if same else ""
 
 
 def of_shape(shape: tuple[int, ...], received: tuple[int, ...]) -> str:

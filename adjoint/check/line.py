@@ -30,10 +30,11 @@ FURTHER = (7 / 16, 1 / 2, 1 / 16, 9 / 16, 5 / 8)
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with the error that it may have."""
+    """A number with the error that it may have, and the step it was taken at."""
 
     value: float
     error: float
+    step: float = np.nan
 
     def differs(self, other: float, tolerance: float, safety: float = 5.0) -> bool:
         """Whether `other` lies outside the error bar and the tolerance."""
@@ -54,7 +55,7 @@ class Line:
         up: δ(t).
         down: δ(−t).
         noise: what a value of δ may be off by.
-        size: the size of the terms of ⟨w, f(x)⟩.
+        least: what rounding alone makes it be off by.
     """
 
     x: Arrays
@@ -63,7 +64,7 @@ class Line:
     up: list[float] = field(default_factory=list)
     down: list[float] = field(default_factory=list)
     noise: float = 0.0
-    size: float = 0.0
+    least: float = 0.0
 
     def _sorted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         order = np.argsort(self.steps)[::-1]
@@ -75,24 +76,32 @@ class Line:
         h, up, down = self._sorted()
         central = (up - down) / (2 * h)
         if np.sum(np.isfinite(central)) >= 2:
-            return extrapolated(h, central, 2 * self.noise / h, order=2)
+            found = extrapolated(h, central, 4 * self.noise / h, order=2)
+            # finer steps that stray farther than the noise explains show that there is more of it
+            finer = np.isfinite(central) & (h < found.step)
+            stray = float(np.max(np.abs(central - found.value) * h, where=finer, initial=0))
+            if stray > 2 * self.noise:
+                found = extrapolated(h, central, 2 * stray / h, order=2)
+            return found
         sides = [self.one_sided(1), self.one_sided(-1)]
         return min(sides, key=lambda e: e.error)
 
     def one_sided(self, sign: int) -> Estimate:
         """The derivative along the line from above (1) or from below (−1)."""
         h, up, down = self._sorted()
-        return extrapolated(h, sign * (up if sign > 0 else down) / h, 2 * self.noise / h, order=1)
+        return extrapolated(
+            h, sign * (up if sign > 0 else down) / h, 4 * self.noise / h, order=1, cautious=True
+        )
 
     def curvature(self) -> Estimate:
         """The second derivative along the line."""
         h, up, down = self._sorted()
-        return extrapolated(h, (up + down) / h**2, 4 * self.noise / h**2, order=2)
+        return extrapolated(h, (up + down) / h**2, 8 * self.noise / h**2, order=2)
 
     def kink(self) -> Estimate:
         """The difference of the one-sided slopes as the step goes to zero."""
         h, up, down = self._sorted()
-        return extrapolated(h, (up + down) / h, 4 * self.noise / h, order=1)
+        return extrapolated(h, (up + down) / h, 8 * self.noise / h, order=1)
 
     def break_rate(self) -> float:
         """The power of t with which the break at t = 0 goes to zero: 2 smooth, 1 a kink, 0 a jump.
@@ -100,20 +109,40 @@ class Line:
         NaN when the values do not tell: even and odd parts are looked at above the noise only.
         """
         h, up, down = self._sorted()
-        even = np.abs(up + down)
-        odd = np.abs(up - down)
-        good = np.isfinite(even) & (np.maximum(even, odd) > 20 * self.noise)
+        sides = [np.abs(side) for side in (up, down) if np.sum(np.isfinite(side)) >= 3]
         rates = []
-        for part in (even, odd):
-            kept = good & (part > 20 * self.noise)
+        for part in [np.abs(up + down), np.abs(up - down)] if len(sides) == 2 else sides:
+            kept = np.isfinite(part) & (part > 20 * self.noise)
             if np.sum(kept) >= 3:
-                h3, p3 = h[kept][-3:], part[kept][-3:]
-                rates.append(float(np.log(p3[0] / p3[-1]) / np.log(h3[0] / h3[-1])))
+                with np.errstate(all="ignore"):
+                    slopes = np.diff(np.log(part[kept])) / np.diff(np.log(h[kept]))
+                if np.ptp(slopes[-2:]) < 0.2:  # a power of h, and no accident
+                    rates.append(float(np.mean(slopes[-2:])))
         return min(rates, default=np.nan)
 
+    def is_wild(self) -> bool:
+        """Whether nothing but noise is left at the finest steps."""
+        _, up, down = self._sorted()
+        return bool(np.all(np.abs([up[-3:], down[-3:]]) <= 100 * self.noise)) if self.steps else False
 
-def extrapolated(h: np.ndarray, values: np.ndarray, noise: np.ndarray, *, order: int) -> Estimate:
-    """The limit h → 0 of values that err by h^order, h^(order + step) …, coarse to fine, and its error."""
+    def jumps(self) -> bool:
+        """Whether the value changes at t = 0 by what does not depend on the step."""
+        h, up, down = self._sorted()
+        if len(h) < 3 or not np.all(np.isfinite([*up[-3:], *down[-3:]])):
+            return False
+        size = max(abs(up[-1]), abs(down[-1]))
+        steady = all(np.ptp(side[-3:]) <= 0.02 * size for side in (up, down))
+        largest = float(np.nanmax(np.abs([up, down])))
+        return bool(steady and size > 0.05 * largest and size > 1e3 * self.least)
+
+
+def extrapolated(
+    h: np.ndarray, values: np.ndarray, noise: np.ndarray, *, order: int, cautious: bool = False
+) -> Estimate:
+    """The limit h → 0 of values that err by h^order and higher powers, coarse to fine, and its error.
+
+    Cautious: the power may be less, as on one side of x^1.5 at 0; values are then taken as they are.
+    """
     finite = np.isfinite(values) & np.isfinite(h)
     h, values, noise = h[finite], values[finite], noise[finite]
     best = NOTHING
@@ -122,12 +151,19 @@ def extrapolated(h: np.ndarray, values: np.ndarray, noise: np.ndarray, *, order:
         for k in range(1, len(h)):
             ratio = (h[k - 1] / h[k]) ** order
             gap = abs(values[k] - values[k - 1])
-            plain = Estimate(float(values[k]), float(max(gap / min(ratio - 1, 4.0), noise[k])))
+            if cautious:
+                power = np.sqrt(h[k - 1] / h[k])  # as if it erred by √h only
+                plain = Estimate(
+                    float(values[k]), float(max(gap * power / (power - 1), noise[k])), float(h[k])
+                )
+                best = min([best, plain], key=lambda e: e.error if np.isfinite(e.error) else np.inf)
+                continue
+            plain = Estimate(float(values[k]), float(max(gap / min(ratio - 1, 4.0), noise[k])), float(h[k]))
             refined = float(values[k] + (values[k] - values[k - 1]) / (ratio - 1))
             # a refined value is believed as far as it agrees with the one before it, and never much better
             # than what it was made from: two may agree by chance
             change = max(abs(refined - previous), abs(refined - values[k]) / 20) if k > 1 else gap
-            candidates = [plain, Estimate(refined, float(max(change, 1.5 * noise[k])))]
+            candidates = [plain, Estimate(refined, float(max(change, 1.5 * noise[k])), float(h[k]))]
             previous = refined
             best = min([best, *candidates], key=lambda e: e.error if np.isfinite(e.error) else np.inf)
     return best
@@ -144,11 +180,6 @@ def moved(x: Arrays, v: Arrays, t: float) -> Arrays:
             with np.errstate(all="ignore"):
                 out.append(np.asarray(in_double(a) + t * d, dtype_of(a))[()])
     return out
-
-
-def displacement(x: Arrays, there: Arrays, v: Arrays) -> Arrays:
-    """By how much the arguments really moved: x + t v is rounded to the dtype of x."""
-    return [None if d is None else in_double(b) - in_double(a) for a, b, d in zip(x, there, v, strict=True)]
 
 
 def weighted(w: Arrays, values: Arrays, base: Arrays) -> float:
@@ -206,7 +237,8 @@ def walk(
         gradient: the claimed gradient of ⟨w, f⟩, to account for the rounding of x + t v.
         table: take two more values, for the noise.
     """
-    line = Line(x, v, noise=spacing(w, base))
+    least = spacing(w, base)
+    line = Line(x, v, noise=least, least=least)
     extend(line, f, w, base, eps, exponents, gradient)
     if table:
         measure_noise(line, f, w, base, gradient)
@@ -222,9 +254,20 @@ def extend(
     exponents: Sequence[float],
     gradient: Arrays | None,
 ) -> None:
-    """Take values at more steps."""
-    for exponent in exponents:
-        h = eps**exponent
+    """Take values at more steps, powers of the rounding."""
+    sample(line, f, w, base, [eps**exponent for exponent in exponents], gradient)
+
+
+def sample(
+    line: Line,
+    f: Callable[[Arrays], Arrays],
+    w: Arrays,
+    base: Arrays,
+    steps: Sequence[float],
+    gradient: Arrays | None,
+) -> None:
+    """Take values on both sides at some steps."""
+    for h in steps:
         line.steps.append(h)
         line.up.append(_value(line, f, w, base, h, gradient))
         line.down.append(_value(line, f, w, base, -h, gradient))
@@ -233,11 +276,25 @@ def extend(
 def measure_noise(
     line: Line, f: Callable[[Arrays], Arrays], w: Arrays, base: Arrays, gradient: Arrays | None
 ) -> None:
-    """Two values at twice the finest step make five equally spaced ones: a table of differences."""
+    """Two values at two and three times the finest step: with x itself four in a row, on one side of it.
+
+    A table across x would take a kink there for noise.
+    """
     k = int(np.argmin(line.steps))
     h = line.steps[k]
-    up, down = (_value(line, f, w, base, s * 2 * h, gradient) for s in (1, -1))
-    line.noise = max(line.noise, noises.from_differences([down, line.down[k], 0.0, line.up[k], up]))
+    values = [0.0, line.up[k], *(_value(line, f, w, base, m * h, gradient) for m in (2, 3))]
+    if not np.isfinite(values[-1]):
+        values = [0.0, line.down[k], *(_value(line, f, w, base, -m * h, gradient) for m in (2, 3))]
+    line.noise = max(line.noise, noises.from_differences(values))
+
+
+def row(
+    line: Line, f: Callable[[Arrays], Arrays], w: Arrays, base: Arrays, h: float, gradient: Arrays | None
+) -> float:
+    """Take values at h, 2h, 3h and 4h on both sides; the noise in them."""
+    start = len(line.steps)
+    sample(line, f, w, base, [h, 2 * h, 3 * h, 4 * h], gradient)
+    return max(noises.from_differences(side[start:]) for side in (line.up, line.down))
 
 
 def _value(
@@ -246,16 +303,12 @@ def _value(
     there = moved(line.x, line.v, t)
     with np.errstate(all="ignore"):
         delta = weighted(w, f(there), base)
-    if gradient is None:
+    if gradient is None or delta == 0:  # exactly no change: values are rounded, and that must be seen
         return delta
     # x + t v is rounded to the dtype of x: in float32 by 1e-7 of x, which at t = 1e-3 is 1e-4 of the step
     for g, a, b, d in zip(gradient, line.x, there, line.v, strict=True):
-        if g is not None and d is not None and rounding_matters(a):
-            slip = in_double(b) - in_double(a) - t * d
-            delta -= float(np.sum((in_double(g) * slip).real))
+        if g is not None and d is not None:
+            with np.errstate(all="ignore"):
+                slip = (in_double(b) - in_double(a)) - t * d
+                delta -= float(np.sum(np.where(slip == 0, 0.0, (in_double(g) * slip).real)))
     return delta
-
-
-def rounding_matters(x: Any) -> bool:
-    """Whether x is of single precision or less."""
-    return bool(np.finfo(dtype_of(x)).eps > 1e-12)

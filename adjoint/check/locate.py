@@ -56,7 +56,7 @@ def try_entry(claim: Claim, leaf: int, index: tuple[int, ...], noise: float = 0.
     for unit in (1.0, 1j) if dtype_of(x[leaf]).kind == "c" else (1.0,):
         v = entry(x, leaf, index, unit)
         found.append(compare(claim, v, table=False, noise=noise))
-    length = float(np.abs(v[leaf][index]))
+    length = float(np.abs(v[leaf][index])) / claim.unit
     worst = max(found, key=lambda c: (c.verdict == "differs", c.gap))
     values = [c.expected.value / length for c in found]
     expected: complex = values[0] if len(values) == 1 else complex(values[0], -values[1])
@@ -70,7 +70,7 @@ def _claimed(
     if claim.gradient is None:
         return found[0].received / length
     g = claim.gradient[leaf]
-    return 0.0 if g is None else in_double(g)[index].item()
+    return 0.0 if g is None else in_double(g)[index].item() * claim.unit
 
 
 def worst_leaf(claim: Claim, v: Arrays, score: Callable[[Comparison], float], noise: float) -> int:
@@ -112,8 +112,8 @@ def absolute_gap(c: Comparison) -> float:
 def break_size(c: Comparison) -> float:
     """How far the one-sided slopes are apart, or the values at a jump."""
     if c.verdict == "jump":
-        with np.errstate(all="ignore"):
-            return float(np.nanmax(np.abs(np.add(c.line.up, c.line.down))))
+        k = int(np.argmin(c.line.steps))
+        return float(np.fmax(abs(c.line.up[k]), abs(c.line.down[k])))
     kink = c.line.kink()
     return max(abs(kink.value) - 5 * kink.error, 0.0) if np.isfinite(kink.value) else 0.0
 
