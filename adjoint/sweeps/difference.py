@@ -7,6 +7,7 @@ multiplier; the sum predicts what the loss does, and the shares say who does it.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,7 +143,7 @@ class Difference:
 
 def _at(cause: Cause) -> str:
     source = cause.source if len(cause.source) <= 40 else cause.source[:39] + "…"
-    return f"{cause.place}  {source}".strip()
+    return f"{os.path.basename(cause.place)}  {source}".strip()
 
 
 def _off(predicted: float, measured: float) -> str:
