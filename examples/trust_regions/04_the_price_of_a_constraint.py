@@ -40,7 +40,7 @@ def train(limit, iterations=150):
 
 print("  limit   return (exact)        cost       ν (exact)  recoveries")
 rows = []
-for share in (0.2, 0.4, 0.6, 0.8, 1.2):
+for share in (0.055, 0.3, 0.6, 0.97, 1.15):
     value, cost, nu, recoveries = train(limit := share * most)
     best = grid.optimum(limit)
     rows.append((limit, value, cost, nu, best.value, best.price))
@@ -52,11 +52,11 @@ try:
 except ImportError:
     print("no picture: pip install matplotlib")
 else:
-    limits = np.linspace(0.13 * most, 1.3 * most, 80)
+    limits = np.linspace(0.05 * most, 1.25 * most, 120)
     axes = (figure := Figure(figsize=(6.8, 4.4), layout="constrained")).subplots()
     axes.plot(limits, [grid.optimum(b).value for b in limits], color="#555555", label="the best possible")
     for k, (limit, value, _, nu, *_) in enumerate(rows):
-        near = np.array([-0.15, 0.15]) * most
+        near = np.array([-0.04, 0.04]) * most
         axes.plot(limit + near, value + nu * near, color="#b4531f", lw=3, label="" if k else "slope ν of CPO")
     axes.plot([r[0] for r in rows], [r[1] for r in rows], "o", color="#1b5e9b", label="CPO's policies")
     axes.set(xlabel="limit on the discounted cost", ylabel="return", title="The price of a constraint")

@@ -396,6 +396,8 @@ def _step(
         )
         return np.asarray(gains), float(divergence)
 
+    if np.max(np.abs(found.x)) <= 1e-13 * max(1.0, float(np.max(np.abs(theta)))):
+        return replace(step, status=StepStatus.STATIONARY)  # a step of rounding errors
     step = replace(step, predicted_kl=0.5 * float(found.x @ undamped(found.x)))
     return _search(step, found, np.asarray(theta, np.float64), unflatten, measured, region, excess)
 
@@ -455,11 +457,7 @@ def _search(
         gains, divergence = measured(moved)
         gain = float(gains[0])
         risen = float(gains[1]) if excess is not None else 0.0
-        good = divergence <= region.delta and math.isfinite(gain) and math.isfinite(risen)
-        if excess is None or excess <= 0:
-            good = good and gain > 0
-        if excess is not None:
-            good = good and risen <= max(-excess, 0.0)
+        good = divergence <= region.delta and _improves(found, gain, risen, excess)
         trials.append(Trial(length, gain, divergence, (excess or 0.0) + risen, good))
         if good:
             status = StepStatus.RECOVERED if found.case is Case.RECOVERY else StepStatus.ACCEPTED
@@ -469,3 +467,19 @@ def _search(
             )  # fmt: skip
         length *= region.backtrack
     return replace(step, search=tuple(trials))
+
+
+def _improves(found: Proposal, gain: float, risen: float, excess: float | None) -> bool:
+    """Whether what was measured is progress: a gain, or a cost that nears its limit.
+
+    Where both constraints bind, the curvature of the cost often lifts it a little above the limit. The gain
+    may pay for that at twice its price ν, an exact penalty; without it steps near the limit shrink to nothing.
+    """
+    if not (math.isfinite(gain) and math.isfinite(risen)):
+        return False
+    if excess is None:
+        return gain > 0
+    above = max(excess + risen, 0.0) - max(excess, 0.0)
+    if found.case is Case.BOTH and gain > 2 * found.nu * above:
+        return True
+    return above <= 0 and (gain > 0 or excess > 0)

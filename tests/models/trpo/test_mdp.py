@@ -66,7 +66,7 @@ def test_trpo_reaches_the_optimum() -> None:
     assert np.min(np.diff(values)) > -1e-9  # exact gradients: every step improves
 
 
-@pytest.mark.parametrize("share", [0.5, 0.25])
+@pytest.mark.parametrize("share", [0.055, 0.5, 0.97])
 def test_cpo_finds_the_price_of_the_hazards(share: float) -> None:
     """The multiplier of CPO's cost limit at the policy it converges to is the linear program's."""
     mdp, policy = hazard_grid(), tabular_policy(4)
@@ -84,8 +84,8 @@ def test_cpo_finds_the_price_of_the_hazards(share: float) -> None:
         cases.append(step.case)
     found = mdp.evaluate(nn.softmax(theta))
     assert cases[0] is Case.RECOVERY
-    assert found.cost <= limit * (1 + 1e-6) and found.value == pytest.approx(best.value, rel=1e-3)
-    assert step.multipliers["cost"] == pytest.approx(best.price, rel=0.05)
+    assert found.cost <= limit * (1 + 1e-6) and found.value == pytest.approx(best.value, rel=1e-6)
+    assert step.multipliers["cost"] == pytest.approx(best.price, rel=1e-4)
 
 
 MISUSE = [
