@@ -222,7 +222,8 @@ def block_of_table(
             raise complaint(
                 f"column {name} of {file} holds {kind}, not numbers", "Convert it to a column of float64."
             )
-        values[name] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        # a copy: a view would keep Arrow's buffers, which are larger, as long as the numbers live
+        values[name] = np.array(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     check_finite(values, owners, file, by)
     prompts = arrays[c.prompt]
     if pa.types.is_floating(prompts.type) or pa.types.is_boolean(prompts.type):
