@@ -162,7 +162,7 @@ def drift(
     noise = errors * np.sqrt(source.prompts / sample.n_prompts)
     size = np.abs(whole.found.at.x)
     moved = [
-        f"{name} from {after - d:.4g} to {after:.4g}"
+        f"{'β' if name == 'beta' else f'λ of {name}'} from {after - d:.4g} to {after:.4g}"
         for name, d, after, wide in zip(
             labels, change, whole.found.at.x, np.abs(change) > 2 * noise + 0.05 * size, strict=True
         )

@@ -314,26 +314,20 @@ def _curves(report: Report) -> Blocks:
 
 
 def _curve(report: Report, one: Constraint, curve: Pareto) -> Blocks:
+    # of a relative constraint, what is above the reference, so that it can be held against the level
+    ground = report.alignment.reference_utilities[one.name] if one.relative else 0.0
     rows = []
     for k, level in enumerate(curve.levels):
         mark = "  ← chosen" if level == one.level else ""
         if curve.status[k] is Status.INFEASIBLE:
             rows.append([f"{number(float(level))}{mark}", "infeasible", "", "", "", ""])
             continue
-        cells = (curve.utility, curve.reward, curve.kl, curve.objective, curve.multiplier)
+        cells = (curve.utility - ground, curve.reward, curve.kl, curve.objective, curve.multiplier)
         rows.append([f"{number(float(level))}{mark}", *[number(float(c[k]) + 0.0) for c in cells]])
     relative = " (above the reference)" if one.relative else ""
-    grid = Grid(
-        [
-            f"{one.name} ≥{relative}",
-            f"E {one.name}",
-            f"E {report.reward}",
-            "KL",
-            "objective P*",
-            "λ = −slope",
-        ],
-        rows,
-    )
+    found = f"E {one.name}{' − ref.' if one.relative else ''}"
+    heads = [f"{one.name} ≥{relative}", found, f"E {report.reward}", "KL", "objective P*", "λ = −slope"]
+    grid = Grid(heads, rows)
     own = int(np.argmin(np.abs(curve.levels - one.level)))
     solved_ones = np.isfinite(curve.objective)
     if np.sum(solved_ones) < 2 or not solved_ones[own]:

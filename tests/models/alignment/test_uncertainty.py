@@ -131,7 +131,7 @@ def test_drift_with_k_is_noticed_and_real() -> None:
     few = align(Scores.dense(r[:, :8], {"a": g[:, :8]}), beta=0.4, constraints="a>=0.5", random_state=0)
     many = align(Scores.dense(r, {"a": g}), beta=0.4, constraints="a>=0.5", random_state=0)
     said, drift = texts(few)["drift with K"], few.diagnostic("drift with K").value
-    assert said.startswith("doubling K from 4 to 8 moves a from") and isinstance(drift, dict)
+    assert said.startswith("doubling K from 4 to 8 moves λ of a from") and isinstance(drift, dict)
     left = many.multipliers["a"] - few.multipliers["a"]
     assert left * drift["a"] > 0 and 0.3 < left / drift["a"] < 3
     small = align(Scores.dense(r[:, :4], {"a": g[:, :4]}), beta=0.4, constraints="a>=0.9", random_state=0)
