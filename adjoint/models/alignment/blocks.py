@@ -2,8 +2,9 @@
 
 A program compiled for one shape then serves all blocks, its intermediate arrays stay in the cache, and memory
 does not grow with the data. A ragged block has R rows and P + 2 segments: those rows before its first prompt,
-its prompts, empty ones up to P, and the rows after its last prompt. A dense one has P prompts of K rows each,
-and the last window also sees some of those before it. What is not the block's own has weight 0.
+its prompts, empty ones up to P, and the rows after its last prompt. Few data are padded to one of few sizes,
+so that a data set of another size seldom needs a program of its own. A dense block has P prompts of K rows
+each, and the last window also sees some of those before it. What is not the block's own has weight 0.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def blocks(offsets: NDArray[np.int64], width: int | None = None, rows: int = ROW
     Args:
         offsets: (N + 1,), where prompts begin.
         width: K where every prompt has K responses; dense blocks are made where that is worth it.
-        rows: R at least; more where a prompt has more, all where there are fewer.
+        rows: R at least; more where a prompt has more, and where there are fewer the length of their
+            `padded` columns.
     """
     if width is not None and width > 1 and offsets[-1] >= MANY:
         return _dense(len(offsets) - 1, width, rows)
@@ -87,12 +89,15 @@ def _dense(prompts: int, width: int, rows: int) -> Iterator[Block]:
 
 def _ragged(offsets: NDArray[np.int64], rows: int) -> Iterator[Block]:
     n, prompts = int(offsets[-1]), len(offsets) - 1
-    size = min(n, max(rows, int(np.max(np.diff(offsets)))))
-    # a tenth more prompts than the average window holds; all of them where one window does
-    most = prompts if size == n else min(prompts, _rounded(int(1.1 * size * prompts / n) + 2))
+    if n <= rows:
+        size, most = _rounded(n), _rounded(prompts)
+    else:
+        size = min(n, max(rows, int(np.max(np.diff(offsets)))))
+        # a tenth more prompts than the average window holds
+        most = _rounded(int(1.1 * size * prompts / n) + 2)
     first = 0
     while first < prompts:
-        start = min(int(offsets[first]), n - size)
+        start = max(0, min(int(offsets[first]), n - size))
         last = min(int(np.searchsorted(offsets, start + size, side="right")) - 1, first + most)
         local = np.full(most + 3, offsets[last] - start)
         local[0], local[-1] = 0, size
@@ -101,7 +106,13 @@ def _ragged(offsets: NDArray[np.int64], rows: int) -> Iterator[Block]:
         first = last
 
 
+def padded(column: Floats, rows: int = ROWS) -> Floats:
+    """A column for `blocks`: with zeros at its end where it is so short that one window has all of it."""
+    size = _rounded(len(column)) if len(column) <= rows else len(column)
+    return column if size == len(column) else np.append(column, np.zeros(size - len(column)))
+
+
 def _rounded(count: int) -> int:
-    """Up to four binary digits, so that data sets of about one kind share a program."""
+    """Up to four binary digits, so that data sets of about one size share a program."""
     step = 1 << max(0, count.bit_length() - 4)
     return -(-count // step) * step

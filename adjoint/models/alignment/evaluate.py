@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base import Floats
-from .blocks import Block, blocks
+from .blocks import Block, blocks, padded
 from .programs import program
 from .scores import Scores
 
@@ -119,6 +119,9 @@ class Local:
         self.counts, self.utilities = scores.counts, list(scores.utilities)
         self._width = scores.width
         self._ones = np.ones(self.prompts)
+        self._reward = padded(scores.reward)
+        self._utilities = {name: padded(g) for name, g in scores.utilities.items()}
+        self._base = None if scores.log_base is None else padded(scores.log_base)
         self._shift: Floats = np.log(self.counts) if scores.log_base is None else self._log_sums()
 
     def dual(self, at: Point, weight: Floats | None = None) -> Sums:
@@ -142,7 +145,7 @@ class Local:
 
     def moments(self, at: Point) -> Moments:
         """What each prompt's policy gives."""
-        columns, m = list(self.scores.utilities.values()), len(self.names)
+        columns, m = list(self._utilities.values()), len(self.names)
         found = np.empty((4 + len(columns) + m, self.prompts))
         for block, run in self._blocks("prompts"):
             others = [block.view(c) for c in columns]
@@ -173,7 +176,7 @@ class Local:
         """Σ max, Σ min and the number of constant prompts, of r and each constrained utility (m + 1, 3)."""
         total = np.zeros((len(self.names) + 1, 3))
         for block, run in self._blocks("extremes"):
-            columns = [block.view(self.scores.reward), *self._columns(block)]
+            columns = [block.view(self._reward), *self._columns(block)]
             total += np.array(run(columns, block.offsets, block.spread(self._ones)))
         return total
 
@@ -186,9 +189,9 @@ class Local:
 
     def _log_sums(self) -> Floats:
         out = np.empty(self.prompts)
-        assert self.scores.log_base is not None
+        assert self._base is not None
         for block, run in self._blocks("log_sums"):
-            out[block.prompts] = block.own(run(block.view(self.scores.log_base), block.offsets))
+            out[block.prompts] = block.own(run(block.view(self._base), block.offsets))
         return out
 
     def _blocks(self, name: str) -> Iterator[tuple[Block, Callable[..., Any]]]:
@@ -196,12 +199,12 @@ class Local:
             yield block, program(name, block.rows.stop - block.rows.start, block.segments)
 
     def _columns(self, block: Block) -> list[Floats]:
-        return [block.view(self.scores.utilities[name]) for name in self.names]
+        return [block.view(self._utilities[name]) for name in self.names]
 
     def _arguments(self, block: Block, at: Point) -> tuple[object, ...]:
-        base = self.scores.log_base
+        base = self._base
         return (
             np.float64(at.inverse), at.theta, np.float64(at.center), at.levels,
-            block.view(self.scores.reward), self._columns(block),
+            block.view(self._reward), self._columns(block),
             None if base is None else block.view(base), block.offsets,
         )  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 
 from adjoint.models.alignment import Scores
 from adjoint.models.alignment import blocks as module
-from adjoint.models.alignment.blocks import blocks
+from adjoint.models.alignment.blocks import blocks, padded
 from adjoint.models.alignment.evaluate import Local, Point
 
 from .samples import random_scores
@@ -27,7 +27,7 @@ def test_every_prompt_once(rows: int, kind: str) -> None:
     offsets = np.concatenate([[0], np.cumsum(counts)])
     seen: list[int] = []
     shapes = set()
-    column, mark = np.arange(float(offsets[-1])), np.arange(1.0, len(counts) + 1)
+    column, mark = padded(np.arange(float(offsets[-1])), rows), np.arange(1.0, len(counts) + 1)
     for block in blocks(offsets, rows=rows):
         assert block.offsets is not None and block.offsets[0] == 0
         assert block.offsets[-1] == block.rows.stop - block.rows.start
