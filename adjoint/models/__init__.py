@@ -1,8 +1,12 @@
 """Classic models as constrained problems: fit and predict as in scikit-learn, with multipliers and residuals.
 
+Beside them stand `alignment`, policies aligned under constraints from scores alone, and `trpo`, reinforcement
+learning within a trust region.
+
 Sign convention: see `adjoint.problems`. scikit-learn is not needed, though its tools accept these models.
 """
 
+from . import alignment, trpo
 from .alignment import align
 from .base import (
     Classifier,
@@ -31,7 +35,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "LogisticRegression", "Categorical", "PCA",
     "SVC", "OneClassSVM", "FitStatus", "FitWarning",
     "MaxEnt", "Interval", "Verdict",
-    "align",
+    "align", "alignment", "trpo",
     "Estimator", "Regressor", "Classifier", "Transformer",
     "NotFittedError", "DataError", "DataConversionWarning",
 ]

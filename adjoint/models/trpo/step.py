@@ -473,7 +473,7 @@ def _improves(found: Proposal, gain: float, risen: float, excess: float | None) 
     """Whether what was measured is progress: a gain, or a cost that nears its limit.
 
     Where both constraints bind, the curvature of the cost often lifts it a little above the limit. The gain
-    may pay for that at twice its price ν, an exact penalty; without it steps near the limit shrink to nothing.
+    may pay for that at twice its price ν, an exact penalty; else steps near the limit shrink to nothing.
     """
     if not (math.isfinite(gain) and math.isfinite(risen)):
         return False

@@ -215,6 +215,12 @@ def test_cpo_keeps_its_limit_from_samples() -> None:
     assert {line.case for line in safe.history} & {"BOTH", "RECOVERY"}
 
 
+def test_a_limit_that_nothing_meets_is_recovery_in_every_line() -> None:
+    agent = CPO(lambda: Walk(hazard_grid(3), 20), cost_limit=-1.0, **SMALL).learn(300)
+    assert {line.case for line in agent.history} == {"RECOVERY"}
+    assert all(line.nu == line.lam == 0 for line in agent.history)
+
+
 def test_box_actions_stay_within_bounds() -> None:
     class Bounded(LQR):
         def __init__(self) -> None:
