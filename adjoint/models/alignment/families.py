@@ -39,7 +39,12 @@ class Family(Protocol):
 
 
 class Everything:
-    """All policies: the parametrization gap is 0."""
+    """All policies: the parametrization gap is 0.
+
+    >>> game = FiniteProblem(np.full((1, 2), 0.5), [[1.0, 1.0]], {}, [], beta=1.0)
+    >>> Everything().best(game, np.zeros(0)).tolist()
+    [[0.5, 0.5]]
+    """
 
     def best(self, problem: FiniteProblem, lam: Floats) -> Floats:
         """π_λ."""
@@ -94,6 +99,10 @@ class Union:
 
     Args:
         members: families, or policies (N, K).
+
+    >>> game = FiniteProblem(np.full((1, 2), 0.5), [[9.0, 0.0]], {}, [], beta=1.0)
+    >>> Union([Floor(0.5), np.array([[0.9, 0.1]])]).best(game, np.zeros(0)).tolist()
+    [[0.9, 0.1]]
     """
 
     members: Sequence[Family | Floats]

@@ -26,6 +26,10 @@ class SupportingLine(NamedTuple):
     Attributes:
         height: D, where it crosses u = 0.
         lam: (m,) minus its slopes.
+
+    >>> line = SupportingLine(1.0, np.array([0.5]))
+    >>> line([[0.0], [2.0]]).tolist(), line.clearance(np.array([[2.0, -0.25]]))
+    ([1.0, 0.0], 0.25)
     """
 
     height: float
@@ -41,7 +45,13 @@ class SupportingLine(NamedTuple):
 
 
 def image(problem: FiniteProblem, policies: Iterable[ArrayLike]) -> Floats:
-    """Policies (N, K) as points (u, t): slack and objective, (p, m + 1)."""
+    """Policies (N, K) as points (u, t): slack and objective, (p, m + 1).
+
+    >>> base, r, g = np.full((1, 2), 0.5), [[1.0, 0.0]], [[0.0, 1.0]]
+    >>> game = FiniteProblem(base, r, {"safe": g}, "safe>=0.5", beta=1.0)
+    >>> image(game, [base]).tolist()  # of the reference itself
+    [[0.0, 0.5]]
+    """
     rows = [np.asarray(p, float) for p in policies]
     return np.array([[*problem.slack(p), problem.objective(p)] for p in rows]).reshape(len(rows), -1)
 
@@ -52,6 +62,11 @@ def upper_boundary(problem: FiniteProblem, lams: ArrayLike) -> Floats:
     Args:
         problem: any.
         lams: (p, m), or (p,) for one constraint.
+
+    >>> base, r, g = np.full((1, 2), 0.5), [[1.0, 0.0]], [[0.0, 1.0]]
+    >>> game = FiniteProblem(base, r, {"safe": g}, "safe>=0.5", beta=1.0)
+    >>> upper_boundary(game, [1.0]).round(6).tolist()
+    [[0.0, 0.5]]
     """
     array = np.asarray(lams, float)
     return image(problem, (problem.policy(lam) for lam in array.reshape(len(array), -1)))
@@ -65,6 +80,11 @@ def lower_boundary(problem: FiniteProblem, u: ArrayLike) -> Floats:
 
     Raises:
         ShapeError: more than one prompt, or not one constraint.
+
+    >>> base, r, g = np.full((1, 2), 0.5), [[1.0, 0.0]], [[0.0, 1.0]]
+    >>> game = FiniteProblem(base, r, {"safe": g}, "safe>=0.5", beta=1.0)
+    >>> lower_boundary(game, [0.0, 0.9]).tolist()  # two responses: one policy for each u
+    [0.5, nan]
     """
     if len(problem.base) != 1 or len(problem.g) != 1:
         what = f"the lower boundary is drawn for 1 prompt and 1 constraint, not {len(problem.base)} and "

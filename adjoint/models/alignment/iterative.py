@@ -82,19 +82,33 @@ Rule = Callable[[int, Point], float]  # (t, what was found at λ_t) → η_t
 
 
 def constant_rate(rate: float) -> Rule:
-    """η_t = rate."""
+    """η_t = rate: the bound falls to G² rate / 2.
+
+    >>> constant_rate(0.1)(7, None)
+    0.1
+    """
     _check_rate(rate)
     return lambda t, point: rate
 
 
 def decreasing_rate(rate: float) -> Rule:
-    """η_t = rate / √(t + 1), for which the bound falls as log T / √T."""
+    """η_t = rate / √(t + 1): the bound falls as log T / √T.
+
+    >>> decreasing_rate(0.1)(3, None)
+    0.05
+    """
     _check_rate(rate)
     return lambda t, point: rate / float(np.sqrt(t + 1))
 
 
 def polyak_rate(target: float) -> Rule:
-    """η_t = (D_p(λ_t) − target) / |u_t|², for a known target D_p*; 0 once it is reached."""
+    """η_t = (D_p(λ_t) − target) / |u_t|², for a known target D_p*; 0 once it is reached.
+
+    λ then comes nearer to λ_p* with every step.
+
+    >>> polyak_rate(1.0)(0, Point(np.zeros(1), np.ones((1, 1)), np.array([-2.0]), 3.0))
+    0.5
+    """
 
     def rule(t: int, point: Point) -> float:
         square = float(point.slack @ point.slack)
@@ -277,6 +291,11 @@ def projected_gradient(problem: FiniteProblem, *, steps: int = 100, start: Array
 
     Returns:
         λ_0 … λ_T, (T + 1, m).
+
+    >>> base, r, g = np.full((1, 2), 0.5), [[1.0, 0.0]], [[0.0, 1.0]]
+    >>> game = FiniteProblem(base, r, {"safe": g}, "safe>=0.5", beta=1.0)
+    >>> projected_gradient(game, steps=60)[-1].round(6).tolist()
+    [1.0]
     """
     lam = np.zeros(len(problem.constraints)) if start is None else np.array(start, float)
     path = [lam]

@@ -177,6 +177,11 @@ class Network:
     Attributes:
         params: list of {"W", "b"}, of the last policy.
         evaluations: how many gradients all alignments together took.
+
+    >>> game = FiniteProblem(np.full((1, 2), 0.5), [[1.0, 0.0]], {}, [], beta=1.0)
+    >>> network = Network([[[1.0], [0.0]]], (3,), rng=np.random.default_rng(0))
+    >>> network.best(game, np.zeros(0)).round(4).tolist()
+    [[0.7311, 0.2689]]
     """
 
     def __init__(

@@ -346,6 +346,9 @@ def mocan_scores(
         utilities: g by name.
 
     Source: X. Huang et al., NeurIPS 2024, arXiv:2405.19544, section 4.
+
+    >>> mocan_scores(np.log([[0.5, 0.5]]), [[1.0, 0.0]], {"safe": [[0.0, 1.0]]})
+    Scores: 1 prompts, 2 responses (2 per prompt); reward and "safe", weighted by log_base
     """
 
     def values(model: BradleyTerry | ArrayLike) -> ArrayLike:
@@ -376,6 +379,10 @@ def pecan_scores(
         DomainError: beta ≤ 0.
 
     Source: X. Huang et al., NeurIPS 2024, arXiv:2405.19544, section 4; R. Rafailov et al., arXiv:2305.18290.
+
+    >>> trained = np.log([[0.8, 0.2]])
+    >>> pecan_scores(np.log([[0.5, 0.5]]), trained, {}, beta=2.0).reward.round(4).tolist()
+    [0.94, -1.8326]
     """
     if not (np.isfinite(beta) and beta > 0):
         raise refusal(

@@ -91,6 +91,12 @@ def test_linear_dependence_is_where_the_dual_is_flat():
     assert_allclose(np.abs(u), np.array([2, 1]) / np.sqrt(5))
     for lam in ([0.0, 0.0], [1.0, 3.0]):
         assert np.linalg.norm(same.dual_hessian(lam) @ u) < 1e-12
+        # λ is not unique: every multiple of u leads to the same policy
+        assert_allclose(same.policy(np.array(lam) + 0.7 * u), same.policy(lam))
+    independent = FiniteProblem(
+        game.base, game.reward, {"a": g, "b": twin + game.g[1]}, ["a>=0", "b>=5"], beta=0.5
+    )
+    assert independent.flat_directions.size == 0
     assert FiniteProblem(game.base, game.reward, {}, [], beta=1.0).flat_directions.shape == (0, 0)
 
 
