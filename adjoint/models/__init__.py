@@ -6,8 +6,9 @@ learning within a trust region.
 Sign convention: see `adjoint.problems`. scikit-learn is not needed, though its tools accept these models.
 """
 
-from . import alignment, trpo
-from .alignment import align
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .base import (
     Classifier,
     DataConversionWarning,
@@ -29,6 +30,10 @@ from .ridge import Ridge, ridge_path
 from .svm import SVC, OneClassSVM
 from .svm_machine import FitStatus, FitWarning
 
+if TYPE_CHECKING:
+    from . import alignment, trpo
+    from .alignment import align
+
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
     "Ridge", "ridge_path", "Lasso", "ElasticNet", "lasso_path", "enet_path", "Path", "LassoPath",
@@ -40,3 +45,13 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "NotFittedError", "DataError", "DataConversionWarning",
 ]
 # fmt: on
+
+
+def __getattr__(name: str) -> Any:
+    """Packages that are imported when first used: they are as large as all the others together."""
+    if name not in ("align", "alignment", "trpo"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "trpo":
+        return import_module(".trpo", __name__)
+    alignment = import_module(".alignment", __name__)
+    return alignment.align if name == "align" else alignment
