@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from ...errors import refusal
-from ...problems import Residuals
-from ..base import DataError, Floats, check_number
+from ..base import DataError, check_number
+from .answer import infeasible, solved
 from .constraints import Constraint, check_constraints, parsed
-from .diagnostics import drift, of_samples, of_solution
-from .evaluate import Moments, Point, Source
-from .feasibility import Infeasibility, Margin
-from .newton import Value, projected
+from .newton import Value
 from .partitions import Partitions, source_of, utility_names
 from .reading import read_scores
-from .result import Alignment, Certificate, Status
+from .result import Alignment, Status
 from .scores import Scores
-from .solve import Setting, Verdict, from_sample, largest_each, prepare, solve
+from .solve import from_sample, prepare, solve
 from .uncertainty import bootstrap as resample
-from .uncertainty import inverse, sandwich
 
 
 class Progress(NamedTuple):
@@ -113,12 +110,23 @@ def align(
         if progress is not None:
             progress(Progress("newton", step, 0))
 
-    rng = np.random.default_rng(random_state)
-    start = from_sample(source, setting, [one.level for one in checked], rng)
+    # each its own: resamples are the same however many draws the samples took
+    of_samples, of_resamples = np.random.default_rng(random_state).spawn(2)
+    start = from_sample(source, setting, [one.level for one in checked], of_samples)
     verdict = solve(setting, tolerance, start, stepped)
     if verdict.status is Status.INFEASIBLE:
-        return _infeasible(scores, checked, setting, verdict, tolerance)
-    return _answer(scores, checked, setting, verdict, tolerance, bootstrap, rng, progress)
+        return infeasible(scores, checked, setting, verdict, tolerance)
+    found = solved(scores, checked, setting, verdict, tolerance, of_samples)
+    if not bootstrap:
+        return found
+
+    def drawn(count: int) -> None:
+        if progress is not None:
+            progress(Progress("bootstrap", count, bootstrap))
+
+    labels = list(found.standard_errors)
+    samples = resample(setting, verdict.found.at, labels, bootstrap, of_resamples, tolerance, drawn)
+    return replace(found, bootstrap=samples)
 
 
 def _read(
@@ -151,90 +159,3 @@ def check_weight(beta: float | None, kl_budget: float | None) -> tuple[float | N
     if beta is not None:
         return check_number(beta, "beta", strict=True, high=np.finfo(float).max), None
     return None, check_number(kl_budget, "kl_budget", strict=True, high=np.finfo(float).max)
-
-
-def _answer(
-    scores: Scores | Partitions, constraints: tuple[Constraint, ...], setting: Setting, verdict: Verdict,
-    tolerance: float, count: int, rng: np.random.Generator,
-    progress: Callable[[Progress], None] | None,
-) -> Alignment:  # fmt: skip
-    at, problem, m = verdict.found.at, setting.problem, len(constraints)
-    names = [one.name for one in constraints]
-    lam = at.x[:m]
-    moments = problem.source.moments(Point(1 / at.beta, lam / at.beta, problem.center, problem.levels))
-    covariance = sandwich(setting, at, moments)
-    labels = names + (["beta"] if problem.budget is not None else [])
-    errors = dict(zip(labels, np.sqrt(np.maximum(np.diagonal(covariance), 0.0)).tolist(), strict=True))
-    drawn = None
-    if count:
-        told = None if progress is None else (lambda k: progress(Progress("bootstrap", k, count)))
-        drawn = resample(setting, at, labels, count, rng, tolerance, told)
-    gaps = at.gradient[:m]
-    over = [0.0, *(-gaps)] + ([-at.gradient[m]] if problem.budget is not None else [])
-    products = float(at.x @ at.gradient)
-    certificate = Certificate(
-        float(max(over)), products, float(np.max(np.abs(projected(problem, at)), initial=0.0))
-    )
-    residuals = Residuals.of([], [], [], -at.gradient, at.x)
-    below = {name: float(np.mean(moments.gaps[:, j] < 0)) for j, name in enumerate(names)}
-    absolute = dict(zip(names, problem.levels.tolist(), strict=True))
-    counts = problem.source.counts
-    found = of_samples(setting, counts, names) + of_solution(setting, at, moments, counts, names)
-    moved = drift(
-        problem.source, setting, [one.level for one in constraints], labels,
-        np.sqrt(np.maximum(np.diagonal(covariance), 0.0)), rng,
-    )  # fmt: skip
-    found += [] if moved is None else [moved]
-    return Alignment(
-        verdict.status, scores, constraints, absolute, at.beta, problem.budget,
-        dict(zip(names, lam.tolist(), strict=True)), errors, covariance, drawn,
-        at.value, float(np.mean(moments.reward)), _means(problem.source, moments), at.divergence,
-        problem.center, _means(problem.source, setting.reference), certificate, residuals,
-        inverse(setting, at),
-        {name: moments.gaps[:, j] + problem.levels[j] for j, name in enumerate(names)},
-        1 / moments.concentration, below, tuple(found), None, verdict.found.steps, tolerance, problem.center,
-    )  # fmt: skip
-
-
-def _means(source: Source, moments: Moments) -> dict[str, float]:
-    return dict(zip(source.utilities, np.mean(moments.utilities, axis=0).tolist(), strict=True))
-
-
-def _infeasible(
-    scores: Scores | Partitions,
-    constraints: tuple[Constraint, ...],
-    setting: Setting,
-    verdict: Verdict,
-    tolerance: float,
-) -> Alignment:
-    margin, problem, reference = verdict.margin, setting.problem, setting.reference
-    assert margin is not None
-    names = [one.name for one in constraints]
-    absolute = dict(zip(names, problem.levels.tolist(), strict=True))
-    m = len(names)
-    q = m + (problem.budget is not None)
-    gaps = reference.gaps - problem.levels
-    violation = float(-np.min(np.mean(gaps, axis=0)))
-    return Alignment(
-        Status.INFEASIBLE, scores, constraints, absolute, problem.beta or 0.0, problem.budget, {}, {},
-        np.zeros((q, q)), None, np.inf * -1, problem.center, _means(problem.source, reference), 0.0,
-        problem.center, _means(problem.source, reference), Certificate(violation, 0.0, violation),
-        Residuals.of([], [], [], -np.mean(gaps, axis=0), np.zeros(m)), np.zeros((q, q)),
-        {name: reference.gaps[:, j] for j, name in enumerate(names)}, 1 / reference.concentration,
-        {name: float(np.mean(gaps[:, j] < 0)) for j, name in enumerate(names)},
-        tuple(of_samples(setting, problem.source.counts, names)),
-        _farkas(names, setting, margin), verdict.found.steps, tolerance, problem.center,
-    )  # fmt: skip
-
-
-def _farkas(names: list[str], setting: Setting, margin: Margin) -> Infeasibility:
-    problem = setting.problem
-    required = float(margin.u @ problem.levels)
-    best: Floats = largest_each(setting) + problem.levels
-    counts = problem.source.counts
-    return Infeasibility(
-        dict(zip(names, margin.u.tolist(), strict=True)), required + margin.high, required,
-        dict(zip(names, best.tolist(), strict=True)), dict(zip(names, problem.levels.tolist(), strict=True)),
-        dict(zip(names, (problem.levels + margin.low).tolist(), strict=True)),
-        (int(np.min(counts)), int(np.max(counts))), problem.budget,
-    )  # fmt: skip

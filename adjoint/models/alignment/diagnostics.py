@@ -45,7 +45,9 @@ def of_samples(
     found.append(Diagnostic("constant utilities", constant, text))
     text = ""
     if N < 30:
-        text = f"{N} prompts: standard errors that rest on fewer than 30 are rough"
+        text = (
+            f"{N} {'prompt' if N == 1 else 'prompts'}: standard errors that rest on fewer than 30 are rough"
+        )
     found.append(Diagnostic("prompts", float(N), text))
     if setting.weighted and several:
         sizes = (1 / setting.reference.concentration)[counts > 1] / counts[counts > 1]

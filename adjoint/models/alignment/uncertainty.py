@@ -41,6 +41,10 @@ def influence(setting: Setting, moments: Moments) -> Floats:
     return np.column_stack([parts, setting.problem.budget - (moments.tilt - moments.log)])
 
 
+def _long(_: Value, step: int) -> bool:
+    return step > 50  # from λ̂ a few are enough, unless the resample is infeasible
+
+
 def sandwich(setting: Setting, at: Value, moments: Moments) -> Floats:
     """Covariance of (λ̂, β̂) over draws of prompts (q, q)."""
     parts = influence(setting, moments)
@@ -66,7 +70,7 @@ def bootstrap(
     for k in range(count):
         weight = rng.multinomial(N, np.full(N, 1 / N)).astype(float)
         levels = problem.levels + setting.relative * (weight @ reference / N - mean)
-        found = minimize(problem._replace(weight=weight, levels=levels), at.x, max(tolerance, 1e-8))
+        found = minimize(problem._replace(weight=weight, levels=levels), at.x, max(tolerance, 1e-8), _long)
         if found.converged:
             samples.append(found.at.x)
         else:
