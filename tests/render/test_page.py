@@ -88,7 +88,7 @@ def test_the_same_program_gives_the_same_page() -> None:
 
 def test_script_and_style_are_small() -> None:
     texts = dict(Parts(ad.draw(network(1)).html()).raw)
-    assert len(texts["script"].encode()) + len(texts["style"].encode()) <= 72_000
+    assert len(texts["script"].encode()) + len(texts["style"].encode()) <= 60_000
 
 
 def test_the_data_has_every_node_edge_and_group() -> None:

@@ -229,7 +229,7 @@ def test_the_side_panel_says_what_is_known(show: Open) -> None:
     loss = network(12)
     picture = ad.draw(loss)
     page = show(picture)
-    title = page.page.locator(".box", has_text="layer0…11/h × 12")
+    title = page.page.locator(".boxes > .box", has_text="layer0…11/h × 12")
     title.click()
     page.settle()
     panel = page.page.locator("#panel")
@@ -258,7 +258,7 @@ def test_the_side_panel_says_what_is_known(show: Open) -> None:
 
 def test_zoom_at_the_pointer_drag_and_fit(show: Open) -> None:
     page = show(ad.draw(network(12)))
-    box = page.page.locator(".box", has_text="loss").first
+    box = page.page.locator(".boxes > .box", has_text="loss").first
     before = box.bounding_box()
     page.page.mouse.move(before["x"] + 5, before["y"] + 5)
     page.page.mouse.wheel(0, -300)
@@ -277,7 +277,7 @@ def test_zoom_at_the_pointer_drag_and_fit(show: Open) -> None:
     assert not page.page.locator("#panel").is_visible()  # a drag is no click
     page.click("#fit")
     stage = page.page.locator("#stage").bounding_box()
-    for shown in page.page.locator(".box").all():
+    for shown in page.page.locator(".boxes > .box").all():
         place = shown.bounding_box()
         assert stage["x"] <= place["x"] and place["y"] + place["height"] <= stage["y"] + stage["height"]
 
@@ -294,7 +294,7 @@ def test_two_fingers_zoom_and_the_panel_is_below_on_a_telephone(show: Open) -> N
     page.settle()
     assert scale_of(page) / before == pytest.approx(2, rel=0.05)
     page.click("#fit")
-    page.page.locator(".box", has_text="loss").first.tap()
+    page.page.locator(".boxes > .box", has_text="loss").first.tap()
     page.settle()
     panel = page.page.locator("#panel").bounding_box()
     assert panel["width"] == 390 and panel["y"] > 350

@@ -59,7 +59,7 @@ def script() -> str:
 @cache
 def style() -> str:
     """The style of every page."""
-    needless = re.compile(r"/\*.*?\*/|^ +|(?<=[:;,{]) +| +(?=\{)|\n(?=\n)", re.DOTALL | re.MULTILINE)
+    needless = re.compile(r"/\*.*?\*/|^ +|(?<=[:;,{]) +| +(?=\{)|;? *(?=\})|\n+", re.DOTALL | re.MULTILINE)
     return needless.sub("", _read("page.css"))
 
 
@@ -76,15 +76,19 @@ def policy() -> str:
 _SIGNS = r"[(){}\[\]=<>?:;,&|!*]"
 _PIECES = re.compile(
     r"""(?P<kept>"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|(?<=\()/(?:\\.|[^/\\\n])+/)"""
-    r"|(?P<comment>//[^\n]*|/\*.*?\*/)"
-    rf"|^ +|\n+(?=\n)| +(?={_SIGNS})|(?<={_SIGNS}) +",
+    r"|(?<=[\w)\]]) (?P<sign>[+/%-]) (?=[\w(])|(?P<constant>\bconst\b)|(?P<comment>//[^\n]*|/\*.*?\*/)"
+    rf"|^ +|\n+(?=\n)|(?<=[;,{{(])\n+|;?\s+(?=\}})|\s+(?=[)\]])| +(?={_SIGNS})|(?<={_SIGNS}) +",
     re.DOTALL | re.MULTILINE,
 )
 
 
 def _squeezed(text: str) -> str:
     """A script without comments and without the spaces that only readers need."""
-    return _PIECES.sub(lambda found: found["kept"] or "", text).strip()
+
+    def written(found: re.Match[str]) -> str:
+        return found["kept"] or found["sign"] or ("let" if found["constant"] else "")
+
+    return _PIECES.sub(written, text).strip()
 
 
 def _read(name: str) -> str:

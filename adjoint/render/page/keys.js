@@ -1,28 +1,11 @@
-// Keys, theme, legend, the Lagrangian's drawer, print; and the start.
-
-const KEYS = [
-  ["← ↑ → ↓", "to the nearest box that way"],
-  ["[  ]", "to the box before or after in the program"],
-  ["Enter", "open a closed group; the side panel of any other box"],
-  ["Backspace", "close the group around the box"],
-  ["e  r", "open all groups; back to the first view"],
-  ["/", "search; Enter and Shift+Enter, ↓ and ↑ step through results"],
-  ["n  N", "next and previous result"],
-  ["f  +  −", "show all, zoom in, zoom out"],
-  ["w  a  s  d", "move the picture"],
-  ["i  Esc", "into the side panel, and out of it"],
-  ["m", "the adjoint sweep beside the program"],
-  ["l", "the Lagrangian, where there is one"],
-  ["t", "light or dark"],
-  ["?", "these keys"],
-];
+// Keys (page.html explains them), theme, legend, the Lagrangian, print; and the start.
 
 /** The nearest box in a direction: distance along it counts once, distance across it three times. */
 function neighbor(box, [dx, dy]) {
   let best = null, least = Infinity;
   for (const other of view.boxes) {
     const x = other.x - box.x, y = other.y - box.y;
-    const along = dx * x + dy * y, across = Math.abs(dx * y) + Math.abs(dy * x);
+    const along = dx * x + dy * y, across = abs(dx * y) + abs(dy * x);
     if (along > 2 && along + 3 * across < least) {
       least = along + 3 * across;
       best = other;
@@ -42,15 +25,13 @@ function along(by) {
 }
 
 function closeAround() {
-  const around = selected && groupsAround(selected).find((group) => clusterAt(group));
-  if (around) toggle(clusterAt(around));
+  const around = selected && groupsAround(selected).map(clusterAt).find(Boolean);
+  if (around) toggle(around);
 }
-const clusterAt = (group) => view.clusters.find((c) => c.group === group || c.inner === group);
 
-const PAN = 60;
 const pan = (dx, dy) => {
-  eye.x += (dx * PAN) / eye.zoom;
-  eye.y += (dy * PAN) / eye.zoom;
+  eye.x += (60 * dx) / eye.zoom;
+  eye.y += (60 * dy) / eye.zoom;
   look();
 };
 
@@ -61,7 +42,7 @@ const ACTIONS = {
   " ": () => ACTIONS.Enter(),
   Backspace: closeAround, e: openAll, r: reset,
   "/": () => byId("query").select(), n: () => step(1), N: () => step(-1),
-  f: () => fit(), "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8), "−": () => zoomBy(0.8),
+  f: () => fit(), "+": () => zoomBy(1.25), "=": () => zoomBy(1.25), "-": () => zoomBy(0.8),
   w: () => pan(0, -1), a: () => pan(-1, 0), s: () => pan(0, 1), d: () => pan(1, 0),
   i: () => selected && (select(selected), panel.focus()),
   m: () => canMirror && turn(),
@@ -100,42 +81,24 @@ function turn() {
 
 // ------------------------------------------------------------------------------------------------- theme
 function theme() {
-  const dark = isDark();
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  const { dataset } = document.documentElement;
+  const dark = dataset.theme ? dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  dataset.theme = dark ? "light" : "dark";
 }
-const isDark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
 // ------------------------------------------------------------------------------------------------ legend
-function sample(classes, square, extra = "") {
-  const drawing = element("svg", { viewBox: "-5 -6 38 26", class: "sample", "aria-hidden": "true" });
-  const g = element("g", { class: `box ${classes}` });
-  if (extra === "stack") g.append(element("rect", { class: "plate", x: 4, y: -4, width: 26, height: 16, rx: 1.5 }));
-  if (extra === "double") g.append(element("rect", { class: "double", x: -3, y: -3, width: 32, height: 22, rx: square ? 4 : 9 }));
-  g.append(element("rect", { class: "plate", width: 26, height: 16, rx: square ? 1.5 : 6 }));
-  drawing.append(g);
-  return drawing;
-}
-
+/** The rows of the legend are in page.html; those that say something of what is drawn are shown. */
 function legend() {
-  const has = (test) => view.boxes.some(test);
-  const rows = [];
-  const add = (test, drawing, text) => has(test) && rows.push([drawing, text]);
-  add((b) => !b.group && b.node.role === "input", sample("role-input", true), data.subject === "compiled" ? "argument" : "input");
-  add((b) => !b.group && b.node.role === "parameter", sample("role-parameter", true, "double"), "parameter");
-  add((b) => !b.group && b.node.role === "operation", sample("role-operation", false), "operation");
-  add((b) => !b.group && b.node.role === "constraint" && b.node.active === null, sample("role-constraint", false), "constraint");
-  add((b) => !b.group && ["output", "objective"].includes(b.node.role), sample("role-output", false, "double"), data.subject === "problem" ? "objective" : data.subject === "lagrangian" ? "loss" : "output");
-  add((b) => b.node.active === true && !b.group, sample("role-constraint active", false), "binds");
-  add((b) => b.node.active === false && !b.group, sample("role-constraint slack", false), "slack");
-  add((b) => b.group, sample("role-group", true, "stack"), "closed group");
-  const list = tag("ul", {}, ...rows.map(([drawing, text]) => tag("li", {}, drawing, text)));
+  const classes = new Set(view.boxes.flatMap((box) => classesOf(box).split(" ")));
   const norms = view.boxes.map((box) => box.lam).filter((x) => x > 0 && x < Infinity);
-  const heat = hasMultipliers && norms.length ? tag("div", { class: "scale" }, tag("span", {}, `${data.heat} ${digits(norms.reduce((a, b) => Math.min(a, b)))}`), tag("i", {}), tag("span", {}, digits(norms.reduce((a, b) => Math.max(a, b))))) : null;
-  const wide = view.arrows.some((a) => a.weight !== null) ? tag("p", {}, "wide arrow: large ‖(∂f/∂z)ᵀλ‖ · dotted: none") : null;
-  const turn = view.arrows.some((a) => a.carried) ? tag("p", {}, "dashed arrow: to the next turn") : null;
-  const open = byId("legend").querySelector("details")?.open ?? innerWidth > 700;
-  const details = tag("details", { open }, tag("summary", {}, "Legend"), heat, list, wide, turn);
-  byId("legend").replaceChildren(details);
+  if (hasMultipliers && norms.length) {
+    classes.add("heat");
+    byId("low").textContent = `${data.heat} ${digits(norms.reduce((a, b) => min(a, b)))}`;
+    byId("high").textContent = digits(norms.reduce((a, b) => max(a, b)));
+  }
+  if (view.arrows.some((arrow) => arrow.weight !== null)) classes.add("weight");
+  if (view.arrows.some((arrow) => arrow.carried)) classes.add("carried");
+  for (const row of byId("legend").querySelectorAll("[data-when]")) row.hidden = !classes.has(row.dataset.when);
 }
 
 // ------------------------------------------------------------------------------------------- the Lagrangian
@@ -147,7 +110,7 @@ function typeset() {
   }
   drawer.hidden = !drawer.hidden;
   byId("typeset").setAttribute("aria-pressed", String(!drawer.hidden));
-  if (!drawer.hidden) drawer.focus({ preventScroll: true });
+  if (!drawer.hidden) drawer.focus();
   fit(false);
 }
 
@@ -160,7 +123,7 @@ function toPaper() {
   const { w, h } = view.root, margin = 12;
   picture.setAttribute("viewBox", `${-margin} ${-margin} ${w + 2 * margin} ${h + 2 * margin}`);
   painter.world.removeAttribute("transform");
-  painter.update({ left: -margin, right: w + margin, top: -margin, bottom: h + margin }, 1);
+  painter.update({ x: w / 2, y: h / 2, w, h }, 1);
 }
 function fromPaper() {
   if (!onPaper) return;
@@ -175,24 +138,11 @@ addEventListener("afterprint", fromPaper);
 function start() {
   byId("title").textContent = data.title;
   byId("title").title = data.title;
-  byId("keys").append(tag("form", { method: "dialog" }, tag("h2", { id: "keys-title" }, "Keys"),
-    list(KEYS), tag("p", {}, "Drag moves the picture, the wheel or two fingers zoom. A click selects a box, a second click opens a closed one; a click on the title of an open group closes it."),
-    tag("button", { class: "wide" }, "Close")));
   byId("keys").addEventListener("click", (event) => event.target === byId("keys") && byId("keys").close());
-  const click = (id, act) => byId(id).addEventListener("click", () => act());
-  click("fit", () => fit());
-  click("smaller", () => zoomBy(0.8));
-  click("larger", () => zoomBy(1.25));
-  click("open", openAll);
-  click("first", reset);
-  click("theme", theme);
-  click("help", () => byId("keys").showModal());
-  click("next", () => step(1));
-  click("previous", () => step(-1));
-  click("mirror", turn);
+  for (const button of document.querySelectorAll("[data-key]")) button.addEventListener("click", () => ACTIONS[button.dataset.key]());
+  byId("legend").querySelector("details").open = innerWidth > 700;
   byId("mirror").hidden = !canMirror;
   byId("mirror").setAttribute("aria-pressed", String(mirrored));
-  click("typeset", typeset);
   byId("typeset").hidden = !data.lagrangian;
   for (const id of ["open", "first"]) byId(id).hidden = groups.length < 2;
   picture.setAttribute("aria-label", `${data.title}. Arrow keys move between boxes, question mark lists all keys.`);

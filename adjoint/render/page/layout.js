@@ -6,7 +6,7 @@
 // All is done for "down"; for "right" the two axes change their roles.
 
 const GAP = { boxes: 22, dummies: 10, ranks: 30, ports: 12 };
-const PADDING = { side: 14, top: 30, bottom: 14 };
+const PADDING = { side: 14, top: 30 };
 const MANY = 6000; // dummies in one group, after which its longest links are drawn without
 
 /** Give every box and cluster its place (x, y of the center, w, h) and every arrow its points. */
@@ -49,7 +49,7 @@ function link(view) {
     const steps = leaving.map(([around, child]) => join(around, child, port(around, "out", key), key));
     steps.push(join(s.parent, s, t, key));
     steps.push(...entering.map(([around, child]) => join(around, port(around, "in", key), child, key)));
-    for (const step of steps) step.weight = Math.max(step.weight, arrow.weight ?? 0);
+    for (const step of steps) step.weight = max(step.weight, arrow.weight ?? 0);
     arrow.route = steps;
   }
 }
@@ -89,21 +89,21 @@ function layOutOne(cluster, right) {
 
 /** Ranks by the longest path, then sources and spreading values towards what uses them. */
 function rank(inner, entries, exits) {
-  for (const v of inner) for (const l of v.down) l.to.rank = Math.max(l.to.rank, v.rank + 1);
+  for (const v of inner) for (const l of v.down) l.to.rank = max(l.to.rank, v.rank + 1);
   for (let k = inner.length - 1; k >= 0; k--) {
     const v = inner[k];
     const below = v.down.filter((l) => !l.v.port).map((l) => l.to.rank);
-    if (below.length && below.length === v.down.length && v.down.length > v.up.length) v.rank = Math.min(...below) - 1;
+    if (below.length && below.length === v.down.length && v.down.length > v.up.length) v.rank = min(...below) - 1;
   }
   for (const v of entries) v.rank = 0;
-  const last = inner.reduce((most, v) => Math.max(most, v.rank), 0) + 1;
+  const last = inner.reduce((most, v) => max(most, v.rank), 0) + 1;
   for (const v of exits) v.rank = last;
 }
 
 /** A rank that is much wider than the whole is high becomes several, since nothing in it is linked. */
 function split(inner, exits) {
   const area = inner.reduce((sum, v) => sum + (v.cross + GAP.boxes) * (v.main + GAP.ranks), 0);
-  const widest = Math.max(1500, 1.6 * Math.sqrt(area));
+  const widest = max(1500, 1.6 * sqrt(area));
   const byRank = new Map();
   for (const v of inner) byRank.set(v.rank, [...(byRank.get(v.rank) ?? []), v]);
   let next = 1;
@@ -131,13 +131,24 @@ function ordered(inner, entries, exits, links) {
   for (const v of layers.flat()) Object.assign(v, { up: [], down: [] });
   const span = (l) => l.to.rank - l.from.rank;
   const reached = new Set(links.map((l) => l.to));
+  // links of one source run together as far as they go: its dummies by rank
+  const shared = new Map();
   let left = MANY;
   for (const l of [...links].sort((p, q) => span(p) - span(q))) {
-    left -= span(l) - 1;
-    if (left < 0) continue; // too long: drawn as one curve
+    if (!shared.has(l.from)) shared.set(l.from, new Map());
+    const known = shared.get(l.from);
     let from = l.from;
     for (let r = l.from.rank + 1; r <= l.to.rank; r++) {
-      const to = r === l.to.rank ? l.to : put({ dummy: true, main: 0, cross: 2, rank: r, at: 0, up: [], down: [] });
+      const name = `${l.key} ${r}`, passing = r < l.to.rank;
+      if (passing && known.has(name)) {
+        from = known.get(name);
+        l.bends.push(from);
+        continue;
+      }
+      if (left < 0 && passing) break; // too long: drawn as one curve
+      left -= passing ? 1 : 0;
+      const to = passing ? put({ dummy: true, main: 0, cross: 2, rank: r, at: 0, up: [], down: [] }) : l.to;
+      if (passing) known.set(name, to);
       const thin = Number(Boolean(from.dummy || from.item?.port)) + Number(Boolean(to.dummy || to.item?.port));
       // what has no operands goes where it is used, and does not pull that to itself
       const free = from.item && !from.item.port && !reached.has(from) ? 0.2 : 1;
@@ -191,7 +202,7 @@ function improve(layers) {
 function crossings(layer) {
   const ends = [];
   for (const v of layer) ends.push(...v.down.map((p) => p.to.order).sort((a, b) => a - b));
-  const size = Math.max(0, ...ends) + 2;
+  const size = largest(ends) + 2;
   const tree = new Int32Array(size + 1);
   let count = 0;
   ends.forEach((end, seen) => {
@@ -250,21 +261,21 @@ function pool(layer, above, below) {
 function measure(cluster, layers, right) {
   let low = Infinity, high = -Infinity, along = 0;
   for (const v of layers.flat()) {
-    low = Math.min(low, v.at - v.cross / 2);
-    high = Math.max(high, v.at + v.cross / 2);
+    low = min(low, v.at - v.cross / 2);
+    high = max(high, v.at + v.cross / 2);
   }
   if (low > high) low = high = 0;
   const outer = cluster.parent === null;
   const title = outer ? 0 : cluster.titleWidth + 2 * PADDING.side;
   const head = outer && mirrored ? HEAD : 0;
   const before = outer ? (right ? 0 : head) : right ? PADDING.side : PADDING.top;
-  const after = outer ? 0 : right ? PADDING.side : PADDING.bottom;
+  const after = outer ? 0 : right ? PADDING.side : PADDING.side;
   const start = outer ? (right ? head : 0) : right ? PADDING.top : PADDING.side;
-  const end = outer ? 0 : right ? PADDING.bottom : PADDING.side;
+  const end = outer ? 0 : right ? PADDING.side : PADDING.side;
   along = before;
   layers.forEach((layer, k) => {
     const isPort = (l) => l.every((v) => v.item?.port);
-    const thickness = layer.reduce((most, v) => Math.max(most, v.main), 0);
+    const thickness = layer.reduce((most, v) => max(most, v.main), 0);
     if (k) along += isPort(layer) || isPort(layers[k - 1]) ? GAP.ports : GAP.ranks + bend(layer);
     for (const v of layer) {
       v.near = along;
@@ -280,7 +291,7 @@ function measure(cluster, layers, right) {
     for (const v of layers.flat()) v.across += (title - width) / 2;
     width = title;
   }
-  const length = right ? Math.max(total, title) : total;
+  const length = right ? max(total, title) : total;
   cluster.w = right ? length : width;
   cluster.h = right ? width : length;
   for (const side of ["in", "out"]) {
@@ -294,8 +305,8 @@ function measure(cluster, layers, right) {
 /** More room where links run far to the side. */
 function bend(layer) {
   let far = 0;
-  for (const v of layer) for (const p of v.up) far = Math.max(far, Math.abs(v.at + p.in - p.from.at - p.out));
-  return Math.min(46, far / 12);
+  for (const v of layer) for (const p of v.up) far = max(far, abs(v.at + p.in - p.from.at - p.out));
+  return min(46, far / 12);
 }
 
 /** Absolute places of a cluster's children, and points of its links. */
@@ -335,8 +346,13 @@ function spread(clusters, right) {
     if (list.length < 2) continue;
     const entering = name.endsWith("in");
     const other = (l) => (entering ? l.points.at(-2) : l.points[1])[axis];
-    const step = Math.min(16, (0.7 * (right ? item.h : item.w)) / (list.length - 1));
+    const step = min(16, (0.7 * (right ? item.h : item.w)) / (list.length - 1));
     list.sort((p, q) => other(p) - other(q));
-    list.forEach((l, k) => ((entering ? l.points.at(-1) : l.points[0])[axis] += (k - (list.length - 1) / 2) * step));
+    // what runs together leaves together
+    const slots = [...new Set(list.map((l) => (entering ? l : l.bends[0] ?? l)))];
+    for (const l of list) {
+      const slot = slots.indexOf(entering ? l : l.bends[0] ?? l);
+      (entering ? l.points.at(-1) : l.points[0])[axis] += (slot - (slots.length - 1) / 2) * step;
+    }
   }
 }

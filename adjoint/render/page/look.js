@@ -8,15 +8,15 @@ function look() {
   drawing = requestAnimationFrame(redraw);
 }
 function redraw() {
-  const { width, height } = size(), margin = 100 / eye.zoom;
-  painter.update({ left: eye.x - margin, right: eye.x + width / eye.zoom + margin, top: eye.y - margin, bottom: eye.y + height / eye.zoom + margin }, eye.zoom);
+  const { width, height } = size(), { zoom } = eye;
+  painter.update({ x: eye.x + width / zoom / 2, y: eye.y + height / zoom / 2, w: (width + 200) / zoom, h: (height + 200) / zoom }, zoom);
 }
 
 /** All of it, but no larger than life; of what is too large to be read the beginning, at a size that can be. */
 function fit(whole = true) {
   const { width, height } = size(), { w, h } = view.root, room = 28;
-  const zoom = Math.min((width - 2 * room) / w, (height - 2 * room) / h, 1.25);
-  eye.zoom = whole ? Math.max(zoom, 0.002) : Math.min(1.1, Math.max(zoom, 0.75));
+  const zoom = min((width - 2 * room) / w, (height - 2 * room) / h, 1.25);
+  eye.zoom = whole ? max(zoom, 0.002) : min(1.1, max(zoom, 0.75));
   // beside the legend, if there is room
   const side = byId("legend").getBoundingClientRect().width + 24;
   const left = w * eye.zoom + 2 * side < width ? 0 : w * eye.zoom + side + room < width ? side : 0;
@@ -28,7 +28,7 @@ function fit(whole = true) {
 }
 
 function zoomBy(factor, x = size().width / 2, y = size().height / 2) {
-  const zoom = Math.min(6, Math.max(0.002, eye.zoom * factor));
+  const zoom = min(6, max(0.002, eye.zoom * factor));
   eye.x += x / eye.zoom - x / zoom;
   eye.y += y / eye.zoom - y / zoom;
   eye.zoom = zoom;
@@ -63,11 +63,11 @@ addEventListener("pointermove", (event) => {
   if (!last) return;
   const now = [event.clientX, event.clientY];
   const others = [...pointers].filter(([id]) => id !== event.pointerId);
-  moved += Math.hypot(now[0] - last[0], now[1] - last[1]);
+  moved += hypot(now[0] - last[0], now[1] - last[1]);
   if (moved > 4) picture.classList.add("dragged");
   if (others.length) {
     const [ox, oy] = others[0][1], edge = picture.getBoundingClientRect();
-    const before = Math.hypot(last[0] - ox, last[1] - oy), after = Math.hypot(now[0] - ox, now[1] - oy);
+    const before = hypot(last[0] - ox, last[1] - oy), after = hypot(now[0] - ox, now[1] - oy);
     if (before > 0) zoomBy(after / before, (ox + now[0]) / 2 - edge.left, (oy + now[1]) / 2 - edge.top);
   }
   const share = others.length ? 0.5 : 1;
@@ -86,7 +86,7 @@ picture.addEventListener("wheel", (event) => {
   event.preventDefault();
   const edge = picture.getBoundingClientRect();
   const unit = event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? 400 : 1;
-  zoomBy(Math.exp((-event.deltaY * unit * (event.ctrlKey ? 6 : 1)) / 600), event.clientX - edge.left, event.clientY - edge.top);
+  zoomBy(exp((-event.deltaY * unit * (event.ctrlKey ? 6 : 1)) / 600), event.clientX - edge.left, event.clientY - edge.top);
 }, { passive: false });
 
 picture.addEventListener("click", (event) => {
@@ -98,9 +98,4 @@ picture.addEventListener("click", (event) => {
   const box = view.boxes.find((one) => one.id === at.dataset.id);
   if (box.group && (event.target.closest(".sign") || selected === box)) toggle(box);
   else select(box);
-});
-picture.addEventListener("dblclick", (event) => {
-  const at = event.target.closest(".box");
-  const box = at && view.boxes.find((one) => one.id === at.dataset.id);
-  if (box?.group) toggle(box);
 });

@@ -1,12 +1,14 @@
 // The graph as it was written into the page, and what is drawn of it when some of its groups are folded.
 // Folding follows adjoint/render/views.py; a test compares the two.
 
+const { abs, ceil, exp, floor, hypot, log10, max, min, sqrt } = Math;
+const largest = (values) => values.reduce((a, b) => max(a, b), 0); // of any number of values
 const data = JSON.parse(document.getElementById("data").textContent);
 const texts = data.texts;
 
 const numbersOf = (row) => {
   if (row === null) return null;
-  if (!Array.isArray(row)) return { norm: Math.abs(row), low: row, high: row, size: 1, finite: true, bins: [] };
+  if (!Array.isArray(row)) return { norm: abs(row), low: row, high: row, size: 1, finite: true, bins: [] };
   const [norm, low, high, size, finite, ...bins] = row;
   return { norm, low, high, size, finite: Boolean(finite), bins };
 };
@@ -135,7 +137,7 @@ function arrowsOf(view, boxOf) {
       found.set(key, arrow);
     }
     arrow.count++;
-    if (contribution !== null) arrow.contribution = Math.hypot(arrow.contribution ?? 0, contribution);
+    if (contribution !== null) arrow.contribution = hypot(arrow.contribution ?? 0, contribution);
     arrow.kinds.add(nodes[from].kind);
     if (isView(from) && !arrow.label) arrow.label = nodes[from].formula.replace("(·, ", "(").replace("(·)", "");
   }
@@ -156,7 +158,7 @@ function strongest(all, view) {
   if (all.length <= most) return all;
   const strength = (p, q) => (q.contribution ?? 0) - (p.contribution ?? 0) || q.count - p.count || p.a - q.a || p.b - q.b;
   const nearest = new Map();
-  for (const arrow of [...all].sort((p, q) => Math.abs(p.b - p.a) - Math.abs(q.b - q.a) || p.a - q.a)) {
+  for (const arrow of [...all].sort((p, q) => abs(p.b - p.a) - abs(q.b - q.a) || p.a - q.a)) {
     if (!nearest.has(arrow.b)) nearest.set(arrow.b, arrow);
   }
   const kept = new Set(nearest.values());
@@ -173,14 +175,14 @@ function logarithmic(values) {
   let low = Infinity, high = 0;
   for (const x of values) {
     if (x > 0 && x < Infinity) {
-      low = Math.min(low, x);
-      high = Math.max(high, x);
+      low = min(low, x);
+      high = max(high, x);
     }
   }
   if (!high) return (x) => (x ? 1 : 0);
-  const top = Math.log10(high);
-  const span = Math.max(top - Math.max(Math.log10(low), top - 6), 0.5); // equal norms do not look different
-  return (x) => (x === 0 ? 0 : Math.min(1, Math.max(0, 1 - (top - Math.log10(x)) / span)));
+  const top = log10(high);
+  const span = max(top - max(log10(low), top - 6), 0.5); // equal norms do not look different
+  return (x) => (x === 0 ? 0 : min(1, max(0, 1 - (top - log10(x)) / span)));
 }
 
 /** The groups around a box or group that can be folded, the innermost first. */
@@ -198,19 +200,15 @@ function reveal(position) {
   return boxOfLeaf.get(leaf);
 }
 
-/** Open groups from the outside inwards while at most `limit` boxes are drawn. */
+/** Open groups from the outside inwards while about `limit` boxes are drawn. */
 function openUpTo(limit) {
-  let drawn = 0;
-  const queue = [groups[0]];
-  const openable = [];
-  for (let k = 0; k < queue.length; k++) {
-    for (const item of queue[k].items) if (item < 0) queue.push(groups[-1 - item]);
-    if (folded.has(queue[k].number)) openable.push(queue[k]);
-  }
-  drawn = currentView().boxes.length;
-  for (const group of openable) {
-    if (drawn + group.items.length - 1 > limit) continue;
+  const queue = [groups[0]]; // a group is behind the one around it
+  let drawn = currentView().boxes.length;
+  for (const group of queue) {
+    for (const item of group.items) if (item < 0) queue.push(groups[-1 - item]);
+    const more = folded.has(group.number) ? group.items.length - 1 : 0;
+    if (drawn + more > limit) continue;
+    drawn += more;
     folded.delete(group.number);
-    drawn += group.items.length - 1;
   }
 }

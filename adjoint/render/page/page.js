@@ -27,28 +27,23 @@ function keep(place, item) {
   look();
 }
 
+/** Open a closed group, or close an open one. */
 function toggle(item) {
-  const closing = Boolean(item.children);
-  const place = (() => {
-    if (closing) {
-      folded.add(item.group.number);
-      const around = item.group;
-      return [rebuild(item), () => around.box];
-    }
-    folded.delete(item.group.number);
-    if (item.group.kind === "repeat" && item.group.items.length === 1 && item.group.items[0] < 0) {
-      const inner = groups[-1 - item.group.items[0]];
-      if (inner.kind === "scope") folded.delete(inner.number); // it has one outline with its repeat
-    }
-    return [rebuild(item), () => clusterOf(item.group)];
-  })();
-  const now = place[1]();
-  if (now?.w) keep(place[0], now);
-  select(now?.children ? firstBox(now) : now, { open: !panel.hidden });
+  const { group } = item, open = Boolean(item.children);
+  if (open) folded.add(group.number);
+  else {
+    folded.delete(group.number);
+    const inner = group.items[0] < 0 ? groups[-1 - group.items[0]] : null;
+    // it has one outline with its repeat
+    if (group.kind === "repeat" && group.items.length === 1 && inner?.kind === "scope") folded.delete(inner.number);
+  }
+  const place = rebuild(item), now = open ? group.box : clusterOf(group);
+  keep(place, now);
+  select(now.children ? firstBox(now) : now, { open: !panel.hidden });
 }
 
-const clusterOf = (group) =>
-  view.clusters.find((c) => c.group === group || c.inner === group) ?? view.boxes.find((box) => box.node.position === group.leaves[0] && !box.group);
+const clusterAt = (group) => view.clusters.find((c) => c.group === group || c.inner === group);
+const clusterOf = (group) => clusterAt(group) ?? view.boxes.find((box) => box.node.position === group.leaves[0] && !box.group);
 
 function firstBox(cluster) {
   let at = cluster;
@@ -75,7 +70,7 @@ function selectNode(position, options = {}) {
   const wasHidden = !view.boxes.some((box) => !box.group && box.node.position === shown[position]);
   const box = reveal(position);
   if (wasHidden) rebuild();
-  const turn = Math.max(0, box.turns.indexOf(position));
+  const turn = max(0, box.turns.indexOf(position));
   select(box, { open: true, turn, centre: true, ...options });
 }
 
@@ -84,36 +79,30 @@ function select(box, { open = true, turn = 0, centre = false, focus = false } = 
   painter.mark(box);
   if (box === null || open) sidePanel.show(box, view, turn);
   if (box && (centre || open)) bring(box, centre);
-  if (box && focus) painter.drawn.get(box)?.focus({ preventScroll: true });
+  if (box && focus) refocus();
 }
+
+/** The focus to the selected box, or else to the picture. */
+const refocus = () => (painter.drawn.get(selected) ?? picture).focus({ preventScroll: true });
 
 const sidePanel = new Panel({
   select: (position) => selectNode(position),
   selectBox: (box) => select(box, { centre: true }),
   toggle,
   close: () => {
-    const box = selected;
     sidePanel.show(null, view);
-    (painter.drawn.get(box) ?? picture).focus({ preventScroll: true });
+    refocus();
   },
 });
 
 function captionOf({ boxes: all, hidden }) {
-  const drawn = all.filter((box) => !box.side);
-  const count = (n, word, plural = `${word}s`) => `${n.toLocaleString("en")} ${n === 1 ? word : plural}`;
-  const parts = [drawn.length === nodes.length ? count(nodes.length, "node") : `${count(nodes.length, "node")} in ${count(drawn.length, "box", "boxes")}`];
-  const closed = drawn.filter((box) => box.group);
-  for (const [kind, word] of [["scope", "scope"], ["repeat", "repeat"], ["kernel", "kernel"], ["run", "stretch"]]) {
-    const n = closed.filter((box) => box.group.kind === kind).length;
-    if (n) parts.push(`${count(n, word, word === "stretch" ? "stretches" : undefined)} closed`);
-  }
-  const times = view.clusters.filter((c) => c.count > 1).length + drawn.filter((box) => box.turns.length > 1 && !view.clusters.some((c) => c.count > 1 && contains(c, box))).length;
-  if (times) parts.push(`${count(times, "repeat")} drawn once`);
-  if (hidden) parts.push(`the ${hidden.toLocaleString("en")} weakest arrows are not drawn`);
-  return parts.join(" · ");
-}
-
-function contains(cluster, box) {
-  for (let at = box.parent; at; at = at.parent) if (at === cluster) return true;
-  return false;
+  const count = (n, word, plural = word + "s") => `${n.toLocaleString("en")} ${n === 1 ? word : plural}`;
+  const drawn = all.filter((box) => !box.side), closed = drawn.filter((box) => box.group).length;
+  const repeats = new Set(drawn.filter((box) => box.turns.length > 1).map((box) => groupsAround(box).find((group) => group.count > 1)));
+  return [
+    count(nodes.length, "node") + (drawn.length === nodes.length ? "" : ` in ${count(drawn.length, "box", "boxes")}`),
+    closed ? `${count(closed, "group")} closed` : "",
+    repeats.size ? `${count(repeats.size, "repeat")} drawn once` : "",
+    hidden ? `the ${hidden.toLocaleString("en")} weakest arrows are not drawn` : "",
+  ].filter(Boolean).join(" · ");
 }

@@ -36,23 +36,24 @@ function barsOf(box, whose) {
 
 /** A row of at most that many, the largest of each stretch. */
 function thinned(values, most) {
-  const size = Math.max(1, Math.ceil(values.length / most));
+  const size = max(1, ceil(values.length / most));
   const rows = [];
-  for (let k = 0; k < values.length; k += size) rows.push(Math.max(...values.slice(k, k + size)));
+  for (let k = 0; k < values.length; k += size) rows.push(largest(values.slice(k, k + size)));
   return rows;
 }
 
 function barPath(values, width, height) {
-  const top = Math.max(0, ...values);
+  const top = largest(values);
   if (!(top > 0) || top === Infinity) return "";
   const step = width / values.length;
   const gap = step > 3 ? 1 : 0.25 * step;
   return values
-    .map((x, k) => (x > 0 ? `M${r(k * step)} ${height}v${-r(Math.max(1, (height * x) / top))}h${r(step - gap)}V${height}z` : ""))
+    .map((x, k) => (x > 0 ? `M${r(k * step)} ${height}v${-r(max(1, (height * x) / top))}h${r(step - gap)}V${height}z` : ""))
     .join("");
 }
 
 const r = (x) => Math.round(x * 10) / 10;
+const at = (x, y) => `translate(${r(x)} ${r(y)})`;
 
 /** Sizes of boxes and titles of outlines, before the layout. */
 function measureAll(view) {
@@ -65,8 +66,8 @@ function measureAll(view) {
     for (const row of rows) row.bars ??= barsOf(box, row.whose);
     const widest = rows.map((row) => widthOf(row.text, TYPE.line) + (row.bars.length ? TYPE.bars + 8 : 0));
     const titles = [box.title, twin ? twin.title : ""].map((text) => widthOf(text, TYPE.title, 600) + (box.group ? 18 : 0));
-    box.w = Math.ceil(Math.max(56, ...titles, ...widest) + 2 * TYPE.padding);
-    box.h = TYPE.padding * 1.5 + 17 + Math.max(box.said.length, twin ? twin.rows.length : 0) * TYPE.step;
+    box.w = ceil(max(56, ...titles, ...widest) + 2 * TYPE.padding);
+    box.h = TYPE.padding * 1.5 + 17 + max(box.said.length, twin ? twin.rows.length : 0) * TYPE.step;
   }
   for (const cluster of view.clusters) {
     cluster.title = clip(clusterTitle(cluster), 60);
@@ -96,18 +97,18 @@ class Painter {
     for (const layer of this.layers) layer.replaceChildren();
     this.drawn.clear();
     for (const arrow of view.arrows) arrow.path = arrow.loose ? loosePath(arrow, view) : smooth(arrow.points, view.right);
-    picture.classList.toggle("dense", view.arrows.length > Math.max(2 * view.boxes.length, 60));
+    picture.classList.toggle("dense", view.arrows.length > max(2 * view.boxes.length, 60));
     if (this.virtual) return;
     this.draw(view.boxes, view.arrows, view.clusters);
     if (mirrored) this.layers[1].append(...drawTies(view));
   }
 
-  /** Draw what a window in world coordinates shows. */
+  /** Draw what a window in world coordinates shows: its center, width and height. */
   update(area, zoom) {
     picture.classList.toggle("small", zoom < 0.3);
     if (!this.virtual) return;
     const inside = (item) =>
-      item.x + item.w / 2 > area.left && item.x - item.w / 2 < area.right && item.y + item.h / 2 > area.top && item.y - item.h / 2 < area.bottom;
+      abs(item.x - area.x) < (item.w + area.w) / 2 && abs(item.y - area.y) < (item.h + area.h) / 2;
     const visible = this.view.boxes.filter(inside);
     const few = visible.length <= VIRTUAL && zoom > 0.12;
     this.layers[1].replaceChildren(...(few ? [] : plainBoxes(visible)));
@@ -169,13 +170,16 @@ function plainBoxes(boxes) {
   });
 }
 
+/** Role and state of a box. */
+const classesOf = ({ group, node }) =>
+  group ? "role-group" : `role-${node.role}${node.connected ? "" : " idle"}${node.active === null ? "" : node.active ? " active" : " slack"}`;
+
 function drawBox(box) {
   const { node, group } = box;
   const role = group ? "group" : node.role;
-  const state = [!node.connected && !group ? "idle" : "", !group && node.active === true ? "active" : "", !group && node.active === false ? "slack" : ""];
   const g = element("g", {
-    class: ["box", `role-${role}`, group ? `kind-${group.kind}` : "", ...state].filter(Boolean).join(" "),
-    transform: `translate(${r(box.x - box.w / 2)} ${r(box.y - box.h / 2)})`,
+    class: `box ${classesOf(box)}`,
+    transform: at(box.x - box.w / 2, box.y - box.h / 2),
     role: "button", tabindex: "-1", "data-id": box.id, "aria-label": labelOf(box),
     "aria-expanded": group ? "false" : null,
   });
@@ -188,18 +192,14 @@ function drawBox(box) {
   if (group || box.turns.length > 1) g.append(plate(5, -5), plate(2.5, -2.5));
   else if (["parameter", "output", "objective"].includes(role)) g.append(element("rect", { class: "double", x: -3.5, y: -3.5, width: r(box.w + 7), height: r(box.h + 7), rx: corner + 3 }));
   g.append(plate(0, 0));
-  const title = element("text", { class: "title", x: TYPE.padding, y: 19 });
-  title.textContent = box.title;
-  g.append(title);
+  g.append(element("text", { class: "title", x: TYPE.padding, y: 19 }, box.title));
   if (group) g.append(element("path", { class: "sign", d: `M${r(box.w - 20)} 14.5h9m-4.5 -4.5v9` }));
   box.said.forEach((row, k) => {
     const y = 19 + (k + 1) * TYPE.step;
-    const text = element("text", { class: row.whose ? "line number" : "line", x: TYPE.padding, y: r(y) });
-    text.textContent = row.text;
-    g.append(text);
+    g.append(element("text", { class: row.whose ? "line number" : "line", x: TYPE.padding, y: r(y) }, row.text));
     if (row.bars.length) {
       const x = box.w - TYPE.padding - TYPE.bars;
-      g.append(element("path", { class: `bars bars-${row.whose}`, d: barPath(row.bars, TYPE.bars, TYPE.bar), transform: `translate(${r(x)} ${r(y - TYPE.bar + 1.5)})` }));
+      g.append(element("path", { class: `bars bars-${row.whose}`, d: barPath(row.bars, TYPE.bars, TYPE.bar), transform: at(x, y - TYPE.bar + 1.5) }));
     }
   });
   return g;
@@ -211,23 +211,17 @@ const labelOf = (box) =>
 function drawCluster(cluster) {
   const { x, y, w, h, group, depth } = cluster;
   const kind = cluster.count > 1 ? "repeat" : group.kind;
-  const g = element("g", { class: `cluster kind-${kind} ${depth % 2 ? "odd" : "even"}`, transform: `translate(${r(x - w / 2)} ${r(y - h / 2)})` });
+  const g = element("g", { class: `cluster kind-${kind} ${depth % 2 ? "odd" : "even"}`, transform: at(x - w / 2, y - h / 2) });
   if (kind === "repeat") g.append(element("rect", { class: "outline back", x: 4, y: -4, width: r(w), height: r(h), rx: 9 }));
   g.append(element("rect", { class: "outline", width: r(w), height: r(h), rx: 9 }));
   const header = element("g", {
     class: "header", role: "button", tabindex: "-1", "aria-expanded": "true", "data-group": group.number,
     "aria-label": `Close ${cluster.title || kind}`,
   });
-  header.append(element("rect", { class: "grip", x: 4, y: 4, width: r(Math.min(w - 8, cluster.titleWidth + 14)), height: 21, rx: 6 }));
+  header.append(element("rect", { class: "grip", x: 4, y: 4, width: r(min(w - 8, cluster.titleWidth + 14)), height: 21, rx: 6 }));
   header.append(element("path", { class: "sign", d: "M11 14.5h9" }));
-  const title = element("text", { class: "title", x: 26, y: 19 });
-  title.textContent = cluster.title;
-  if (cluster.note) {
-    const note = element("tspan", { class: "note", dx: 8 });
-    note.textContent = cluster.note;
-    title.append(note);
-  }
-  header.append(title);
+  const note = cluster.note ? [element("tspan", { class: "note", dx: 8 }, cluster.note)] : [];
+  header.append(element("text", { class: "title", x: 26, y: 19 }, cluster.title, ...note));
   header.setAttribute("transform", g.getAttribute("transform"));
   return Object.assign(g, { header });
 }
@@ -243,16 +237,10 @@ function drawArrow(arrow) {
   });
   g.style.setProperty("--weight", arrow.weight ?? 0.3);
   const [d, tip, mid] = arrow.path;
-  const title = element("title");
-  title.textContent = arrowText(arrow);
-  g.append(title, element("path", { class: "hit", d }), element("path", { class: "shaft", d, "stroke-width": r(wide) }));
+  g.append(element("title", {}, arrowText(arrow)), element("path", { class: "hit", d }), element("path", { class: "shaft", d, "stroke-width": r(wide) }));
   const [x, y, angle] = tip, size = 4 + 0.9 * wide;
-  g.append(element("path", { class: "head", d: `M0 0L${r(-size * 1.7)} ${r(size * 0.62)}L${r(-size * 1.4)} 0L${r(-size * 1.7)} ${r(-size * 0.62)}z`, transform: `translate(${r(x)} ${r(y)}) rotate(${r(angle)})` }));
-  if (arrow.label) {
-    const label = element("text", { class: "label", x: r(mid[0] + 5), y: r(mid[1] + 3) });
-    label.textContent = clip(arrow.label, 32);
-    g.append(label);
-  }
+  g.append(element("path", { class: "head", d: "M0 0L-17 6L-14 0L-17 -6z", transform: `${at(x, y)} rotate(${r(angle)}) scale(${size / 10})` }));
+  if (arrow.label) g.append(element("text", { class: "label", x: r(mid[0] + 5), y: r(mid[1] + 3) }, clip(arrow.label, 32)));
   return g;
 }
 
@@ -262,43 +250,37 @@ function arrowText(arrow) {
   return `${arrow.source.title} → ${arrow.target.title}${contribution}${count}${arrow.carried ? ", to the next turn" : ""}`;
 }
 
-/** A curve through points that enters and leaves each of them along the ranks. */
+const turned = (right) => (right ? ([x, y]) => [y, x] : (point) => point);
+const path = (right, text) => text.map((part) => (typeof part === "string" ? part : turned(right)(part).map(r).join(" "))).join(" ");
+
+/** A curve through points that enters and leaves each of them along the ranks; its tip, and its middle. */
 function smooth(points, right) {
-  const last = points.at(-1), line = points.map((p) => [...p]);
-  line.at(-1)[right ? 0 : 1] -= 5 * (points[0][right ? 0 : 1] > last[right ? 0 : 1] ? -1 : 1); // the shaft ends inside the head
-  let d = `M${r(line[0][0])} ${r(line[0][1])}`;
+  const line = points.map(turned(right)).map((p) => [...p]), end = line.at(-1), back = line[0][1] > end[1];
+  const tip = [...points.at(-1), (right ? 0 : 90) + (back ? 180 : 0)];
+  end[1] -= back ? -5 : 5; // the shaft ends inside the head
+  const d = ["M", line[0]];
   for (let k = 1; k < line.length; k++) {
-    const [x0, y0] = line[k - 1], [x1, y1] = line[k];
-    if (right ? Math.abs(y1 - y0) < 0.3 : Math.abs(x1 - x0) < 0.3) d += `L${r(x1)} ${r(y1)}`;
-    else if (right) d += `C${r((x0 + x1) / 2)} ${r(y0)} ${r((x0 + x1) / 2)} ${r(y1)} ${r(x1)} ${r(y1)}`;
-    else d += `C${r(x0)} ${r((y0 + y1) / 2)} ${r(x1)} ${r((y0 + y1) / 2)} ${r(x1)} ${r(y1)}`;
+    const [x0, y0] = line[k - 1], [x1, y1] = line[k], half = (y0 + y1) / 2;
+    if (abs(x1 - x0) < 0.3) d.push("L", line[k]);
+    else d.push("C", [x0, half], [x1, half], line[k]);
   }
-  const k = Math.floor((line.length - 1) / 2), a = line[k], b = line[k + 1];
-  const back = points[0][right ? 0 : 1] > last[right ? 0 : 1];
-  return [d, [last[0], last[1], (right ? 0 : 90) + (back ? 180 : 0)], [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]];
+  const k = floor((line.length - 1) / 2), [a, b] = [points[k], points[k + 1]];
+  return [path(right, d), tip, [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]];
 }
 
 /** What goes against the ranks: a loop along the side. */
-function loosePath({ source: a, target: b }, { right }) {
-  if (right) {
-    const y0 = a.y + a.h / 2, y1 = b.y + b.h / 2, deep = Math.max(y0, y1) + 26 + Math.min(60, Math.abs(a.x - b.x) / 8);
-    const x0 = a.x + (a === b ? 14 : 0), x1 = b.x - (a === b ? 14 : 0);
-    return [`M${r(x0)} ${r(y0)}C${r(x0)} ${r(deep)} ${r(x1)} ${r(deep)} ${r(x1)} ${r(y1 + 5)}`, [x1, y1, -90], [(x0 + x1) / 2, deep - 8]];
-  }
-  const x0 = a.x + a.w / 2, x1 = b.x + b.w / 2, far = Math.max(x0, x1) + 26 + Math.min(60, Math.abs(a.y - b.y) / 8);
-  const y0 = a.y + (a === b ? 12 : 0), y1 = b.y - (a === b ? 12 : 0);
-  return [`M${r(x0)} ${r(y0)}C${r(far)} ${r(y0)} ${r(far)} ${r(y1)} ${r(x1 + 5)} ${r(y1)}`, [x1, y1, 180], [far - 8, (y0 + y1) / 2]];
+function loosePath({ source, target }, { right }) {
+  const turn = turned(right), [[ax, ay], [bx, by]] = [source, target].map((box) => turn([box.x, box.y]));
+  const [aw, bw] = [source, target].map((box) => (right ? box.h : box.w) / 2), shift = source === target ? 12 : 0;
+  const x0 = ax + aw, x1 = bx + bw, y0 = ay + shift, y1 = by - shift;
+  const far = max(x0, x1) + 26 + min(60, abs(ay - by) / 8);
+  return [path(right, ["M", [x0, y0], "C", [far, y0], [far, y1], [x1 + 5, y1]]), [...turn([x1, y1]), right ? -90 : 180], turn([far - 8, (y0 + y1) / 2])];
 }
 
-/** A number in three digits, with a true minus sign; as the boxes write it. */
+/** A number in few digits, with a true minus sign. */
 function digits(x, most = 3) {
-  if (x === null || Number.isNaN(x)) return "not finite";
-  if (x === 0) return "0";
-  const exponent = Math.floor(Math.log10(Math.abs(Number(x.toPrecision(most)))));
-  let text;
-  if (exponent < -4 || exponent >= most) {
-    const [head, power] = x.toExponential(most - 1).split("e");
-    text = `${head.includes(".") ? head.replace(/\.?0+$/, "") : head}e${power[0]}${power.slice(1).padStart(2, "0")}`;
-  } else text = String(Number(x.toPrecision(most)));
+  if (x === null) return "not finite";
+  const size = abs(x), long = x && (size < 1e-4 || size >= 10 ** max(most, 5));
+  const text = long ? x.toExponential(most - 1).replace(/\.?0*e/, "e") : String(Number(x.toPrecision(most)));
   return text.replaceAll("-", "−");
 }

@@ -66,37 +66,32 @@ class Panel {
       this.head(node.name || node.formula, `${role} · node ${node.number}`, scope.names.join(" / ")),
       box.turns.length > 1 ? this.turns(box) : null,
       rule ? section("Rule", ...rule.map((tree) => tag("div", { class: "math" }, mathOf(tree)))) : null,
-      this.source(node.place),
+      node.place < 0 ? null : section("Line", sourceLine(node.place)),
       this.numbers(node),
       facts([
         ["formula", node.name && node.formula !== node.operation ? node.formula : ""],
         ["shape, dtype", node.kind], ["kept", node.bytes ? sizeText(node.bytes) : ""],
         ["state", node.note], ["kernel", scope.kernel], ["", node.connected ? "" : "The loss does not depend on it: λ = 0."],
       ]),
-      this.edges("From", edgesInto(node.position), (edge) => edge[0]),
-      this.edges("To", edgesFrom(node.position), (edge) => edge[1]),
+      this.edges("From", edgesInto(node.position), 0),
+      this.edges("To", edgesFrom(node.position), 1),
     ];
   }
 
   ofGroup(box) {
     const inside = nodesOf(box);
-    const counts = new Map();
-    for (const k of inside) counts.set(nodes[k].operation, (counts.get(nodes[k].operation) ?? 0) + 1);
-    const operations = [...counts].sort((p, q) => q[1] - p[1] || (p[0] < q[0] ? -1 : 1));
+    const operations = tally(inside.map((k) => nodes[k].operation)).sort((p, q) => q[1] - p[1] || (p[0] < q[0] ? -1 : 1));
+    const lines = tally(inside.map((k) => nodes[k].place).filter((place) => place >= 0)).sort((p, q) => p[0] - q[0]);
     const bytes = inside.reduce((sum, k) => sum + nodes[k].bytes, 0);
-    const places = new Map();
-    for (const k of inside) if (nodes[k].place >= 0) places.set(nodes[k].place, (places.get(nodes[k].place) ?? 0) + 1);
-    const lines = [...places].sort((p, q) => p[0] - q[0]);
     const { group } = box;
-    const kinds = { scope: "scope", repeat: "repeat", run: "stretch of the program", kernel: "kernel" };
     return [
-      this.head(box.title, `${kinds[group.kind]} · ${inside.length} nodes`, groupsAround(box).map((g) => g.name).filter(Boolean).reverse().join(" / ")),
+      this.head(box.title, `${group.kind === "run" ? "stretch" : group.kind} · ${inside.length} nodes`, groupsAround(box).map((g) => g.name).filter(Boolean).reverse().join(" / ")),
       tag("p", {}, tag("button", { class: "wide", onclick: () => this.actions.toggle(box) }, "Open (Enter)")),
       facts([["kernel", group.kind === "kernel" ? group.note : ""], [`${data.heat} together`, box.lam === null ? "" : digits(box.lam)], ["kept", bytes ? sizeText(bytes) : ""]]),
       section("Operations", list(operations.slice(0, 12).map(([name, count]) => [name, `${count}`])), more(operations.length - 12)),
       lines.length ? section("Lines", ...lines.slice(0, 6).map(([place]) => sourceLine(place)), more(lines.length - 6)) : null,
-      this.arrows("From", this.view.arrows.filter((a) => a.target === box), (a) => a.source),
-      this.arrows("To", this.view.arrows.filter((a) => a.source === box), (a) => a.target),
+      this.arrows("From", "source"),
+      this.arrows("To", "target"),
     ];
   }
 
@@ -105,10 +100,10 @@ class Panel {
     const count = box.turns.length;
     const to = (turn) => this.show(box, this.view, (turn + count) % count);
     const norms = box.turns.map((t) => nodes[t].lam?.norm ?? nodes[t].z?.norm ?? 0);
-    const top = Math.max(...norms.filter(Number.isFinite), 0) || 1;
+    const top = largest(norms) || 1;
     const shownTurns = count <= 64 ? norms.map((x, k) => {
       const bar = tag("button", { class: "turn", title: `turn ${k + 1}: ${digits(norms[k])}`, "aria-label": `Turn ${k + 1}, norm ${digits(norms[k])}`, "aria-current": k === this.turn ? "true" : null, onclick: () => to(k) });
-      bar.style.setProperty("--height", Number.isFinite(x) ? x / top : 1);
+      bar.style.setProperty("--height", x / top);
       return bar;
     }) : [];
     return section(`Turn ${this.turn + 1} of ${count}`,
@@ -116,10 +111,6 @@ class Panel {
         tag("button", { "aria-label": "Previous turn", onclick: () => to(this.turn - 1) }, "‹"),
         tag("div", { class: "turns" }, ...shownTurns),
         tag("button", { "aria-label": "Next turn", onclick: () => to(this.turn + 1) }, "›")));
-  }
-
-  source(place) {
-    return place < 0 ? null : section("Line", sourceLine(place));
   }
 
   /** z and λ side by side. */
@@ -131,7 +122,7 @@ class Panel {
       const cells = columns.map(([, x]) => (x ? write(x) : ""));
       return cells.some(Boolean) ? tag("tr", {}, tag("th", { scope: "row" }, name), ...cells.map((text) => tag("td", {}, text))) : null;
     };
-    const scalar = (x) => x.size === 1 && x.norm === Math.abs(x.low);
+    const scalar = (x) => x.size === 1 && x.norm === abs(x.low);
     return section("Numbers", tag("table", { class: "numbers" },
       tag("thead", {}, tag("tr", {}, tag("td", {}), ...columns.map(([symbol]) => tag("th", { scope: "col" }, symbol)))),
       tag("tbody", {},
@@ -144,31 +135,38 @@ class Panel {
         columns.some(([, x]) => x?.bins.length) ? tag("tr", { class: "histograms" }, tag("th", { scope: "row" }, "spread"), ...columns.map(([symbol, x, whose]) => tag("td", {}, x?.bins.length ? histogram(x, symbol, whose) : ""))) : null)));
   }
 
-  edges(name, found, other) {
+  /** Edges of a node, [from, to, contribution], or arrows of a box, as buttons that lead to the other end. */
+  list(name, found, row) {
     if (!found.length) return null;
-    const items = found.slice(0, 40).map((edge) => this.link(nodes[other(edge)], edge[2]));
-    return section(`${name} (${found.length})`, tag("ul", { class: "edges" }, ...items), more(found.length - 40));
+    return section(`${name} (${found.length})`, tag("ul", { class: "edges" }, ...found.slice(0, 40).map(row)), more(found.length - 40));
   }
 
-  arrows(name, found, other) {
-    if (!found.length) return null;
-    const items = found.slice(0, 40).map((arrow) => {
-      const box = other(arrow);
-      return this.row(box.title, arrow.count > 1 ? `${arrow.count} edges` : "", arrow.contribution, () => this.actions.selectBox(box));
+  edges(name, found, end) {
+    return this.list(name, found, (edge) => {
+      const node = nodes[edge[end]];
+      const note = node.name && !["input", "parameter"].includes(node.formula) ? node.formula : "";
+      return this.row(node.name || node.formula, note, edge[2], () => this.actions.select(node.position));
     });
-    return section(`${name} (${found.length})`, tag("ul", { class: "edges" }, ...items), more(found.length - 40));
   }
 
-  link(node, contribution) {
-    const note = node.name ? node.formula : "";
-    return this.row(node.name || node.formula, note === "input" || note === "parameter" ? "" : note, contribution, () => this.actions.select(node.position));
+  arrows(name, end) {
+    const found = this.view.arrows.filter((arrow) => arrow[end === "source" ? "target" : "source"] === this.box);
+    return this.list(name, found, (arrow) =>
+      this.row(arrow[end].title, arrow.count > 1 ? `${arrow.count} edges` : "", arrow.contribution, () => this.actions.selectBox(arrow[end])));
   }
 
   row(title, note, contribution, act) {
     return tag("li", {}, tag("button", { onclick: act },
       tag("span", { class: "name" }, title), note && note !== title ? tag("span", { class: "note" }, note) : null,
-      contribution === undefined || contribution === null ? null : tag("span", { class: "amount", title: "‖(∂f/∂z)ᵀλ‖" }, digits(contribution))));
+      (contribution ?? null) === null ? null : tag("span", { class: "amount", title: "‖(∂f/∂z)ᵀλ‖" }, digits(contribution))));
   }
+}
+
+/** What occurs, and how often. */
+function tally(items) {
+  const counts = new Map();
+  for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
+  return [...counts];
 }
 
 const section = (title, ...children) => tag("section", {}, tag("h3", {}, title), ...children.filter(Boolean));
@@ -181,7 +179,7 @@ function facts(rows) {
 
 function sourceLine(place) {
   const [file, line, text, brief] = data.places[place];
-  return tag("figure", { class: "source" }, tag("figcaption", { title: `${file}:${line}` }, brief), text ? tag("code", {}, text) : tag("span", { class: "note" }, "The line's text is not known."));
+  return tag("figure", { class: "source" }, tag("figcaption", { title: `${file}:${line}` }, brief), text ? tag("code", {}, text) : null);
 }
 
 function histogram(x, symbol, whose) {

@@ -15,14 +15,9 @@ function find(query) {
   search.results = [];
   search.at = -1;
   if (wanted) {
-    // names that begin with it first, then names, then all else, each in the program's order
-    const ranked = [[], [], []];
-    index().forEach((hay, k) => {
-      if (hay.includes(wanted)) {
-        const at = nodes[k].name.toLowerCase().indexOf(wanted);
-        ranked[at === 0 ? 0 : at > 0 ? 1 : 2].push(k);
-      }
-    });
+    // names first, then all else, each in the program's order
+    const ranked = [[], []];
+    index().forEach((hay, k) => hay.includes(wanted) && ranked[nodes[k].name.toLowerCase().includes(wanted) ? 0 : 1].push(k));
     search.results = ranked.flat();
   }
   showResults();
@@ -33,7 +28,7 @@ function showResults() {
   const typed = byId("query").value.trim();
   const count = results.length ? results.length.toLocaleString("en") : "none";
   byId("found").textContent = typed ? (at < 0 ? "" : `${at + 1} of `) + count : "";
-  const start = Math.max(0, Math.min(at - 4, results.length - 9));
+  const start = max(0, min(at - 4, results.length - 9));
   byId("results").replaceChildren(...results.slice(start, start + 9).map((k, n) => {
     const node = nodes[k], place = node.place >= 0 ? data.places[node.place][3] : "";
     return tag("li", { role: "option", id: `result-${start + n}`, "aria-selected": String(start + n === at), onpointerdown: (event) => event.preventDefault(), onclick: () => stepTo(start + n) },
@@ -64,6 +59,6 @@ byId("query").addEventListener("keydown", (event) => {
   } else if (event.key === "Escape") {
     event.stopPropagation();
     byId("query").blur();
-    (painter.drawn.get(selected) ?? picture).focus({ preventScroll: true });
+    refocus();
   }
 });
