@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from ._version import __version__
 from .check import command as checking
 from .demos import DEMOS
-from .models.alignment import command as alignment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,9 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     draw.add_argument("--limit", type=int, default=150, help="boxes at most (default: 150)")
     draw.add_argument("--right", action="store_true", help="from left to right instead of downwards")
     draw.add_argument("--adjoint", action="store_true", help="mirror the adjoint sweep beside the program")
-    alignment.add_parser(commands)
+    commands.add_parser(
+        "align", help="scores of responses → multipliers of alignment constraints, trainers' files"
+    )
     commands.add_parser("doctor", help="versions, what is installed, which engines can run and why not")
-    options = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["align"]:  # has a parser of its own, which is not loaded for the other commands
+        from .models.alignment.command import main as align
+
+        return align(given[1:])
+    options = parser.parse_args(given)
     if options.command == "demo":
         return run_demos(DEMOS if options.name == "all" else (options.name,), options.seed)
     if options.command == "cache":
@@ -52,8 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "draw":
         direction = "right" if options.right else "down"
         return run_draw(options.target, options.output, options.limit, direction, options.adjoint)
-    if options.command == "align":
-        return alignment.run(options)
     return checking.run(options) if options.command == "check" else run_doctor()
 
 

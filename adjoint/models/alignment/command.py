@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,12 +45,18 @@ exit code: 0 solved; 1 no usable answer, nothing exported; 2 bad input, nothing 
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Add `align` to the command line's parsers."""
-    parser = commands.add_parser(
-        "align", help="scores of responses → multipliers of alignment constraints, and trainers' files",
-        description=DESCRIPTION, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
+def main(arguments: Sequence[str]) -> int:
+    """Run `align` with the arguments that follow it; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m adjoint align", description=DESCRIPTION, epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    _add_problem(parser)
+    _add_outputs(parser)
+    return run(parser.parse_args(arguments))
+
+
+def _add_problem(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("scores", metavar="SCORES", help="file of scores")
     problem = parser.add_argument_group("the problem")
@@ -78,6 +84,9 @@ def add_parser(commands: Any) -> None:
         metavar="COLUMN",
         help="log π_ref − log μ of each response, if they were sampled from another policy μ (default: none)",
     )
+
+
+def _add_outputs(parser: argparse.ArgumentParser) -> None:
     answer = parser.add_argument_group("the answer")
     add = answer.add_argument
     add("--bootstrap", type=int, default=100, metavar="N", help="resamples of the prompts (default: 100)")

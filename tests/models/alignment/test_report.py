@@ -90,6 +90,11 @@ def test_curves_have_the_slope_minus_lambda(alignment: Any) -> None:
     assert errors[1] < 1e-3 and np.log2(errors[0] / errors[1]) > 1.7
 
 
+def test_levels_above_the_reference_stand_beside_what_is_above_it() -> None:
+    rows = [line.split() for line in report(RELATIVE).text().splitlines() if "← chosen" in line]
+    assert rows[0][:4] == ["0.2", "←", "chosen", "0.2"]
+
+
 @pytest.mark.parametrize("alignment", [SOLVED, RELATIVE, BUDGET], ids=["absolute", "relative", "budget"])
 def test_levels_are_round_rise_and_hold_the_chosen_one(alignment: Any) -> None:
     own = next(one.level for one in alignment.constraints if one.name == "a")
