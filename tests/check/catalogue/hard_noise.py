@@ -69,7 +69,7 @@ def root_slope(c: Any) -> Any:
     return np.cos(root(c, 1e-14)) / (3 * root(c, 1e-14) ** 2 + 1)
 
 
-@hard("a solver that stops at 10⁻⁶", says=NOISE)
+@hard("a solver that stops at 10⁻⁶", says=f"{NOISE}|approximate")
 def loose_solver() -> Pair:
     c = np.array([0.5, 1.0, 3.0])
     return Pair(lambda c: np.sum(np.sin(root(c, 1e-6))), (c,), root_slope, exact=converged)

@@ -49,22 +49,22 @@ def random_cotangent(pair: Pair) -> Any:
 def wrong_entries(case: Case, tolerance: float = 1e-9) -> Truth:
     """Path of an argument → the entries in which the case's derivative is not that of its function.
 
-    All entries of an argument whose derivative has another shape, structure, or is missing.
+    All entries of an argument whose derivative has another shape, structure, or is missing. A pullback is
+    asked about some λ and about −λ: it need not be linear.
     """
     pair = case.build()
     lam = random_cotangent(pair)
-    received, expected = derivative(pair, lam), witness(case.build(), lam)
-    value = max(
-        (float(np.max(np.abs(z), initial=0)) for z in trees.flatten(pair.f(*pair.args))[0]), default=0
-    )
+    value = max((float(np.max(np.abs(z), initial=0)) for z in trees.flatten(pair.f(*pair.args))[0]), default=0)
     found: Truth = {}
-    for k, got, right in zip(pair.positions, received, expected, strict=True):
-        leaves, structure = trees.flatten(right)
-        parts = [None] * len(leaves) if got is None else trees.flatten(got)[0]
-        for path, a, b in zip(trees.paths(structure), parts, leaves, strict=True):
-            entries = differing(a, b, tolerance, 0.0 if lam is None else 1e-15 * value)
-            if entries:
-                found[f"{k}/{path}" if path else str(k)] = entries
+    for seed in [lam] if lam is None else [lam, trees.tree_map(np.negative, lam)]:
+        received, expected = derivative(pair, seed), witness(case.build(), seed)
+        for k, got, right in zip(pair.positions, received, expected, strict=True):
+            leaves, structure = trees.flatten(right)
+            parts = [None] * len(leaves) if got is None else trees.flatten(got)[0]
+            for path, a, b in zip(trees.paths(structure), parts, leaves, strict=True):
+                entries = differing(a, b, tolerance, 0.0 if lam is None else 1e-15 * value)
+                if entries:
+                    found.setdefault(f"{k}/{path}" if path else str(k), set()).update(entries)
     return found
 
 
