@@ -29,11 +29,13 @@ class Breaks:
         labels: names of the arguments.
         notes: one sentence for each break.
         excluded: the entries left out, by argument.
+        unnamed: whether lines go through more breaks than were located.
     """
 
     labels: Sequence[str]
     notes: list[str] = field(default_factory=list)
     excluded: dict[int, np.ndarray] = field(default_factory=dict)
+    unnamed: bool = False
 
     def without(self, v: Arrays) -> Arrays:
         """A direction that leaves the breaks alone."""
@@ -64,7 +66,9 @@ class Breaks:
             self.excluded[at.leaf] = same | self.excluded.get(at.leaf, np.zeros_like(same))
             if not any(np.any(d) for d in self.without(v) if d is not None):
                 return c  # nothing is left
-        self.notes.append("there are more breaks than were looked for one by one")
+        if not self.unnamed:
+            self.notes.append("there are more breaks than were looked for one by one")
+        self.unnamed = True
         return c
 
     def name(self, claim: Claim, e: Entry) -> None:

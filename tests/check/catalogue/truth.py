@@ -54,7 +54,9 @@ def wrong_entries(case: Case, tolerance: float = 1e-9) -> Truth:
     """
     pair = case.build()
     lam = random_cotangent(pair)
-    value = max((float(np.max(np.abs(z), initial=0)) for z in trees.flatten(pair.f(*pair.args))[0]), default=0)
+    value = max(
+        (float(np.max(np.abs(z), initial=0)) for z in trees.flatten(pair.f(*pair.args))[0]), default=0
+    )
     found: Truth = {}
     for seed in [lam] if lam is None else [lam, trees.tree_map(np.negative, lam)]:
         received, expected = derivative(pair, seed), witness(case.build(), seed)
