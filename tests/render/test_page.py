@@ -11,19 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import adjoint as ad
+from adjoint.__main__ import main
+from adjoint.ops import PRIMITIVES
+from adjoint.render.page.typeset import tree_of
+from adjoint.render.rules import rule
 
-
-def network(layers: int, depth: int = 8) -> Any:
-    rng = np.random.default_rng(0)
-    with ad.Tape() as tape:
-        h = x = tape.input(rng.normal(size=(5, depth)), name="x")
-        weights = tape.parameter([rng.normal(size=(depth, depth)) / 3 for _ in range(layers)], name="W")
-        for k, w in enumerate(weights):
-            with ad.scope(f"layer{k}"):
-                h = ad.name(np.tanh(h @ w), "h") + x
-        return ad.name(np.mean(h**2), "loss")
+from .test_draw import network
 
 
 class Parts(HTMLParser):
@@ -84,6 +80,80 @@ def test_the_policy_allows_this_script_and_style_alone() -> None:
 
 def test_the_same_program_gives_the_same_page() -> None:
     assert ad.draw(network(4)).html() == ad.draw(network(4)).html()
+
+
+def test_a_label_like_a_mark_or_like_markup_stays_data() -> None:
+    with ad.Tape() as tape, ad.scope("</script><script>alert(1)</script>"):
+        w = tape.parameter(2.0, name="{{data}} {{script}}")
+        loss = ad.name(w * w, "<!-- <script> ]]>")
+    page = ad.draw(loss).html()
+    parts = Parts(page)
+    assert [kind for kind, _ in parts.raw] == ["style", "application/json", "script"]
+    data = dict(parts.raw)["application/json"]
+    assert "<" not in data and data.isascii()
+    assert {"{{data}} {{script}}", "script><script>alert(1)<"} <= set(json.loads(data)["texts"])
+
+
+def test_long_names_are_cut() -> None:
+    with ad.Tape() as tape:
+        loss = ad.name(tape.parameter(2.0, name="x" * 10_000) * 2.0, "y" * 10_000)
+    page = ad.draw(loss).html()
+    assert "x" * 399 + "…" in data_of(page)["texts"] and "x" * 400 not in page
+
+
+def test_rules_are_typeset_for_each_use() -> None:
+    with ad.Tape() as tape:
+        w = tape.parameter(np.array([[2.0]]), name="w")
+        loss = np.sum(np.tanh(w @ w) * 3.0) ** 3
+    rules = data_of(ad.draw(loss).html())["rules"]
+
+    def read(tree: Any) -> str:
+        return tree if isinstance(tree, str) else "".join(map(read, tree[2:]))
+
+    said = {use: [read(tree) for tree in lines] for use, lines in rules.items()}
+    assert said["matmul"] == ["z=xy", "λx+=λy⊤", "λy+=x⊤λ"]
+    assert said["tanh"] == ["z=tanh(x)", "λx+=(1−z2)λ"]
+    assert said["multiply(·, 3)"] == ["z=x3", "λx+=3λ"]
+    assert said["power(·, 3)"] == ["z=x3", "λx+=3x2λ"]
+
+
+def test_every_primitive_has_a_rule_that_typesets() -> None:
+    rng = np.random.default_rng(0)
+    for op in PRIMITIVES.values():
+        for args, params in op.samples(rng)[:1]:
+            lines = rule(op, [None] * len(args), params)
+            assert len(lines) <= 1 + len(args), op
+            for line in lines:
+                assert tree_of(f"<math>{line.mathml()}</math>")[0] == "math" and line.latex()
+
+
+def test_formulas_hold_no_markup_but_their_own() -> None:
+    assert tree_of('<math><mtd style="text-align: left; padding-left: 2em"><mi>x</mi></mtd></math>')
+    for bad in ("<math><script>1</script></math>", "<math><mi><a href='x'>y</a></mi></math>"):
+        with pytest.raises(ValueError, match="no element of a formula"):
+            tree_of(bad)
+    with pytest.raises(ValueError, match="no style of a formula"):
+        tree_of('<math><mi style="background: url(x)">x</mi></math>')
+    assert tree_of('<math onclick="alert(1)"><mi>x</mi></math>') == ["math", {}, ["mi", {}, "x"]]
+
+
+def test_the_lagrangian_is_beside_the_picture_where_there_is_one() -> None:
+    lagrangian = data_of(ad.draw(network(1)).html())["lagrangian"]
+    assert lagrangian[0] == "math"
+    with ad.Tape() as tape:
+        tape.parameter(np.ones(2))
+    assert data_of(ad.draw(tape).html())["lagrangian"] is None
+
+
+def test_the_command_line_writes_pages(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "g.html"
+    assert main(["draw", "tests.render.test_page:two_layers", "-o", str(target)]) == 0
+    assert target.read_text("utf-8").startswith("<!DOCTYPE html>")
+    assert "g.html: " in capsys.readouterr().out
+
+
+def two_layers() -> Any:
+    return network(2)
 
 
 def test_script_and_style_are_small() -> None:

@@ -406,6 +406,27 @@ def test_the_adjoint_sweep_mirrored(show: Open) -> None:
     assert not plain.page.locator("#mirror").is_visible()  # no multipliers
 
 
+def test_the_lagrangian_and_the_rules_are_typeset(show: Open) -> None:
+    page = show(ad.draw(network(2), fold=False))
+    assert not page.page.locator("#formula").is_visible()
+    page.press("l")
+    assert page.text("#formula math").startswith("ℒ(z,W,λ)=loss")
+    place = page.page.locator("#formula math").bounding_box()
+    assert place["height"] > 60  # typeset in rows
+    assert page.page.eval_on_selector("#formula mtd", "cell => getComputedStyle(cell).textAlign") == "right"
+    below = page.page.locator("#picture").bounding_box()
+    assert below["y"] >= place["y"] + 60  # beside the picture, not above it
+    page.press("l")
+    page.page.locator(".boxes > .box", has_text="matmul").first.click()
+    page.settle()
+    assert [e.text_content() for e in page.page.locator("#panel .math").all()] == [
+        "z=xy",
+        "λx+=λy⊤",
+        "λy+=x⊤λ",
+    ]
+    assert not show(ad.draw(tangled(5).tape)).page.locator("#typeset").is_visible()
+
+
 def test_no_layout_program_is_needed(monkeypatch: pytest.MonkeyPatch, show: Open) -> None:
     from adjoint.render import layout
 
