@@ -132,6 +132,10 @@ def test_drawn(w):
 
 def test_rng(check_gradients):
     print("rng", check_gradients.rng.normal())
+
+
+def test_other_rng(check_gradients):
+    print("rng", check_gradients.rng.normal())
 """
 
 
@@ -142,6 +146,7 @@ def drawn(result: Any) -> list[str]:
 def test_seed_replays_and_varies(pytester: pytest.Pytester) -> None:
     first, again, other = (run(pytester, DRAWS, "-s", f"--adjoint-seed={s}") for s in (3, 3, 4))
     assert drawn(first) == drawn(again) != drawn(other)
+    assert len({line for line in drawn(first) if line.startswith("rng")}) == 2  # each test has its own
     assert "adjoint: --adjoint-seed=3" in str(first.stdout)
     usual = run(pytester, DRAWS, "-s")
     assert "--adjoint-seed" not in str(usual.stdout)
@@ -149,7 +154,7 @@ def test_seed_replays_and_varies(pytester: pytest.Pytester) -> None:
     found = re.search(r"adjoint: --adjoint-seed=(\d+)", str(surprise.stdout))
     assert found
     assert drawn(run(pytester, DRAWS, "-s", f"--adjoint-seed={found[1]}")) == drawn(surprise)
-    alone = run(pytester, DRAWS, "-s", "--adjoint-seed=3", "-k", "test_rng")
+    alone = run(pytester, DRAWS, "-s", "--adjoint-seed=3", "-k", "rng")
     assert drawn(alone) == [line for line in drawn(first) if line.startswith("rng")]  # of no order
 
 

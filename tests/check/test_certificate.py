@@ -205,7 +205,11 @@ def test_our_solutions_as_reported_and_anew() -> None:
 def test_a_bare_point() -> None:
     assert check.certificate(np.array([-1.0, -1.0]), disk()).estimated
     assert not check.certificate(np.array([-1.0, -0.9]), disk())
-    assert "not feasible, at disk" in check.certificate(np.array([-2.0, -1.0]), disk()).verdict
+    assert "not feasible, at disk: 3, should be at most 0" in (
+        check.certificate(np.array([-2.0, -1.0]), disk()).verdict
+    )
+    level = ad.Problem(np.sum, eq={"level": lambda x: x[0] - 1})
+    assert "at level: -3, should be 0" in check.certificate(np.array([-2.0, -1.0]), level).verdict
 
 
 def test_misuse() -> None:
@@ -274,6 +278,7 @@ def test_cvxpy_without_solution() -> None:
         and "x <= 0.0 0.5" in verdict
         and "x[0] == x[1]" not in verdict
     )
+    assert x.value is None  # as the failed solve left it
     free = cp.Problem(cp.Minimize(cp.sum(x)), [x <= 0])
     free.solve()
     assert "unbounded: the objective reaches -141 within ‖x‖ ≤ 1e+02" in check.certificate(free).verdict

@@ -46,6 +46,16 @@ def test_precision_is_that_of_a_program_run_in_it(kind: str, tolerance: float) -
     assert not {c.label for c in found.causes} & {"transpose", "reshape"}  # what only moves does not round
 
 
+def test_long_sums_round_as_they_do_in_single_precision() -> None:
+    """Not once, at their end: BLAS adds 20,000 products up in float32."""
+    x, w = normal(20_000), normal(20_000, seed=1)
+    found = ad.explain_difference(lambda w, x: x @ w, changes.precision("float32"), w, x)
+    single = float(x.astype(np.float32) @ w.astype(np.float32))
+    np.testing.assert_allclose(found.loss + found.measured, single, rtol=1e-12)
+    exact = float(x.astype(np.float32).astype(float) @ w.astype(np.float32).astype(float))
+    assert abs(single - exact) > np.spacing(np.float32(single))  # that is more than one rounding
+
+
 def test_bfloat16_keeps_eight_bits() -> None:
     w = np.array([1 + 2.0**-7, 1 + 2.0**-9, -0.0])
     found = ad.explain_difference(lambda w: w @ np.ones(3), changes.precision("bfloat16"), w)
