@@ -63,6 +63,19 @@ def test_a_seed_reproduces_a_run_and_a_checkpoint_continues_it(make: Any, tmp_pa
     assert repr(other.history) != repr(whole.history)
 
 
+def test_every_iteration_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+
+    def spy(environments: Any, act: Any, noise: Any, **options: Any) -> Any:
+        drawn.append((noise.copy(), options["seed"]))
+        return collect(environments, act, noise, **options)
+
+    monkeypatch.setattr("adjoint.models.trpo.agents.collect", spy)
+    TRPO(CartPole, **SMALL).learn(120)
+    (first, one), (second, two) = drawn
+    assert not np.any(first == second) and one != two
+
+
 class Impatient(CartPole):
     """Somebody presses Ctrl-C in the third rollout."""
 

@@ -23,7 +23,9 @@ from adjoint.models.trpo import (
     tabular_policy,
     trpo_step,
 )
-from adjoint.models.trpo.step import sweeps
+from adjoint.models.trpo.quadratic import Proposal
+from adjoint.models.trpo.step import _improves, sweeps
+from adjoint.problems import Residuals
 from adjoint.transforms.vectors import flatten
 
 from ..harness import refused
@@ -223,6 +225,31 @@ def test_backtracking_takes_the_longest_length_that_holds() -> None:
     assert len(lengths) > 1 and step.kl <= 1.0 and step.gain > 0
     np.testing.assert_allclose(step.x, theta + lengths[-1] * step.direction)
     assert divergence(step.x, theta, batch) == pytest.approx(step.kl, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("case", "excess", "gain", "risen", "expected"),
+    [
+        (Case.TRUST, None, 1e-9, 0.0, True),
+        (Case.TRUST, None, 0.0, 0.0, False),
+        (Case.TRUST, None, np.nan, 0.0, False),
+        (Case.TRUST, -1.0, 1.0, 0.9, True),  # within the limit
+        (Case.TRUST, -1.0, 1.0, 1.1, False),
+        (Case.BOTH, -1.0, 1.0, 1.2, True),  # above by .2, which costs 2 · 2 · .2
+        (Case.BOTH, -1.0, 1.0, 1.3, False),
+        (Case.BOTH, 1.0, 1.0, 0.2, True),
+        (Case.BOTH, 1.0, 1.0, 0.3, False),
+        (Case.BOTH, 1.0, -1.0, -0.2, True),  # nearer to the limit, whatever it costs
+        (Case.RECOVERY, 1.0, -1.0, -0.1, True),
+        (Case.RECOVERY, 1.0, 5.0, 0.1, False),
+    ],
+)
+def test_what_counts_as_progress(
+    case: Case, excess: float | None, gain: float, risen: float, expected: bool
+) -> None:
+    nothing = np.zeros(1)
+    found = Proposal(nothing, 1.0, 2.0, case, 0.0, 0.0, 0.0, Residuals(0.0, 0.0, 0.0, 0.0))
+    assert _improves(found, gain, risen, excess) is expected
 
 
 def test_no_advantage_is_no_step() -> None:
