@@ -32,7 +32,7 @@ def test_program_prints_what_the_comments_say(capsys) -> None:
     printed = printed_by_the_program(capsys)
     beside = [c.strip() for c in re.findall(r"^print\(.*?\)\s+# ([-\[(\dT].*)$", CODE, re.MULTILINE)]
     below = [c[2:] for c in re.findall(r"^# .*$", CODE, re.MULTILINE)]
-    assert len(beside) == 13 and len(below) == 10
+    assert len(beside) == 15 and len(below) == 10
     for promised in [*(re.split(r"[;:]", c)[0] for c in beside), *below]:
         assert any(says(line, promised) for line in printed), promised
 
