@@ -63,7 +63,7 @@ else:
     left.axhline(problem.smoothness, color="tab:red", linestyle="--", label="L")
     left.axhline(mu, color="tab:green", linestyle=":", label="μ")
     left.set(yscale="log", xlabel="distance from λ*", title="curvature between its bounds")
-    left.legend(loc=(0.4, 0.6))
+    left.legend(loc=(0.22, 0.62))
     shown = np.linspace(-1, 1, 100)
     for game, name in ((problem, "independent"), (both, "dependent")):
         rise = [game.dual(1 + t * flat) - game.dual([1.0, 1.0]) for t in shown]

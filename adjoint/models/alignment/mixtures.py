@@ -95,7 +95,8 @@ def minimize_dual(
         problem: any number of constraints.
         family: the policies that can be expressed.
         tolerance: how far D_p(λ_p*) may be above its lower bound, relative to max(1, |D_p|); or, of one
-            constraint, how far it may be missed, relative to max |g − b|.
+            constraint, how far it may be missed, relative to the radius of g. Of several, at least 1e-10,
+            since linear programs give no more.
         max_steps: alignments at most.
 
     Raises:
@@ -192,6 +193,7 @@ def _secant(left: Point, right: Point) -> float:
 
 def _cutting(oracle: Oracle, star: Floats, tolerance: float, max_steps: int) -> Found:
     """Several constraints: linear programs over the policies seen."""
+    tolerance = max(tolerance, 1e-10)
     scale = max(float(np.max(star)), oracle.problem.beta / max(oracle.problem.reach, 1e-300))
     box, limit = 4 * scale, FAR * scale
     oracle(star)
@@ -236,8 +238,15 @@ def _master(seen: list[Point], box: float) -> tuple[Floats, float, Floats]:
         )
     lam: Floats = np.asarray(found.x[:m])
     weights: Floats = np.maximum(-np.asarray(found.ineqlin.marginals), 0.0)
-    # the value from λ itself: exact to rounding, whatever the program's tolerance
-    return lam, float(np.max(heights + slacks @ lam)), weights / np.sum(weights)
+    # the program is exact to 1e-10 only: the equations of its vertex, solved once more
+    used, free = weights > 1e-12, lam > 1e-12 * box
+    rows = np.vstack([slacks[used][:, free].T, np.ones(int(np.sum(used)))])
+    missing = np.append(np.zeros(int(np.sum(free))), 1.0) - rows @ weights[used]
+    weights[used] = np.maximum(weights[used] + np.linalg.lstsq(rows, missing, rcond=None)[0], 0.0)
+    weights /= np.sum(weights)
+    # what weak duality gives for these weights: a lower bound, whatever the program's own tolerance
+    lower = float(weights @ heights + box * np.sum(np.minimum(weights @ slacks, 0.0)))
+    return lam, lower, weights
 
 
 def _unreachable(oracle: Oracle, point: Point) -> DomainError:
