@@ -259,7 +259,10 @@ class Battery:
         if claim.gradient is not None and results > 1:
             kind = kinds.at_one_place(received, expected) or kinds.pushforward(claim, leaf)
             if abs(received - expected) <= 1e-6 * abs(expected):  # right for this λ, wrong for another
-                output, received, expected = None, worst.received, worst.expected
+                found = Place(
+                    subject.labels[leaf], subject.positions[leaf], (), worst.received, worst.expected
+                )
+                return found, "wrong for some λ only: not linear in it"
         name, position = subject.labels[leaf], subject.positions[leaf]
         counts = len(wrong), len(entries)
         place = Place(name, position, worst.index, received, expected, output, *counts)

@@ -17,9 +17,10 @@ from .. import tree as trees
 from ..sweeps.pairing import default_rng
 from ..transforms import make_jvp, make_vjp
 from ..transforms.recording import Argnum
+from .adapters import adapted, framework_of
 from .battery import Battery
 from .report import Report
-from .subject import Arguments, Arrays, Subject, is_float
+from .subject import Arguments, Arrays, Subject, as_arguments, is_float
 
 Function = Callable[..., Any]
 
@@ -31,15 +32,18 @@ def gradients(
     argnum: Argnum | None = None,
     order: int = 2,
     rng: np.random.Generator | None = None,
+    framework: str | None = None,
 ) -> Report:
     """Check a function's derivatives, then those of its gradient: dot product, differences, Taylor rates.
 
     Args:
-        f: any function the library differentiates; arrays and nested containers in and out.
+        f: any function the library differentiates, arrays and nested containers in and out; or one of
+            torch (also a module or an `autograd.Function`), jax (also `custom_vjp`), autograd or CasADi.
         args: where to check.
         argnum: which argument(s) to differentiate; all that hold floats by default.
         order: 1, or 2 to check second derivatives too.
         rng: source of the random directions; a fixed one by default.
+        framework: "torch", "jax", "autograd" or "casadi", where the arguments and f do not show it.
 
     Returns:
         A report, true when everything passed; on failure it names argument, index, received and expected.
@@ -48,7 +52,8 @@ def gradients(
     >>> bool(gradients(lambda x: np.sum(np.sin(x)), [np.array([0.3, 0.7])]))
     True
     """
-    subject = own(f, args, argnum)
+    home = framework or framework_of(f, as_arguments(args))
+    subject = own(f, args, argnum) if home is None else adapted(f, args, argnum, home)
     subject.rng = rng or default_rng()
     return Battery(subject, order).run().report()
 

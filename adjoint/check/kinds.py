@@ -40,6 +40,14 @@ class Evidence:
         return np.array([e.received for e in self.entries]), np.array([e.expected for e in self.entries])
 
     @property
+    def tolerance(self) -> float:
+        """To how many digits the right numbers are known: four, and fewer in float32."""
+        size = max((abs(e.expected) for e in self.entries), default=0.0)
+        return float(
+            np.clip(2 * max((e.error for e in self.entries), default=0.0) / (size or 1.0), 1e-4, 5e-3)
+        )
+
+    @property
     def wrong(self) -> np.ndarray:
         """Which of them are wrong."""
         return np.array([e.wrong for e in self.entries], bool)
@@ -116,26 +124,27 @@ def factor(e: Evidence) -> Iterator[str]:
         return
     ratios = r[seen] / x[seen]
     c = ratios[0]
-    if np.any(np.abs(ratios - c) > 1e-4 * np.abs(c) + 1e-12):
+    tol = e.tolerance
+    if np.any(np.abs(ratios - c) > 3 * tol * np.abs(c) + 1e-12):
         return
     c = float(np.real(c))
     some = "" if np.all(e.wrong) else f" in {int(np.sum(e.wrong))} of {len(r)} entries"
     if abs(c) < 1e-10:
         whole = "zero: detached, a path or an entry that no derivative reaches"
         yield whole if not some else f"zero{some}: a masked or dropped part"
-    elif abs(c + 1) < 1e-4:
+    elif abs(c + 1) < tol:
         yield f"sign{some}"
-    elif abs(c - 2) < 2e-4 or abs(c - 0.5) < 1e-4:
+    elif abs(c - 2) < 2 * tol or abs(c - 0.5) < tol:
         yield f"factor {'2' if c > 1 else '½'}{some}"
     else:
         sizes = {s for s in (*e.x.shape, e.x.size, e.results) if s > 1}
         for n in sorted(sizes):
-            if abs(c - n) < 1e-4 * n:
+            if abs(c - n) < tol * n:
                 yield f"factor {n}, the size of an axis{some}: sum instead of mean"
-            if abs(c * n - 1) < 1e-4:
+            if abs(c * n - 1) < tol:
                 yield f"factor 1/{n}, one over the size of an axis{some}: mean instead of sum"
         if len(ratios) > 1:
-            yield f"a constant factor {c:.6g}{some}"
+            yield f"a constant factor {c:{'.6g' if tol < 1e-3 else '.3g'}}{some}"
 
 
 def rearranged(e: Evidence) -> Iterator[str]:

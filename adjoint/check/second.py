@@ -25,6 +25,13 @@ def check(battery: Battery, claim: Claim, main: Comparison) -> None:
         battery.not_checked.append("second derivatives: no Hessian product was given")
         return
     lam = as_tangents(claim.w, claim.base)
+    if subject.foreign:
+        try:
+            subject.hessian_product(subject.x, lam, as_tangents(together(subject), subject.x))
+        except Exception as error:  # whatever a framework raises where it has no second derivative
+            said = str(error).strip().partition("\n")[0]
+            battery.not_checked.append(f"second derivatives: {type(error).__name__}: {said}")
+            return
     above = subject.above(lam)
     base = [np.zeros(np.shape(x)) if g is None else g for g, x in zip(claim.gradient, subject.x, strict=True)]
     weights = [signs(g, subject.rng) for g in base]

@@ -39,6 +39,7 @@ class Subject:
         pull_turn: (x, λ, u) ↦ the pullback of x ↦ Jᵀλ along u.
         scalar: f has a single real result, whose gradient `pull` gives for λ = 1.
         analytic: f may be given complex numbers, to see whether it is analytic.
+        foreign: the framework it belongs to, where that is not this one.
         rng: source of directions.
         counts: how often each was called.
         names: what the caller calls `value` and the others, for the count.
@@ -55,6 +56,7 @@ class Subject:
     pull_turn: Callable[[Arrays, Arrays, Arrays], Arrays] | None = None
     scalar: bool = False
     analytic: bool = False
+    foreign: str = ""
     rng: np.random.Generator = field(default_factory=default_rng)
     counts: Counter[str] = field(default_factory=Counter)
     names: dict[str, str] = field(default_factory=dict)
@@ -155,7 +157,9 @@ def parameter_names(f: Any, count: int) -> list[str]:
 class Arguments:
     """The float leaves among some arguments of a function: taken out, and put back moved."""
 
-    def __init__(self, f: Any, args: Any, argnum: int | Sequence[int] | None) -> None:
+    def __init__(
+        self, f: Any, args: Any, argnum: int | Sequence[int] | None, names: Sequence[str] | None = None
+    ) -> None:
         self.args = as_arguments(args)
         count = len(self.args)
         chosen = range(count) if argnum is None else [argnum] if isinstance(argnum, int) else list(argnum)
@@ -164,7 +168,7 @@ class Arguments:
                 raise ValueError(f"argnum {k} is out of range: the function is given {count} arguments")
         self.single = isinstance(argnum, int)
         self.chosen = [k % count for k in chosen]
-        names = parameter_names(f, count)
+        names = names or parameter_names(f, count)
         self.structures = [trees.flatten(self.args[k])[1] for k in self.chosen]
         self.x: Arrays = []
         self.labels: list[str] = []

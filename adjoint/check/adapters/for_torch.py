@@ -1,0 +1,133 @@
+"""Functions of torch tensors: plain ones, `autograd.Function`s and modules, by `torch.autograd.grad`.
+
+torch's gradient of a complex argument is the conjugate of ours. A module's parameters are differentiated too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import tree as trees
+from ..subject import Arguments, Arrays, Subject, as_arguments, parameter_names
+
+
+class Fixed:
+    """A leaf that stays as it is: torch differentiates tensors only."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def subject(f: Any, args: Sequence[Any], argnum: int | Sequence[int] | None) -> Subject:
+    """A function of tensors, in their dtypes and on their devices."""
+    import torch
+
+    name = getattr(f, "__name__", type(f).__name__)
+    args = list(as_arguments(args))
+    if isinstance(f, torch.nn.Module):
+        module, parameters = f, dict(f.named_parameters())
+        f, names = (
+            _with_parameters(torch, module),
+            ["parameters", *parameter_names(module.forward, len(args))],
+        )
+        args = [parameters, *args]
+        argnum = [0, *range(1, len(args))] if argnum is None else _shifted(argnum)
+    elif isinstance(f, type):
+        name, f = f.__name__, getattr(f, "apply")  # noqa: B009  (an autograd.Function)
+    else:
+        owner = getattr(f, "__self__", None)
+        name = owner.__name__ if isinstance(owner, type) and name == "apply" else name
+    originals: list[Any] = []
+    names: list[str] | None = None
+
+    def lowered(leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor):
+            return Fixed(leaf)
+        if not (leaf.is_floating_point() or leaf.is_complex()):
+            return leaf
+        return leaf.detach().cpu().numpy()
+
+    arguments = Arguments(f, [trees.tree_map(lowered, a) for a in args], argnum, names)
+    for k in arguments.chosen:
+        originals += [
+            leaf
+            for leaf in trees.flatten(args[k])[0]
+            if isinstance(leaf, torch.Tensor) and (leaf.is_floating_point() or leaf.is_complex())
+        ]
+
+    def tensors(x: Arrays) -> list[Any]:
+        return [
+            torch.as_tensor(np.asarray(a), device=t.device).requires_grad_()
+            for a, t in zip(x, originals, strict=True)
+        ]
+
+    def raised(leaf: Any) -> Any:
+        if isinstance(leaf, np.ndarray):  # a float argument that is not differentiated
+            return torch.as_tensor(leaf)
+        return leaf.value if isinstance(leaf, Fixed) else leaf
+
+    def outputs(inputs: list[Any]) -> list[Any]:
+        given = [trees.tree_map(raised, a) for a in arguments.at(inputs)]
+        leaves = trees.flatten(f(*given))[0]
+        return [
+            z for z in leaves if isinstance(z, torch.Tensor) and (z.is_floating_point() or z.is_complex())
+        ]
+
+    def value(x: Arrays) -> Arrays:
+        with torch.no_grad():
+            return [z.detach().cpu().numpy() for z in outputs([t.detach() for t in tensors(x)])]
+
+    def grads(x: Arrays, lam: Arrays, again: bool) -> tuple[list[Any], list[Any]]:
+        inputs = tensors(x)
+        # leaves must not be written by the function: it gets what is computed from them
+        found = outputs([t * 1 for t in inputs] if again else inputs)
+        seeds = [
+            torch.as_tensor(np.conj(a), dtype=z.dtype, device=z.device)
+            for a, z in zip(lam, found, strict=True)
+        ]
+        kept = [(z, s) for z, s in zip(found, seeds, strict=True) if z.requires_grad]
+        if not kept:
+            return inputs, [None] * len(inputs)
+        return inputs, list(
+            torch.autograd.grad(
+                [z for z, _ in kept], inputs, [s for _, s in kept], allow_unused=True, create_graph=again
+            )
+        )
+
+    def pull(x: Arrays, lam: Arrays) -> Arrays:
+        return [None if g is None else np.conj(g.detach().cpu().numpy()) for g in grads(x, lam, False)[1]]
+
+    def turn(x: Arrays, lam: Arrays, v: Arrays) -> Arrays:
+        inputs, first = grads(x, lam, True)
+        total = sum(
+            (g.conj() * torch.as_tensor(np.asarray(d), dtype=g.dtype, device=g.device)).real.sum()
+            for g, d in zip(first, v, strict=True)
+            if g is not None and g.requires_grad
+        )
+        if not isinstance(total, torch.Tensor):
+            return [np.zeros_like(np.asarray(a)) for a in x]
+        second = torch.autograd.grad(total, inputs, allow_unused=True)
+        return [
+            np.zeros_like(np.asarray(a)) if g is None else np.conj(g.detach().cpu().numpy())
+            for a, g in zip(x, second, strict=True)
+        ]
+
+    return Subject(
+        f"gradients of {name}", arguments.x, arguments.labels, arguments.positions,
+        value, pull, turn=turn, names={"value": "function", "pull": "gradient"},
+    )  # fmt: skip
+
+
+def _with_parameters(torch: Any, module: Any) -> Any:
+    def call(parameters: Any, *inputs: Any) -> Any:
+        return torch.func.functional_call(module, parameters, inputs)
+
+    return call
+
+
+def _shifted(argnum: int | Sequence[int]) -> int | Sequence[int]:
+    """The position of an argument behind the parameters."""
+    return argnum + 1 if isinstance(argnum, int) else [k + 1 for k in argnum]
