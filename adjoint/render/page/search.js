@@ -15,9 +15,10 @@ function find(query) {
   search.results = [];
   search.at = -1;
   if (wanted) {
-    // names first, then all else, each in the program's order
-    const ranked = [[], []];
-    index().forEach((hay, k) => hay.includes(wanted) && ranked[nodes[k].name.toLowerCase().includes(wanted) ? 0 : 1].push(k));
+    // names first, then operations, then all else, each in the program's order
+    const ranked = [[], [], []];
+    const rank = ({ name, formula }) => [name, formula, wanted].findIndex((text) => text.toLowerCase().includes(wanted));
+    index().forEach((hay, k) => hay.includes(wanted) && ranked[rank(nodes[k])].push(k));
     search.results = ranked.flat();
   }
   showResults();
