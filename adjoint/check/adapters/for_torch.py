@@ -27,6 +27,7 @@ def subject(f: Any, args: Sequence[Any], argnum: int | Sequence[int] | None) -> 
 
     name = getattr(f, "__name__", type(f).__name__)
     args = list(as_arguments(args))
+    names: list[str] | None = None
     if isinstance(f, torch.nn.Module):
         module, parameters = f, dict(f.named_parameters())
         f, names = (
@@ -41,7 +42,6 @@ def subject(f: Any, args: Sequence[Any], argnum: int | Sequence[int] | None) -> 
         owner = getattr(f, "__self__", None)
         name = owner.__name__ if isinstance(owner, type) and name == "apply" else name
     originals: list[Any] = []
-    names: list[str] | None = None
 
     def lowered(leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor):
