@@ -53,7 +53,7 @@ class Columns:
             grouped: one row holds all responses of a prompt, so that "responses" is the usual name.
 
         Raises:
-            DataError: a column is missing.
+            DataError: a column is missing, or one is named for two ends.
         """
         response = self.response
         if response is None:
@@ -63,6 +63,12 @@ class Columns:
         missing = [name for name in wanted if name not in there]
         if missing:
             raise missing_column(missing[0], there, place)
+        for what, name in (("responses", response), ("ids", self.id)):
+            if name == self.prompt:
+                raise complaint(
+                    f"{name!r} is named as the column of prompts and of {what}",
+                    "A prompt has several responses, so that these are two columns.",
+                )
         return Columns(self.reward, self.utilities, self.prompt, response, self.id, self.log_base)
 
 

@@ -189,13 +189,22 @@ def _write(
     written = _export(options, scores, alignment, outputs, pairs, stage) if usable else []
     report = Report.of(
         alignment, reward=options.reward, subject=scores.file.name, levels=options.levels, written=written,
-        progress=stage("trade-offs"),
+        notes=_notes(scores), progress=stage("trade-offs"),
     )  # fmt: skip
     for name, content in (("--json", report.json), ("--html", report.html)):
         if name in outputs:
             outputs[name].write_text(content(), encoding="utf-8")
     outputs.commit(*(() if usable else ("--json", "--html")))
     return report
+
+
+def _notes(scores: FileScores) -> list[str]:
+    if "log_base" not in scores.file.others:
+        return []
+    return [
+        "The file has a column log_base, which was not used: if the responses were sampled from another "
+        "policy than the reference, pass --log-base log_base."
+    ]
 
 
 def _export(

@@ -150,7 +150,7 @@ def _answer(report: Report) -> Blocks:
                 f"nats: one more nat would be worth {number(a.beta)} of {report.reward}."
             )
         )
-    pointer: Blocks = []
+    pointer: Blocks = [Words(note, "warning") for note in report.notes]
     if a.warnings:
         several = f"{len(a.warnings)} reasons" if len(a.warnings) > 1 else "A reason"
         pointer.append(Words(f"{several} for doubt below: can these samples carry the answer?", "warning"))

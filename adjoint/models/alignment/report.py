@@ -37,7 +37,8 @@ class Report:
         reward: what the reward is called.
         subject: where the scores came from.
         curves: name of a constraint → the trade-off over its level; empty when infeasible.
-        written: what an export is → what is in it, in words.
+        written: exports, as (file, what is in it).
+        notes: what else the reader should know, said with the answer.
 
     >>> from adjoint.models.alignment import Report, Scores, align
     >>> scores = Scores.dense([[0.0, 1.0]], {"safe": [[1.0, 0.0]]})
@@ -51,11 +52,12 @@ class Report:
     subject: str
     curves: dict[str, Pareto]
     written: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
         cls, alignment: Alignment, *, reward: str = "reward", subject: str = "", levels: int = 9,
-        written: Sequence[tuple[str, str]] = (), progress: Progress | None = None,
+        written: Sequence[tuple[str, str]] = (), notes: Sequence[str] = (), progress: Progress | None = None,
     ) -> Report:  # fmt: skip
         """Compute what a report needs beyond the alignment: a trade-off curve for every constraint.
 
@@ -65,6 +67,7 @@ class Report:
             subject: name of the file.
             levels: about how many levels a curve has; 0: no curves.
             written: exports, as (file, what is in it).
+            notes: what else the reader should know.
             progress: called with curves done and in all.
 
         Raises:
@@ -77,7 +80,7 @@ class Report:
             if progress:
                 progress(k, len(names))
             curves[name] = alignment.pareto(name, levels_around(alignment, name, levels).tolist())
-        return cls(alignment, reward, subject or "the scores", curves, tuple(written))
+        return cls(alignment, reward, subject or "the scores", curves, tuple(written), tuple(notes))
 
     # ------------------------------------------------------------------------------------ the three writers
     def text(self) -> str:

@@ -20,7 +20,7 @@ from adjoint.models.alignment.outputs import Outputs
 
 from .files import Row, long_rows, read_lines, write
 
-ROWS = long_rows(60, seed=1)
+ROWS = [row | {"source": "base"} for row in long_rows(60, seed=1)]
 USUAL = [
     "--reward",
     "helpful",
@@ -108,7 +108,7 @@ def test_log_ratios_are_scores_once_multiplied_by_beta(scores: Path) -> None:
     assert row["p"] == pytest.approx(1 / (1 + np.exp(-beta * (difference[0] + lam * difference[1]))))
 
 
-def test_log_base_weights_the_reference(scores: Path) -> None:
+def test_log_base_weights_the_reference(scores: Path, capsys: Capture) -> None:
     target = scores.parent / "a.json"
     assert run(scores, *USUAL, "--log-base", "log_base", "--json", target) == 0
     reward = json.loads(target.read_text())["reward"]["reference"]
@@ -120,6 +120,9 @@ def test_log_base_weights_the_reference(scores: Path) -> None:
         w = np.exp([row["log_base"] for row in group])
         means.append(np.sum(w * [row["helpful"] for row in group]) / np.sum(w))
     assert reward == pytest.approx(np.mean(means))
+    assert "not used" not in capsys.readouterr().out
+    assert run(scores, *USUAL) == 0
+    assert "! The file has a column log_base, which was not used" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------------------------- no usable answer
@@ -186,7 +189,8 @@ BAD: dict[str, tuple[list[str], str]] = {
     "folder": (["--json", "{}"], "--json: '{}' is a folder"),
     "input": (["--json", "{}/scores.jsonl"], "--json would overwrite the scores, '{}/scores.jsonl'"),
     "same": (["--json", "{}/b", "--html", "{}/b"], "--html and --json would be the same file, '{}/b'"),
-    "id": (["--id", "prompt"], "prompt 'question 0?' occurs twice in scores.jsonl: in lines 1 and 2"),
+    "id": (["--id", "source"], "source 'base' occurs twice in scores.jsonl: in lines 1 and 2"),
+    "column twice": (["--id", "prompt"], "'prompt' is named as the column of prompts and of ids"),
     "response": (["--response", "answer"], "has no column 'answer'"),
     "not a file": (["SCORES={}/nosuch.jsonl"], "no file '{}/nosuch.jsonl'"),
 }  # fmt: skip
