@@ -7,8 +7,10 @@ dualization within them, and certificates of what that costs. Scores come from m
 """
 
 from .align import Progress, align
+from .bradley_terry import BradleyTerry, fit_bradley_terry
 from .certificates import Bound, GapCertificate, certify
 from .constraints import Constraint
+from .constructions import mocan_scores, pecan_scores
 from .exports import write_preferences, write_reward_weights, write_weights
 from .families import Everything, Family, Floor, SimplexGrid, Union
 from .feasibility import Infeasibility
@@ -19,14 +21,7 @@ from .mixtures import ParametrizedDual, minimize_dual
 from .parametrized import LogLinear, Network
 from .pareto import Pareto
 from .partitions import Partitions
-from .preferences import (
-    BradleyTerry,
-    Preferences,
-    fit_bradley_terry,
-    mocan_scores,
-    pecan_scores,
-    sample_preferences,
-)
+from .preferences import Preferences, sample_preferences
 from .reading import FileScores, read_scores
 from .report import Report
 from .result import Alignment, Bootstrap, Certificate, Diagnostic, Status

@@ -117,7 +117,7 @@ def minimize_dual(
     if np.all(first.slack >= 0):
         found = (first, (first,), np.ones(1), first.value)
     elif len(star) == 1:
-        found = _between(oracle, first, float(star[0]), tolerance, max_steps)
+        found = _between(oracle, float(star[0]), tolerance, max_steps)
     else:
         found = _cutting(oracle, star, tolerance, max_steps)
     best, parts, weights, lower = found
@@ -131,45 +131,49 @@ def minimize_dual(
 Found = tuple[Point, tuple[Point, ...], Floats, float]
 
 
-def _between(oracle: Oracle, left: Point, star: float, tolerance: float, max_steps: int) -> Found:
-    """One constraint: D_p falls at `left`; a bracket is found, and shrunk to a kink or to a point."""
-    step = max(star, 1e-3 * oracle.problem.beta / max(oracle.problem.reach, 1e-300))
-    limit, right = FAR * step, oracle([step])
-    while right.slack[0] < 0:
-        left, step = right, 2 * step
-        if step > limit:
-            raise _unreachable(oracle, right)
-        right = oracle([step])
+def _between(oracle: Oracle, star: float, tolerance: float, max_steps: int) -> Found:
+    """One constraint: D_p falls at 0; a bracket of λ_p* is found, and shrunk to a kink or to a point."""
+    right = _rising(oracle, star)
+    left = max((p for p in oracle.seen if p.slack[0] < 0), key=lambda p: float(p.lam[0]))
     while True:
-        crossing = _crossing(left, right)
-        lower = crossing[1]
-        size = max(1.0, abs(right.value))
-        options = [left, right]
-        if oracle.alignments % 3:
-            at = crossing[0]
-        elif oracle.alignments % 2:
-            at = _secant(left, right)
-        else:
-            at = 0.5 * float(left.lam[0] + right.lam[0])
-        if not left.lam[0] < at < right.lam[0]:
-            at = 0.5 * float(left.lam[0] + right.lam[0])
+        crossing, lower = _crossing(left, right)
+        at = _next(oracle.alignments, left, right, crossing)
         middle = oracle([at])
-        options.append(middle)
-        best = min(options, key=lambda p: (round((p.value - lower) / (tolerance * size)), abs(p.slack[0])))
-        narrow = right.lam[0] - left.lam[0] <= 1e-13 * max(1.0, float(right.lam[0]))
-        kink = at == crossing[0] and middle.value - lower <= tolerance * size and _same(middle, left, right)
-        smooth = abs(middle.slack[0]) <= tolerance * oracle.problem.reach
-        if narrow or kink or smooth:
-            if smooth:
-                return middle, (middle,), np.ones(1), middle.value
+        width = float(right.lam[0] - left.lam[0])
+        if abs(middle.slack[0]) <= tolerance * oracle.problem.reach:
+            return middle, (middle,), np.ones(1), middle.value - abs(float(middle.slack[0])) * width
+        allowed = tolerance * max(1.0, abs(middle.value))
+        kink = at == crossing and middle.value - lower <= allowed and _same(middle, left, right)
+        if kink or width <= 1e-13 * max(1.0, float(right.lam[0])):
+            best = min(left, middle, right, key=lambda p: p.value)
             share = -left.slack[0] / (right.slack[0] - left.slack[0])
             return best, (left, right), np.array([1 - share, share]), lower
         if oracle.alignments >= max_steps:
-            raise _unfinished(max_steps, best.value - lower)
-        if middle.slack[0] < 0:
-            left = middle
-        else:
-            right = middle
+            raise _unfinished(max_steps, middle.value - lower)
+        left, right = (middle, right) if middle.slack[0] < 0 else (left, middle)
+
+
+def _rising(oracle: Oracle, star: float) -> Point:
+    """A λ at which D_p rises: λ*, doubled until it serves."""
+    step = max(star, 1e-3 * oracle.problem.beta / max(oracle.problem.reach, 1e-300))
+    limit = FAR * step
+    right = oracle([step])
+    while right.slack[0] < 0:
+        step *= 2
+        if step > limit:
+            raise _unreachable(oracle, right)
+        right = oracle([step])
+    return right
+
+
+def _next(count: int, left: Point, right: Point, crossing: float) -> float:
+    """Where the lines cross, which ends at a kink; in turn the secant's root, for smooth D_p, or the middle."""
+    middle = 0.5 * float(left.lam[0] + right.lam[0])
+    slope = float(right.slack[0] - left.slack[0])
+    share = -float(left.slack[0]) / slope if slope > 0 else 0.5
+    secant = float(left.lam[0]) + share * float(right.lam[0] - left.lam[0])
+    at = (secant if count % 2 else middle) if count % 3 == 0 else crossing
+    return at if left.lam[0] < at < right.lam[0] else middle
 
 
 def _same(middle: Point, left: Point, right: Point) -> bool:
@@ -183,12 +187,6 @@ def _crossing(left: Point, right: Point) -> tuple[float, float]:
     at = (left.objective - right.objective) / slope if slope > 0 else float(left.lam[0])
     at = float(np.clip(at, left.lam[0], right.lam[0]))
     return at, max(left.objective + at * float(left.slack[0]), right.objective + at * float(right.slack[0]))
-
-
-def _secant(left: Point, right: Point) -> float:
-    slope = float(right.slack[0] - left.slack[0])
-    share = -float(left.slack[0]) / slope if slope > 0 else 0.5
-    return float(left.lam[0]) + share * float(right.lam[0] - left.lam[0])
 
 
 def _cutting(oracle: Oracle, star: Floats, tolerance: float, max_steps: int) -> Found:
