@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Sequence
 
 from ._version import __version__
-from .check import command as checking
 from .demos import DEMOS
 
 
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "name", nargs="?", default="all", choices=[*DEMOS, "all"], help="which demonstration (default: all)"
     )
     demo.add_argument("--seed", type=int, default=0, help="seed of every random number (default: 0)")
-    checking.add_parser(commands)
+    commands.add_parser("check", help="check the library's rules on this machine, or a function of yours")
     cache = commands.add_parser("cache", help="compiled kernels on disk: where, how many, how large")
     cache.add_argument("action", nargs="?", default="show", choices=("show", "clear"), help="(default: show)")
     draw = commands.add_parser("draw", help="draw the computation graph that a function of yours records")
@@ -46,10 +45,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands.add_parser("doctor", help="versions, what is installed, which engines can run and why not")
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["align"]:  # has a parser of its own, which is not loaded for the other commands
+    # these have parsers of their own, which are not loaded for the other commands
+    if given[:1] == ["align"]:
         from .models.alignment.command import main as align
 
         return align(given[1:])
+    if given[:1] == ["check"]:
+        from .check.command import main as check
+
+        return check(given[1:])
     options = parser.parse_args(given)
     if options.command == "demo":
         return run_demos(DEMOS if options.name == "all" else (options.name,), options.seed)
@@ -58,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "draw":
         direction = "right" if options.right else "down"
         return run_draw(options.target, options.output, options.limit, direction, options.adjoint)
-    return checking.run(options) if options.command == "check" else run_doctor()
+    return run_doctor()
 
 
 def run_demos(names: Sequence[str], seed: int) -> int:

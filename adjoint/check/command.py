@@ -33,11 +33,11 @@ EXAMPLES = """
 """
 
 
-def add_parser(commands: Any) -> None:
-    """Describe the command."""
-    parser = commands.add_parser(
-        "check",
-        help="check the library's rules on this machine, or the derivatives of a function of yours",
+def main(arguments: Sequence[str]) -> int:
+    """Run the command on what follows `check`; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m adjoint check",
+        description="Check the library's rules on this machine, or the derivatives of a function of yours.",
         epilog=f"examples:{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -57,10 +57,7 @@ def add_parser(commands: Any) -> None:
         help="inject a residual at every node, and name the first wrong one",
     )
     add("--seed", type=int, help="of the random directions, and of --args where it takes a generator")
-
-
-def run(options: argparse.Namespace) -> int:
-    """What was asked for; returns the exit code."""
+    options = parser.parse_args(arguments)
     targets = [name for name in options.name if ":" in name]
     try:
         if not targets:
