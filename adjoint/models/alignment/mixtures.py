@@ -167,7 +167,7 @@ def _rising(oracle: Oracle, star: float) -> Point:
 
 
 def _next(count: int, left: Point, right: Point, crossing: float) -> float:
-    """Where the lines cross, which ends at a kink; in turn the secant's root, for smooth D_p, or the middle."""
+    """Where the lines cross, which ends at a kink; in turn the root of the secant, or the middle."""
     middle = 0.5 * float(left.lam[0] + right.lam[0])
     slope = float(right.slack[0] - left.slack[0])
     share = -float(left.slack[0]) / slope if slope > 0 else 0.5
