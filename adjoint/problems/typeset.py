@@ -29,7 +29,7 @@ def of_problem(eq: Named, ineq: Named, bounds: Any, limit: int) -> Formula:
     terms += [_term(c, "≤", True) for c in functions(ineq, "ineq")]
     given = zip(BOUNDS, bounds or (None, None), strict=True)
     terms += [_term(side, "≤", True) for side, bound in given if bound is not None]
-    return _written([(line.term, NOTHING) for line in folded([Line(t, 1) for t in terms], limit)], limit)
+    return _written([(line.term, NOTHING) for line in folded([Line.of(t) for t in terms], limit)], limit)
 
 
 def of_solution(fun: Any, constraints: dict[str, Any], limit: int) -> Formula:

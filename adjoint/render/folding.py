@@ -36,6 +36,10 @@ class Tree:
         self.views = 0
         self._tokens: dict[object, int] = {}
         self._group_tokens: dict[int, int] = {}
+        self._node_tokens = [
+            self._token((n.operation, n.kind, n.active, plain_name(n.name) if n.name else ""))
+            for n in graph.nodes
+        ]
         hidden = self._fold_views() if fold else bytearray(len(graph.nodes))
         self._plant(hidden)
         for number in range(len(self.groups) - 1, -1, -1):  # a group's parent comes before it
@@ -88,11 +92,7 @@ class Tree:
         return self._tokens.setdefault(key, len(self._tokens))
 
     def _token_of(self, item: int) -> int:
-        if item < 0:
-            return self._group_tokens[-1 - item]
-        node = self.graph.nodes[item]
-        name = plain_name(node.name) if node.name else ""
-        return self._token((node.operation, node.kind, node.active, name))
+        return self._node_tokens[item] if item >= 0 else self._group_tokens[-1 - item]
 
     def leaves_of(self, item: int) -> list[int]:
         """Positions of the nodes that an item draws when it is open."""
@@ -105,14 +105,16 @@ class Tree:
             for longest in BODIES:
                 while self._fold_repeats(number, longest):
                     pass
-        tokens = tuple([self._token_of(item) for item in group.items])
-        self._group_tokens[number] = self._token((plain_name(group.name), group.kind, tokens))
+        if number:
+            tokens = tuple([self._token_of(item) for item in group.items])
+            self._group_tokens[number] = self._token((plain_name(group.name), group.kind, tokens))
         group.leaves = [leaf for item in group.items for leaf in self.leaves_of(item)]
 
     def _fold_repeats(self, number: int, longest: int) -> bool:
         group = self.groups[number]
         tokens = [self._token_of(item) for item in group.items]
-        weights = [len(self.leaves_of(item)) for item in group.items]
+        groups = self.groups
+        weights = [1 if item >= 0 else len(groups[-1 - item].leaves) for item in group.items]
         # in a long program short repeats are found by chance
         saving = max(SAVING, int(3 * math.log2(len(self.graph.nodes) + 1)) - 15)
         found = repeats(tokens, weights, saving, longest)
@@ -269,8 +271,11 @@ def _runs_by_line(tree: Tree, items: Sequence[int]) -> list[list[int]]:
 
 
 def _line_of(tree: Tree, item: int) -> int | None:
-    group = tree.groups[-1 - item] if item < 0 else None
-    if group is not None and (not group.folded or group.kind != "repeat"):
+    if item >= 0:
+        place = tree.graph.nodes[item].place
+        return place if place != -1 else None
+    group = tree.groups[-1 - item]
+    if not group.folded or group.kind != "repeat":
         return None
     places = {tree.graph.nodes[leaf].place for leaf in tree.leaves_of(item)}
     return places.pop() if len(places) == 1 and places != {-1} else None

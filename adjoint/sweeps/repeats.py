@@ -32,10 +32,12 @@ def repeats(
     plain: list[int] = t.tolist()
     total = [0, *np.cumsum(np.asarray(weights, np.int64)).tolist()]
     following = _next_equal(t)
-    found, i, n = [], 0, len(t)
-    while i < n:
+    found, n, end = [], len(t), 0
+    for i in _promising(t, following, longest):
+        if i < end:
+            continue
         best = (0, 0, 0)  # covered, period, count
-        j = following[i]
+        j = int(following[i])
         for _ in range(CANDIDATES):
             p = j - i
             if j >= n or i + 3 * p > n or p > longest:
@@ -45,22 +47,41 @@ def repeats(
                 worth = count >= 3 and total[i + count * p] - total[i + p] >= saving
                 if worth and count * p > best[0]:
                     best = (count * p, p, count)
-            j = following[j]
+            j = int(following[j])
         if best[0]:
             found.append((i, best[1], best[2]))
-        i += best[0] or 1
+            end = i + best[0]
     return found
 
 
-def _next_equal(t: np.ndarray) -> list[int]:
+def _promising(t: np.ndarray, following: np.ndarray, longest: int) -> list[int]:
+    """Places where a body may begin: what every repeat must satisfy, asked of all places at once."""
+    n = len(t)
+    here = np.arange(n)
+    after = following[:n]
+    promising = np.zeros(n, bool)
+    for _ in range(CANDIDATES):
+        p = after - here
+        possible = np.flatnonzero((after < n) & (here + 3 * p <= n) & (p <= longest))
+        i, period = here[possible], p[possible]
+        for k in range(8):  # of the first three turns; ever fewer places are left
+            at = i + np.minimum(k, period - 1)
+            agree = (t[at] == t[at + period]) & (t[at] == t[at + 2 * period])
+            i, period = i[agree], period[agree]
+        promising[i] = True
+        after = following[after]
+    places: list[int] = np.flatnonzero(promising).tolist()
+    return places
+
+
+def _next_equal(t: np.ndarray) -> np.ndarray:
     """For each place that of the next equal token, the length where there is none (and for the end)."""
     n = len(t)
     order = np.argsort(t, kind="stable")
     following = np.full(n + 1, n, np.int64)
     same = t[order[1:]] == t[order[:-1]]
     following[order[:-1][same]] = order[1:][same]
-    result: list[int] = following.tolist()
-    return result
+    return following
 
 
 def _equal_run(t: np.ndarray, i: int, p: int) -> int:

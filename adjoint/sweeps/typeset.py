@@ -13,16 +13,22 @@ from ..ops.primitive import Primitive, shape_of
 from ..tape import Tape
 from .repeats import repeats
 
-CONSIDERED = 2000  # constraints that are written and searched for repeats; nobody reads more
+CONSIDERED = 1000  # constraints that are written and searched for repeats; nobody reads more
 SAVING = 4  # lines that a repeat must save
 SUMS = (("k", 8), ("l", 64), ("m", CONSIDERED))  # index, and lines of a body at most: inner loops first
 
 
 class Line(NamedTuple):
-    """A term, and how many constraints it stands for."""
+    """A term, how many constraints it stands for, and the term without the numbers in its names."""
 
     term: Formula
     constraints: int
+    skeleton: str
+
+    @classmethod
+    def of(cls, term: Formula, constraints: int = 1) -> Line:
+        """The line of a term."""
+        return cls(term, constraints, _skeleton(term))
 
 
 def typeset(tape: Tape, loss: int, lam: Sequence[Any], limit: int) -> Formula:
@@ -36,7 +42,7 @@ def typeset(tape: Tape, loss: int, lam: Sequence[Any], limit: int) -> Formula:
     """
     chosen = [(i, op) for i, op in enumerate(tape.operations) if op is not None and i < len(lam)]
     needed = [(i, op) for i, op in chosen if lam[i] is not None]
-    lines = [Line(_term(tape, i, op), 1) for i, op in needed[:CONSIDERED]]
+    lines = [Line.of(_term(tape, i, op)) for i, op in needed[:CONSIDERED]]
     lines = folded(lines, limit)
     shown = lines[:limit]
     rows: list[tuple[Formula, Formula]] = [(_head(), _symbol(tape, loss))]
@@ -99,7 +105,7 @@ def folded(lines: list[Line], limit: int) -> list[Line]:
 
 def _folded(lines: list[Line], index: str, longest: int, limit: int) -> list[Line]:
     known: dict[str, int] = {}
-    tokens = [known.setdefault(_skeleton(line.term), len(known)) for line in lines]
+    tokens = [known.setdefault(line.skeleton, len(known)) for line in lines]
     done: list[Line] = []
     at = 0
     for start, period, count in repeats(tokens, [1] * len(lines), SAVING, longest):
@@ -135,7 +141,7 @@ def _sum(lines: Sequence[Line], period: int, index: str, limit: int) -> Line | N
         rows.append((NOTHING, Formula("term", more(period - limit))))
     body = aligned(rows) if len(rows) > 1 else terms[0]
     lower, upper = letter(index) == Formula("name", str(begin)), Formula("name", str(begin + turns - 1))
-    return Line(Formula("turns", lower, upper, body), sum(line.constraints for line in lines))
+    return Line.of(Formula("turns", lower, upper, body), sum(line.constraints for line in lines))
 
 
 class _UnevenError(Exception):
