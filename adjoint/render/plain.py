@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json as jsons
-import math
 from collections.abc import Iterator
 from itertools import takewhile
+from math import isfinite
 from typing import Any
 
 from .graph import SCHEMA, Arrow, Box, Graph, Node, Numbers, View
@@ -118,7 +118,9 @@ def json(graph: Graph, view: View) -> str:
             for s in graph.scopes
         ],
         "nodes": list(map(_node, graph.nodes)),
-        "edges": [[p, i] if c is None else [p, i, _number(c)] for p, i, c in graph.edges],
+        "edges": [
+            [p, i] if c is None else [p, i, c if isfinite(c) else None] for p, i, c in graph.edges
+        ],
         "view": {
             "caption": view.caption,
             "clusters": [
@@ -185,7 +187,7 @@ def _node(node: Node) -> dict[str, Any]:
 
 def _numbers(x: Numbers) -> Any:
     """Of a real scalar its value alone."""
-    if x.size == 1 and x.finite and x.norm == abs(x.low):
+    if x.size == 1 and x.finite and (x.norm == x.low or x.norm == -x.low):
         return x.low
     entry: dict[str, Any] = {
         "norm": _number(x.norm),
@@ -201,4 +203,4 @@ def _numbers(x: Numbers) -> Any:
 
 
 def _number(x: float | None) -> float | None:
-    return None if x is None or not math.isfinite(x) else float(x)
+    return None if x is None or not isfinite(x) else float(x)

@@ -89,11 +89,18 @@ class Places:
         self.all: list[Place] = []
         self._known: dict[tuple[str, int], int] = {}
         self._codes: dict[CodeType, tuple[str, list[int | None]]] = {}
+        self._places: dict[tuple[int, int], int] = {}  # by identity: the hash of a code object is slow
 
     def number(self, code: CodeType | None, offset: int) -> int:
         """The number of the line of an instruction; −1 when unknown."""
         if code is None:
             return -1
+        number = self._places.get((id(code), offset))
+        if number is None:
+            number = self._places[id(code), offset] = self._line(code, offset)
+        return number
+
+    def _line(self, code: CodeType, offset: int) -> int:
         entry = self._codes.get(code)
         if entry is None:
             file = Origin(code, 0).place.rpartition(":")[0]
@@ -147,7 +154,7 @@ class _Reader:
             isinstance(p, Abstract) for p in (plain if type(plain) is tuple else (plain,))
         )
         self.kinds: dict[Any, str] = {}
-        self.formulas: dict[Any, str] = {}
+        self.constants: dict[tuple[type, Any], str] = {}
 
     def read(self, title: str, subject: str) -> Graph:
         places, scopes = Places(), Scopes()
@@ -201,6 +208,8 @@ class _Reader:
         """Shape and dtype; the common ones are written once."""
         if type(z) is float:
             return "float"
+        if type(z) is np.float64:
+            return "float64"
         if type(z) is tuple:
             return ", ".join(self.kind(innermost(part)) for part in z)
         key = shape_of(z), getattr(z, "dtype", type(z))
@@ -215,9 +224,19 @@ class _Reader:
         """`divide(·, 3)`: operands that are recorded are points; constants and parameters are written out."""
         tape = self.tape
         constants = zip(tape.parents[i], tape.constants[i] or (), strict=False)  # none: all are recorded
-        operands = ["·" if p >= 0 else constant_text(c) for p, c in constants]
+        operands = ["·" if p >= 0 else self.constant(c) for p, c in constants]
         operands += [f"{key}={text}" for key, x in tape.params[i].items() if (text := parameter_text(x))]
         return f"{op.name}({', '.join(operands)})" if operands else op.name
+
+    def constant(self, c: Any) -> str:
+        """A constant operand; the text of a number that occurs again is not made again."""
+        if type(c) is not float and type(c) is not int:
+            return constant_text(c)
+        key = type(c), c  # 1 and 1.0 are equal
+        text = self.constants.get(key)
+        if text is None:
+            text = self.constants[key] = constant_text(c)
+        return text
 
     def edges(self) -> list[tuple[int, int, float | None]]:
         """All edges between the chosen nodes; with contributions, if there are multipliers and values."""
@@ -233,7 +252,8 @@ class _Reader:
             lam = self.lam[i] if i < len(self.lam) else None
             if lam is not None:
                 op.pull(table, parents[i], tape.operands(i), tape.values[i], lam, tape.params[i])
-            for p in dict.fromkeys(parents[i]):
+            operands = parents[i]
+            for p in operands if len(operands) == 1 else dict.fromkeys(operands):
                 if p >= 0:
                     edges.append((p, i, length(table[p])))
                     table[p] = None
@@ -246,7 +266,7 @@ def _is_nested(tape: Tape, chosen: Sequence[int]) -> bool:
 
 def bytes_of(z: Any) -> int:
     """Memory of a value; a view of another array's has none of its own."""
-    if type(z) is float:
+    if type(z) is float or type(z) is np.float64:
         return 8
     if type(z) is tuple:
         return sum(bytes_of(innermost(part)) for part in z)
