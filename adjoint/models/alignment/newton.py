@@ -190,7 +190,8 @@ def model_step(hessian: Floats, gradient: Floats, lower: Floats, upper: Floats) 
     size = len(gradient)
     if not size:
         return np.zeros(0)
-    scale = 1 / np.sqrt(np.maximum(np.diagonal(hessian), np.finfo(float).tiny))
+    curved = np.diagonal(hessian) > 1e-200
+    scale = 1 / np.sqrt(np.where(curved, np.diagonal(hessian), 1.0))
     H = scale[:, None] * hessian * scale
     g, lo, hi = gradient * scale, lower / scale, upper / scale
     at_lo = (lo >= 0) & (g > 0)
@@ -204,9 +205,10 @@ def model_step(hessian: Floats, gradient: Floats, lower: Floats, upper: Floats) 
         next_lo = np.where(free, d < lo, at_lo & (slope > 0))
         next_hi = np.where(free, d > hi, at_hi & (slope < 0))
         if np.array_equal(next_lo, at_lo) and np.array_equal(next_hi, at_hi):
-            return np.clip(d, lo, hi) * scale
+            return np.where(at_lo, lower, np.where(at_hi, upper, np.clip(d * scale, lower, upper)))
         at_lo, at_hi = next_lo, next_hi
-    return _by_coordinates(H, g, lo, hi) * scale
+    d = _by_coordinates(H, g, lo, hi)
+    return np.where(d <= lo, lower, np.clip(d * scale, lower, upper))
 
 
 def _solution(H: Floats, right: Floats) -> Floats:

@@ -41,7 +41,7 @@ def test_steps_without_curvature_go_to_the_bounds() -> None:
     assert model_step(np.zeros((0, 0)), np.zeros(0), np.zeros(0), np.zeros(0)).shape == (0,)
 
 
-@pytest.mark.parametrize("form", [{"beta": 0.5}, {"kl_budget": 0.4}], ids=["beta", "budget"])
+@pytest.mark.parametrize("form", [{"beta": 0.2}, {"kl_budget": 0.7}], ids=["beta", "budget"])
 def test_many_prompts_start_from_a_sample(form: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
     """The same answer in fewer steps over all prompts."""
     scores, steps = random_scores(0, 2000, "ab", weighted=True), []
@@ -50,11 +50,11 @@ def test_many_prompts_start_from_a_sample(form: dict[str, float], monkeypatch: p
         steps[-1] = progress.done
 
     found = []
-    for sample in (100_000, 1000):
+    for sample in (100_000, 2000):
         monkeypatch.setattr(solve, "SAMPLE", sample)
         monkeypatch.setattr(diagnostics, "SAMPLE", sample)
         steps.append(0)
-        found.append(align(scores, constraints=["a>=0.2", "b>=0.3 relative"], progress=told, **form))
+        found.append(align(scores, constraints=["a>=0.5", "b>=0.3 relative"], progress=told, **form))
     assert steps[1] < steps[0]
     assert found[0].multipliers == pytest.approx(found[1].multipliers, abs=1e-9)
     assert found[0].beta == pytest.approx(found[1].beta, abs=1e-9)
