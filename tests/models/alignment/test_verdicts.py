@@ -131,6 +131,10 @@ def test_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         found.status is Status.STOPPED and "stopped after 1 steps at a projected gradient of" in found.message
     )
+    # the gap is exact wherever the steps end
+    primal = found.reward - found.beta * found.kl
+    assert found.objective - primal == pytest.approx(found.certificate.gap, abs=1e-10)
+    assert abs(found.certificate.gap) > 1e-4
     assert not found.success and found.certificate.projected_gradient > 1e-6
 
 
