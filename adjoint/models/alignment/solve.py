@@ -15,7 +15,7 @@ from .result import Status
 
 CLOSE = 1e-9  # margins, in ranges of the utilities, that count as none
 SAMPLE = 100_000  # responses for first guesses, and on which the drift is measured
-FAR = 50.0  # λ × range / β, or the growth of β, from which feasibility is in question
+FAR = 50.0  # λ × range of g, over β or the range of r, from which feasibility is in question
 
 
 class Setting(NamedTuple):

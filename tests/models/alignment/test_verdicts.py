@@ -147,6 +147,7 @@ def test_small_and_large_beta(beta: float) -> None:
     )
     assert found.status is Status.SOLVED
     assert found.certificate.violation < 1e-9 and abs(found.certificate.gap) < 1e-9 * max(1.0, beta)
+    assert found.steps <= 10  # from the λ* of a larger β; from 0 they are 200 for the smallest
     if beta == 1e-6:  # λ of the linear program max E r s.t. E g ≥ b
         n, N = 1200, 200
         rows = [-column.ravel() / N for column in (g, -0.5 * g + r[::-1])]
