@@ -60,7 +60,7 @@ def missing() -> str:
     remedy = (
         "Install the wheel, `pip install graphviz-pure`, or the system's Graphviz "
         "(`apt install graphviz`, `brew install graphviz`).\n"
-        "  Without either, .text(), .json(), .mermaid() and .dot() work."
+        "  Without either, .html(), .text(), .json(), .mermaid() and .dot() work."
     )
     return format_error(
         "no layout program: neither `dot` on the path nor graphviz-pure in this Python", remedy=remedy

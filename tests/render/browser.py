@@ -68,11 +68,13 @@ class Opened:
         """Of the boxes that are drawn."""
         return set(self.page.eval_on_selector_all(".boxes > .box", "all => all.map(b => b.dataset.id)"))
 
-    def arrows(self) -> set[tuple[str, str]]:
-        pairs = self.page.eval_on_selector_all(
-            ".arrows > .arrow", "all => all.map(a => [a.dataset.from, a.dataset.to])"
+    def arrows(self) -> list[tuple[str, str, bool]]:
+        """From, to, and whether it is carried to the next turn, of those that are drawn."""
+        ends = self.page.eval_on_selector_all(
+            ".arrows > .arrow",
+            "all => all.map(a => [a.dataset.from, a.dataset.to, a.classList.contains('carried')])",
         )
-        return {(a, b) for a, b in pairs}
+        return sorted((source, target, carried) for source, target, carried in ends)
 
     def close(self) -> None:
         """Close, and hold the page to its promise: nothing said, nothing asked for but itself."""
