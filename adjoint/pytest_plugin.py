@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pytest
 
 DERIVATIVES = ("gradient", "vjp", "jvp", "hvp", "hessian")
-KEYWORDS = ("args", "samples", "argnum", "order", *DERIVATIVES)
+KEYWORDS = ("args", "samples", "argnum", "order", "framework", *DERIVATIVES)
 
 
 def rng_of(seed: int, name: str) -> np.random.Generator:

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 SEED = pytest.StashKey[int]()
 MARKER = (
-    "gradients(args, *, samples, argnum, order, gradient, vjp, jvp, hvp, hessian): the test is the function "
-    "whose derivatives are checked at args, a tuple or a function of a NumPy Generator (samples: several, by "
-    "name); without `gradient` and the like, those that the library takes of it. See adjoint.pytest_plugin."
+    "gradients(args, *, samples, argnum, order, framework, gradient, vjp, jvp, hvp, hessian): the test is "
+    "the function whose derivatives are checked at args, a tuple or a function of a Generator (samples: "
+    "several, by name); without `gradient` and the like, those that the library takes of it. See "
+    "adjoint.pytest_plugin."
 )
 
 
