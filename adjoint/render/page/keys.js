@@ -106,7 +106,11 @@ function typeset() {
   const drawer = byId("formula");
   if (!drawer.firstChild) {
     const math = mathOf(data.lagrangian);
-    drawer.append(tag("button", { class: "close", "aria-label": "Close", onclick: typeset }, "×"), tag("h2", {}, "The Lagrangian"), tag("div", { class: "math", tabindex: "0" }, math));
+    drawer.append(
+      tag("button", { class: "close", "aria-label": "Close", onclick: typeset }, "×"),
+      tag("h2", {}, "The Lagrangian"),
+      tag("div", { class: "math", tabindex: "0" }, math),
+    );
   }
   drawer.hidden = !drawer.hidden;
   byId("typeset").setAttribute("aria-pressed", String(!drawer.hidden));

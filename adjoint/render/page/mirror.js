@@ -25,12 +25,14 @@ function mirror(view) {
     arrow.weight = arrow.contribution = null;
   }
   view.ties = [...twins];
-  view.headings = [["program, z = f(z)", 0, 20], ["adjoint sweep, λⱼ = Σ (∂fᵢ/∂zⱼ)ᵀ λᵢ", right ? 0 : breadth + BETWEEN, right ? breadth + BETWEEN - 8 : 20]];
+  const [x, y] = right ? [0, breadth + BETWEEN - 8] : [breadth + BETWEEN, 20];
+  view.headings = [["program, z = f(z)", 0, 20], ["adjoint sweep, λⱼ = Σ (∂fᵢ/∂zⱼ)ᵀ λᵢ", x, y]];
   root[right ? "h" : "w"] = 2 * breadth + BETWEEN;
 }
 
 /** Dotted lines from each z to its λ, below the boxes that they pass, and what the two sides are. */
 function drawTies(view) {
   const d = view.ties.map(([z, lam]) => (view.right ? `M${r(z.x)} ${r(z.y)}V${r(lam.y)}` : `M${r(z.x)} ${r(z.y)}H${r(lam.x)}`));
-  return [element("path", { class: "tie", d: d.join("") }), ...view.headings.map(([text, x, y]) => element("text", { class: "heading", x, y }, text))];
+  const headings = view.headings.map(([text, x, y]) => element("text", { class: "heading", x, y }, text));
+  return [element("path", { class: "tie", d: d.join("") }), ...headings];
 }

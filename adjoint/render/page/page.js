@@ -15,7 +15,8 @@ function rebuild(anchor = null) {
   measureAll(view);
   layOut(view, data.direction === "right");
   painter.show(view);
-  byId("caption").replaceChildren(tag("span", {}, captionOf(view)), ...data.facts.map(([name, text]) => tag("span", {}, `${name} ${text}`.trim())));
+  const said = [captionOf(view), ...data.facts.map(([name, text]) => `${name} ${text}`.trim())];
+  byId("caption").replaceChildren(...said.map((text) => tag("span", {}, text)));
   legend();
   return before;
 }

@@ -187,11 +187,12 @@ function drawBox(box) {
   const square = role === "input" || role === "parameter";
   const corner = square || group ? 1.5 : 7;
   const line = 0.9 + 2.4 * (box.heat ?? 0);
-  const plate = (x, y, extra = 0) =>
-    element("rect", { class: "plate", x: x - extra, y: y - extra, width: r(box.w + 2 * extra), height: r(box.h + 2 * extra), rx: corner + extra, "stroke-width": r(line) });
-  if (group || box.turns.length > 1) g.append(plate(5, -5), plate(2.5, -2.5));
-  else if (["parameter", "output", "objective"].includes(role)) g.append(element("rect", { class: "double", x: -3.5, y: -3.5, width: r(box.w + 7), height: r(box.h + 7), rx: corner + 3 }));
-  g.append(plate(0, 0));
+  const around = (name, x, y, more) =>
+    element("rect", { class: name, x, y, width: r(box.w + more), height: r(box.h + more), rx: corner + more / 2, "stroke-width": r(line) });
+  const plate = (shift) => around("plate", shift, -shift, 0);
+  if (group || box.turns.length > 1) g.append(plate(5), plate(2.5));
+  else if (["parameter", "output", "objective"].includes(role)) g.append(around("double", -3.5, -3.5, 7));
+  g.append(plate(0));
   g.append(element("text", { class: "title", x: TYPE.padding, y: 19 }, box.title));
   if (group) g.append(element("path", { class: "sign", d: `M${r(box.w - 20)} 14.5h9m-4.5 -4.5v9` }));
   box.said.forEach((row, k) => {
@@ -199,7 +200,8 @@ function drawBox(box) {
     g.append(element("text", { class: row.whose ? "line number" : "line", x: TYPE.padding, y: r(y) }, row.text));
     if (row.bars.length) {
       const x = box.w - TYPE.padding - TYPE.bars;
-      g.append(element("path", { class: `bars bars-${row.whose}`, d: barPath(row.bars, TYPE.bars, TYPE.bar), transform: at(x, y - TYPE.bar + 1.5) }));
+      const d = barPath(row.bars, TYPE.bars, TYPE.bar);
+      g.append(element("path", { class: "bars", d, transform: at(x, y - TYPE.bar + 1.5) }));
     }
   });
   return g;
@@ -237,7 +239,8 @@ function drawArrow(arrow) {
   });
   g.style.setProperty("--weight", arrow.weight ?? 0.3);
   const [d, tip, mid] = arrow.path;
-  g.append(element("title", {}, arrowText(arrow)), element("path", { class: "hit", d }), element("path", { class: "shaft", d, "stroke-width": r(wide) }));
+  const shaft = element("path", { class: "shaft", d, "stroke-width": r(wide) });
+  g.append(element("title", {}, arrowText(arrow)), element("path", { class: "hit", d }), shaft);
   const [x, y, angle] = tip, size = 4 + 0.9 * wide;
   g.append(element("path", { class: "head", d: "M0 0L-17 6L-14 0L-17 -6z", transform: `${at(x, y)} rotate(${r(angle)}) scale(${size / 10})` }));
   if (arrow.label) g.append(element("text", { class: "label", x: r(mid[0] + 5), y: r(mid[1] + 3) }, clip(arrow.label, 32)));
@@ -274,7 +277,8 @@ function loosePath({ source, target }, { right }) {
   const [aw, bw] = [source, target].map((box) => (right ? box.h : box.w) / 2), shift = source === target ? 12 : 0;
   const x0 = ax + aw, x1 = bx + bw, y0 = ay + shift, y1 = by - shift;
   const far = max(x0, x1) + 26 + min(60, abs(ay - by) / 8);
-  return [path(right, ["M", [x0, y0], "C", [far, y0], [far, y1], [x1 + 5, y1]]), [...turn([x1, y1]), right ? -90 : 180], turn([far - 8, (y0 + y1) / 2])];
+  const d = path(right, ["M", [x0, y0], "C", [far, y0], [far, y1], [x1 + 5, y1]]);
+  return [d, [...turn([x1, y1]), right ? -90 : 180], turn([far - 8, (y0 + y1) / 2])];
 }
 
 /** A number in few digits, with a true minus sign. */

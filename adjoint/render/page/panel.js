@@ -84,10 +84,15 @@ class Panel {
     const lines = tally(inside.map((k) => nodes[k].place).filter((place) => place >= 0)).sort((p, q) => p[0] - q[0]);
     const bytes = inside.reduce((sum, k) => sum + nodes[k].bytes, 0);
     const { group } = box;
+    const around = groupsAround(box).map((outer) => outer.name).filter(Boolean).reverse();
     return [
-      this.head(box.title, `${group.kind === "run" ? "stretch" : group.kind} · ${inside.length} nodes`, groupsAround(box).map((g) => g.name).filter(Boolean).reverse().join(" / ")),
+      this.head(box.title, `${group.kind === "run" ? "stretch" : group.kind} · ${inside.length} nodes`, around.join(" / ")),
       tag("p", {}, tag("button", { class: "wide", onclick: () => this.actions.toggle(box) }, "Open (Enter)")),
-      facts([["kernel", group.kind === "kernel" ? group.note : ""], [`${data.heat} together`, box.lam === null ? "" : digits(box.lam)], ["kept", bytes ? sizeText(bytes) : ""]]),
+      facts([
+        ["kernel", group.kind === "kernel" ? group.note : ""],
+        [`${data.heat} together`, box.lam === null ? "" : digits(box.lam)],
+        ["kept", bytes ? sizeText(bytes) : ""],
+      ]),
       section("Operations", list(operations.slice(0, 12).map(([name, count]) => [name, `${count}`])), more(operations.length - 12)),
       lines.length ? section("Lines", ...lines.slice(0, 6).map(([place]) => sourceLine(place)), more(lines.length - 6)) : null,
       this.arrows("From", "source"),
@@ -102,7 +107,10 @@ class Panel {
     const norms = box.turns.map((t) => nodes[t].lam?.norm ?? nodes[t].z?.norm ?? 0);
     const top = largest(norms) || 1;
     const shownTurns = count <= 64 ? norms.map((x, k) => {
-      const bar = tag("button", { class: "turn", title: `turn ${k + 1}: ${digits(norms[k])}`, "aria-label": `Turn ${k + 1}, norm ${digits(norms[k])}`, "aria-current": k === this.turn ? "true" : null, onclick: () => to(k) });
+      const said = `Turn ${k + 1}: ${digits(x)}`;
+      const bar = tag("button", {
+        class: "turn", title: said, "aria-label": said, "aria-current": k === this.turn ? "true" : null, onclick: () => to(k),
+      });
       bar.style.setProperty("--height", x / top);
       return bar;
     }) : [];
@@ -122,6 +130,7 @@ class Panel {
       const cells = columns.map(([, x]) => (x ? write(x) : ""));
       return cells.some(Boolean) ? tag("tr", {}, tag("th", { scope: "row" }, name), ...cells.map((text) => tag("td", {}, text))) : null;
     };
+    const drawn = columns.map(([symbol, x, whose]) => tag("td", {}, x?.bins.length ? histogram(x, symbol, whose) : ""));
     const scalar = (x) => x.size === 1 && x.norm === abs(x.low);
     return section("Numbers", tag("table", { class: "numbers" },
       tag("thead", {}, tag("tr", {}, tag("td", {}), ...columns.map(([symbol]) => tag("th", { scope: "col" }, symbol)))),
@@ -132,7 +141,7 @@ class Panel {
         row("most", (x) => (scalar(x) || !x.size ? "" : digits(x.high, 6))),
         row("elements", (x) => (x.size === 1 ? "" : x.size.toLocaleString("en"))),
         row("finite", (x) => (x.finite ? "" : "no")),
-        columns.some(([, x]) => x?.bins.length) ? tag("tr", { class: "histograms" }, tag("th", { scope: "row" }, "spread"), ...columns.map(([symbol, x, whose]) => tag("td", {}, x?.bins.length ? histogram(x, symbol, whose) : ""))) : null)));
+        columns.some(([, x]) => x?.bins.length) ? tag("tr", { class: "histograms" }, tag("th", { scope: "row" }, "spread"), ...drawn) : null)));
   }
 
   /** Edges of a node, [from, to, contribution], or arrows of a box, as buttons that lead to the other end. */
@@ -183,8 +192,10 @@ function sourceLine(place) {
 }
 
 function histogram(x, symbol, whose) {
-  const drawing = element("svg", { viewBox: "0 0 100 40", class: `histogram bars-${whose}`, role: "img", "aria-label": `Histogram of ${symbol}` });
-  drawing.append(element("path", { class: `bars bars-${whose}`, d: barPath(x.bins, 100, 38), transform: "translate(0 1)" }), element("path", { class: "axis", d: "M0 39.5h100" }));
+  const label = `Histogram of ${symbol}`;
+  const drawing = element("svg", { viewBox: "0 0 100 40", class: "histogram", role: "img", "aria-label": label },
+    element("path", { class: `bars-${whose}`, d: barPath(x.bins, 100, 38), transform: "translate(0 1)" }),
+    element("path", { class: "axis", d: "M0 39.5h100" }));
   if (x.low < 0 && x.high > 0) drawing.append(element("path", { class: "zero", d: `M${r((-100 * x.low) / (x.high - x.low))} 0v40` }));
   return tag("div", {}, drawing, tag("div", { class: "ends" }, tag("span", {}, digits(x.low)), tag("span", {}, digits(x.high))));
 }

@@ -32,8 +32,11 @@ function showResults() {
   const start = max(0, min(at - 4, results.length - 9));
   byId("results").replaceChildren(...results.slice(start, start + 9).map((k, n) => {
     const node = nodes[k], place = node.place >= 0 ? data.places[node.place][3] : "";
-    return tag("li", { role: "option", id: `result-${start + n}`, "aria-selected": String(start + n === at), onpointerdown: (event) => event.preventDefault(), onclick: () => stepTo(start + n) },
-      tag("span", { class: "name" }, node.name || node.formula), tag("span", { class: "note" }, [node.name ? node.operation : "", place].filter(Boolean).join(" · ")));
+    const note = [node.name ? node.operation : "", place].filter(Boolean).join(" · ");
+    return tag("li", {
+      role: "option", id: `result-${start + n}`, "aria-selected": String(start + n === at),
+      onpointerdown: (event) => event.preventDefault(), onclick: () => stepTo(start + n),
+    }, tag("span", { class: "name" }, node.name || node.formula), tag("span", { class: "note" }, note));
   }));
   const open = Boolean(typed && results.length && document.activeElement === byId("query"));
   byId("results").hidden = !open;
