@@ -8,7 +8,7 @@ from .gradients import gradients
 from .kkt import KKTReport
 from .multipliers import multipliers
 from .pair import pair
-from .report import CheckError, Finding, Place, Report
+from .report import CheckError, Finding, Place, Report, Summary
 from .rules import all_rules, rule
 from .training import TrainingReport, training
 
@@ -18,6 +18,7 @@ __all__ = [
     "KKTReport",
     "Place",
     "Report",
+    "Summary",
     "TrainingReport",
     "all_rules",
     "certificate",

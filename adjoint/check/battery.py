@@ -25,6 +25,7 @@ from .slopes import (
     Comparison,
     compare,
     each_by_its_size,
+    entry_scales,
     judge,
     noise_nearby,
     of_all_sizes,
@@ -271,9 +272,9 @@ class Battery:
 
     def _approximate(self, claim: Claim, leaf: int, entries: list[Entry]) -> bool:
         """Whether a claim is off by what an inner solver leaves: little, and not by single precision."""
-        x = self.subject.x[leaf]
-        size = max((abs(e.expected) for e in entries), default=0.0)
-        gap = max(abs(e.received - e.expected) for e in entries if e.wrong)
+        sizes = entry_scales(self.subject.x[leaf])  # what an entry contributes is its derivative times it
+        size = max((abs(e.expected) * sizes[e.index] for e in entries), default=0.0)
+        gap = max(abs(e.received - e.expected) * sizes[e.index] for e in entries if e.wrong)
         if claim.eps > 1e-12 or claim.gradient is None or not gap <= APPROXIMATE * size:
             return False
         if state.single_precision(claim, leaf):
@@ -282,7 +283,7 @@ class Battery:
             f"approximate: the gradient of {self.subject.labels[leaf]} is off by {gap / size:.1e} of its "
             "size, as by the noise of something inside that is solved to a tolerance"
         )
-        return x is not None
+        return True
 
     def _claimed(self, claim: Claim, leaf: int, entries: list[Entry]) -> np.ndarray:
         """The claimed gradient of one argument; of a tangent, as far as it was looked at."""

@@ -18,6 +18,7 @@ from .locate import Entry, break_size, try_entry, worst_entry, worst_leaf
 from .slopes import Claim, Comparison, compare, together
 
 BREAKS = ("kink", "jump", "steep")
+CLOSE = (3 / 8, 7 / 16, 1 / 2)  # steps, as powers of the rounding: from afar all kinks nearby count
 FEW = 4  # kinks that are named one by one
 
 
@@ -77,7 +78,7 @@ class Breaks:
         at = self.labels[e.leaf] + (f"[{', '.join(map(str, e.index))}]" if e.index else "")
         if c.verdict == "kink":
             length = float(np.abs(c.line.v[e.leaf][e.index])) / claim.unit
-            below, above = (s / length for s in c.sides)
+            below, above = (s / length + 0.0 for s in c.sides)  # −0 is 0
             text = f"kink at argument {at}: slopes {below:.6g} and {above:.6g}, "
             text += f"received {np.real(e.received):.6g} between"
             if sum(np.size(b) for b in claim.base) > 1:
@@ -107,4 +108,5 @@ class Breaks:
     def _find(self, claim: Claim, c: Comparison) -> Entry | None:
         v = self.without(together(claim.subject))
         leaf = worst_leaf(claim, v, break_size, c.line.noise)
-        return try_entry(claim, leaf, worst_entry(claim, v, leaf, break_size, c.line.noise), c.line.noise)
+        index = worst_entry(claim, v, leaf, break_size, c.line.noise, CLOSE)
+        return try_entry(claim, leaf, index, c.line.noise)

@@ -6,7 +6,7 @@ A wrong derivative along a random direction says that something is wrong; a user
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +82,12 @@ def worst_leaf(claim: Claim, v: Arrays, score: Callable[[Comparison], float], no
 
 
 def worst_entry(
-    claim: Claim, v: Arrays, leaf: int, score: Callable[[Comparison], float], noise: float
+    claim: Claim,
+    v: Arrays,
+    leaf: int,
+    score: Callable[[Comparison], float],
+    noise: float,
+    exponents: Sequence[float] = BRIEF,
 ) -> tuple[int, ...]:
     """The entry of a leaf, by halving: the half of v with the higher score is looked into."""
     full = v[leaf]
@@ -96,7 +101,9 @@ def worst_entry(
             part[a:b] = full.ravel()[a:b]
             along: Arrays = [None] * len(v)
             along[leaf] = part.reshape(full.shape)
-            scores.append(score(compare(claim, along, exponents=BRIEF, table=False, noise=noise, further=())))
+            scores.append(
+                score(compare(claim, along, exponents=exponents, table=False, noise=noise, further=()))
+            )
         low, high = halves[int(np.argmax(scores))]
     return tuple(int(i) for i in np.unravel_index(low, full.shape))
 

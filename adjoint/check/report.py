@@ -144,3 +144,26 @@ class Report:
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.findings, self.notes, self.not_checked, dict(self.evaluations), self.rates)
         return Report, (self.subject, *parts)
+
+
+class Summary(dict[str, Report]):
+    """Reports by name; true when all passed, its repr a line each for those that failed."""
+
+    def __init__(self, engine: str, reports: Mapping[str, Report]) -> None:
+        super().__init__(reports)
+        self.engine = engine
+
+    def __bool__(self) -> bool:
+        return bool(self.keys()) and all(self.values())
+
+    @property
+    def failures(self) -> tuple[Report, ...]:
+        """The reports of what failed."""
+        return tuple(report for report in self.values() if not report)
+
+    def __repr__(self) -> str:
+        findings = sum(len(report.findings) for report in self.values())
+        right = len(self) - len(self.failures)
+        lines = [f"{right} of {len(self)} primitives pass on {self.engine} ({findings} checks)"]
+        lines += ["  " + repr(report).replace("\n", "\n  ") for report in self.failures]
+        return "\n".join(lines)

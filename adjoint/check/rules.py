@@ -12,16 +12,24 @@ from ..ops.primitive import PRIMITIVES, Primitive, dtype_of, parts, shape_of
 from ..sweeps.pairing import default_rng, direction_like, in_double
 from ..transforms import make_jvp, make_vjp
 from .battery import Battery
+from .compiled import checked_names, on_engine
 from .gradients import own
-from .report import Finding, Report
+from .report import Finding, Report, Summary
 
 
-def rule(op: Primitive | str, *args: Any, rng: np.random.Generator | None = None, **params: Any) -> Report:
+def rule(
+    op: Primitive | str,
+    *args: Any,
+    engine: str = "numpy",
+    rng: np.random.Generator | None = None,
+    **params: Any,
+) -> Report:
     """Check the rules of one primitive in both modes, to second order, in float64 and float32.
 
     Args:
         op: the primitive, or its name.
         *args: operands to check it on; its own samples by default.
+        engine: "numpy"; or "numba", to hold value, pullback and pushforward of compiled kernels against it.
         rng: source of samples and directions; a fixed one by default.
         **params: parameters, with args.
 
@@ -30,9 +38,17 @@ def rule(op: Primitive | str, *args: Any, rng: np.random.Generator | None = None
 
     Raises:
         MissingRuleError: no args are given and the primitive has no samples.
+        ValueError: operands are given for an engine other than NumPy: kernels are checked on samples.
     """
     op = PRIMITIVES[op] if isinstance(op, str) else op
     rng = rng or default_rng()
+    if engine != "numpy":
+        if args:
+            raise ValueError(
+                f"check.rule({op.name}, engine={engine!r}) takes the samples of {op.name}: no operands"
+            )
+        if op.samples(default_rng()):
+            return next(on_engine([op], engine, rng))
     samples = [(args, params)] if args else op.samples(rng)
     if not samples:
         raise MissingRuleError(f"{op.name} has no samples; give operands: check.rule({op.name}, x, …)")
@@ -44,11 +60,22 @@ def rule(op: Primitive | str, *args: Any, rng: np.random.Generator | None = None
     return Report(f"rule {op.name}", tuple(findings))
 
 
-def all_rules(rng: np.random.Generator | None = None) -> dict[str, Report]:
-    """Check every primitive in the registry; reports by name."""
-    return {
-        name: rule(op, rng=rng) for name, op in list(PRIMITIVES.items()) if not op.foreign and name != "item"
-    }
+def all_rules(*, engine: str = "numpy", rng: np.random.Generator | None = None) -> Summary:
+    """Check every primitive of the library on this machine.
+
+    Args:
+        engine: "numpy": the rules, some seconds; "numba": the compiled kernels too, a minute or more.
+        rng: source of samples and directions; a fixed one by default.
+
+    Returns:
+        The reports by name, with a summary as its repr; true when all passed.
+    """
+    ops = [PRIMITIVES[name] for name in checked_names()]
+    if engine == "numpy":
+        return Summary(engine, {op.name: rule(op, rng=rng) for op in ops})
+    with_samples = [op for op in ops if op.samples(default_rng())]
+    reports = on_engine(with_samples, engine, rng)
+    return Summary(engine, dict(zip((op.name for op in with_samples), reports, strict=True)))
 
 
 def _check_sample(

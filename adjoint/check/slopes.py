@@ -179,7 +179,7 @@ def _closer(claim: Claim, coarse: Comparison, size: float) -> Comparison:
         return coarse
     sample(fine, f, claim.w, claim.base, (16 * h, 64 * h), claim.gradient)
     close = judge(claim, fine, coarse.received, size)
-    if close.verdict == "agrees":
+    if close.verdict == "agrees" or (close.verdict == "kink" and coarse.verdict != "kink"):
         return close
     gap = abs(coarse.expected.value - close.expected.value)
     if close.verdict == "differs" and not gap <= 0.1 * scale:

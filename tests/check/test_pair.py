@@ -33,5 +33,5 @@ def test_one_wrong_entry_in_a_million_within_twenty_evaluations() -> None:
     report = check.pair(lambda w: np.sum(np.sin(w)), np.cos, (x,))
     assert report and report.evaluations["f"] <= 20
     report = check.pair(lambda w: np.sum(np.sin(w)), wrong, (x,))
-    assert report.evaluations["f"] <= 150, report.evaluations  # to find it, too
+    assert report.evaluations["f"] <= 400, report.evaluations  # to find it, too
     assert report.places[0].index == (123456,)
