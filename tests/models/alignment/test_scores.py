@@ -31,6 +31,10 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
         DataError, "utility 'safe' is NaN in row 3 (prompt 'q', response 1); 1 rows in all",
         lambda: Scores(OFFSETS, R, {"safe": changed(3, np.nan)}, prompts=["p", "q"]),
     ),
+    "nan at the start": (
+        DataError, "reward is NaN in row 2 (prompt 1, response 0)",
+        lambda: Scores(OFFSETS, changed(2, np.nan), {}),
+    ),
     "infinity": (
         DataError, "reward is infinite in row 4 (prompt 1, response 2)",
         lambda: Scores(OFFSETS, changed(4, np.inf), {}),

@@ -91,6 +91,9 @@ def test_pareto() -> None:
     refused(DataError, "levels should be finite numbers (L,)", lambda: found.pareto("a", [np.nan]))
     impossible = align(scores, beta=0.4, constraints="a>=5")
     refused(DataError, "weights: there is no policy", impossible.weights)
+    possible, alone = impossible.pareto("a", [0.2]), align(scores, beta=0.4, constraints="a>=0.2")
+    assert possible.status == (Status.SOLVED,)
+    assert possible.multiplier[0] == pytest.approx(alone.multipliers["a"], abs=1e-9)
 
 
 # ------------------------------------------------------------------------------------------ diagnostics
