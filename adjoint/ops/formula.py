@@ -43,7 +43,7 @@ FORMS = {
     "add": _operator("+", "+"),
     "subtract": _operator("-", "−"),
     "times": Form(r"{0} \, {1}", '<mrow>{0}<mspace width="0.17em"/>{1}</mrow>', PRODUCT),
-    "multiple": Form("{0} {1}", "<mrow>{0}<mo>&#x2062;</mo>{1}</mrow>", PRODUCT),  # invisible times
+    "multiple": Form("{0} {1}", "<mrow>{0}{1}</mrow>", PRODUCT),
     "scaled": _operator(r"\times", "×", PRODUCT),
     "gains": _operator(r"\mathrel{{+}}=", "+="),
     "derivative": Form(

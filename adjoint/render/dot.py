@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..text import clean
 from .graph import Arrow, Box, Cluster, Graph, Node, View
 from .numbers import text_of
 from .words import (
     by_number,
-    clean,
     escaped,
     lines_of,
     place_of,

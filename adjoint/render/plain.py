@@ -8,8 +8,9 @@ from itertools import takewhile
 from math import isfinite
 from typing import Any
 
+from ..text import clean
 from .graph import SCHEMA, Arrow, Box, Graph, Node, Numbers, View
-from .words import by_number, clean, lines_of, title_of
+from .words import by_number, lines_of, title_of
 
 HEAT_BARS = " ▁▂▃▄▅▆▇█"
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from ..text import clean as clean
+from ..text import clean
 from .graph import Box, Graph, Node, Numbers
 from .numbers import size_text, text_of
 

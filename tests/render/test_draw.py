@@ -16,8 +16,8 @@ import pytest
 import adjoint as ad
 from adjoint.render import layout
 from adjoint.render.pdf import pdf_of
-from adjoint.render.words import clean
 from adjoint.sweeps.repeats import repeats
+from adjoint.text import clean
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = [

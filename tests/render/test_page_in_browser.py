@@ -13,7 +13,7 @@ import pytest
 
 import adjoint as ad
 from adjoint.render.graph import View
-from adjoint.render.words import clean
+from adjoint.text import clean
 
 from .browser import Opened, launched
 from .test_draw import HOSTILE, network

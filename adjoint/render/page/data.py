@@ -10,11 +10,11 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from ...text import clean
 from ..graph import Box, Graph, Group, Node, Numbers, View
 from ..views import set_heat
 from ..words import (
     by_number,
-    clean,
     lines_of,
     multiplier_symbol,
     title_of,

@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from ..words import clean
+from ...text import clean
 
 NAMESPACE = "http://www.w3.org/1998/Math/MathML"
 ELEMENTS = frozenset({
