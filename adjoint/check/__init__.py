@@ -1,6 +1,11 @@
 """Checks of derivatives, multipliers and rules.
 
 Each returns a `Report`: true or false, with the text as its repr.
+
+    pair, gradients → battery (which methods, in which order) → one file per method: state, products (dot
+    product, linearity), line and slopes (differences, rates), complex_step, second; then locate (which
+    entry), breaks (kinks and jumps by name), kinds (the likely mistake). `subject` is what all of them
+    check; `adapters` make one of torch, jax, autograd and CasADi functions; `rules` uses the same battery.
 """
 
 from .certificate import certificate

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.pairing import in_double
-from .line import BRIEF, Arrays, Estimate
+from .line import BRIEF, Arrays, moved
 from .slopes import Claim, Comparison, compare, entry, only
 
 EXHAUSTIVE = 48  # up to so many entries of a leaf are tried one by one
@@ -36,17 +36,6 @@ class Entry:
     def wrong(self) -> bool:
         """Whether the claim is off by more than the error bars allow."""
         return self.comparison.verdict == "differs"
-
-    @property
-    def score(self) -> float:
-        """By how much, in units of what is allowed."""
-        gap = abs(self.received - self.expected)
-        return gap / self.allowed if self.allowed else (np.inf if gap else 0.0)
-
-    @property
-    def allowed(self) -> float:
-        """The error allowed."""
-        return max(self.error, 1e-300)
 
 
 def try_entry(claim: Claim, leaf: int, index: tuple[int, ...], noise: float = 0.0) -> Entry:
@@ -146,13 +135,9 @@ def worst_result(claim: Claim, found: Entry) -> tuple[tuple[int, ...] | None, co
     subject = claim.subject
     v = entry(subject.x, found.leaf, found.index)
     length = float(np.abs(v[found.leaf][found.index]))
-    steps, columns = [], []
-    for h in (claim.eps ** (1 / 3), claim.eps**0.28):
-        ends = [subject.f([x if d is None else np.asarray(in_double(x) + s * h * d, dtype_of(x))[()]
-                           for x, d in zip(subject.x, v, strict=True)]) for s in (1, -1)]  # fmt: skip
-        columns.append([(in_double(a) - in_double(b)) / (2 * h * length) for a, b in zip(*ends, strict=True)])
-        steps.append(h)
-    expected = columns[0]
+    h = claim.eps ** (1 / 3)
+    up, down = (subject.f(moved(subject.x, v, t)) for t in (h, -h))
+    expected = [(in_double(a) - in_double(b)) / (2 * h * length) for a, b in zip(up, down, strict=True)]
     received = _column(claim, found, v, length, expected)
     best: tuple[float, tuple[int, ...] | None, complex, complex] = (
         -1.0,
@@ -192,8 +177,3 @@ def _column(claim: Claim, found: Entry, v: Arrays, length: float, like: Arrays) 
         moving = [z if d is None else np.asarray(d, z.dtype) for z, d in zip(zeros, v, strict=True)]
         return [in_double(t) / length for t in subject.tangent(subject.x, [m[()] for m in moving])]
     return [None] * len(like)
-
-
-def estimate_of(found: Entry) -> Estimate:
-    """The expected number with its error."""
-    return Estimate(float(np.real(found.expected)), found.error)
