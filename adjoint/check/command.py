@@ -6,11 +6,12 @@ Exit codes: 0 when everything passed, 1 when something did not, 2 when it was no
 from __future__ import annotations
 
 import argparse
+import difflib
 import inspect
 import sys
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,9 @@ import numpy as np
 
 from ..errors import INTERNAL, AdjointError, UnknownNameError, describe
 from ..ops.primitive import PRIMITIVES, Primitive
+from ..sweeps.pairing import default_rng
 from ..targets import load
+from .compiled import checked_names, on_engine
 from .gradients import gradients
 from .multipliers import multipliers
 from .pair import pair
@@ -57,6 +60,9 @@ def main(arguments: Sequence[str]) -> int:
         help="inject a residual at every node, and name the first wrong one",
     )
     add("--seed", type=int, help="of the random directions, and of --args where it takes a generator")
+    add(
+        "--engine", choices=("numpy", "numba"), help="of the library's rules (default: all that can run here)"
+    )
     options = parser.parse_args(arguments)
     targets = [name for name in options.name if ":" in name]
     try:
@@ -64,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
             for flag in ("args", "gradient", "argnum", "order"):
                 if getattr(options, flag) is not None:
                     raise UnknownNameError(f"--{flag} is for a function, module:function; none is given")
-            return run_rules(options.name, options.seed)
+            return run_rules(options.name, options.seed, options.engine)
         if len(options.name) > 1:
             raise UnknownNameError(f"one function at a time, got {', '.join(options.name)}")
         return run_function(options)
@@ -168,45 +174,64 @@ def show(report: Report) -> None:
 # ---------------------------------------------------------------------------------------- all rules
 @dataclass
 class Tally:
-    """The checks of one module's primitives."""
+    """The checks of one module's primitives.
+
+    Attributes:
+        failed: engine → names of the primitives that failed there.
+    """
 
     primitives: int = 0
     checks: int = 0
     seconds: float = 0.0
-    failed: list[str] = field(default_factory=list)
+    failed: dict[str, list[str]] = field(default_factory=dict)
 
 
-def run_rules(names: Sequence[str], seed: int | None) -> int:
+def available() -> list[str]:
+    """The engines that can run here."""
+    from ..engines.cpu import cache
+
+    return ["numpy"] if cache.unavailable() else ["numpy", "numba"]
+
+
+def run_rules(names: Sequence[str], seed: int | None, engine: str | None) -> int:
     """Check the rules of primitives and print a table; 0 when all pass."""
     from rich.console import Console
     from rich.progress import Progress
 
     unknown = [n for n in names if n not in PRIMITIVES]
     if unknown:
-        import difflib
-
         near = [m for n in unknown for m in difflib.get_close_matches(n, PRIMITIVES, n=2)]
         hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(sorted(PRIMITIVES))}"
         raise UnknownNameError(f"no primitive {', '.join(unknown)}; {hint}")
-    chosen = list(names) or [n for n, op in PRIMITIVES.items() if n != "item" and not op.foreign]
+    engines = available() if engine is None else [engine]
+    if engine is not None and engine not in available():
+        raise UnknownNameError(f"the engine {engine} cannot run here; python -m adjoint doctor says why")
+    ops = [PRIMITIVES[name] for name in names or checked_names()]
     tallies: dict[str, Tally] = {}
     console = Console()
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("rules", total=len(chosen))
-        for name in chosen:
-            progress.update(task, description=f"{name:<20}")
+        for where in engines:
+            task = progress.add_task(where, total=len(ops))
             begun = time.perf_counter()
-            report = rule(name, rng=None if seed is None else np.random.default_rng(seed))
-            tally = tallies.setdefault(module_of(PRIMITIVES[name]), Tally())
-            tally.primitives += 1
-            tally.checks += len(report.findings)
-            tally.seconds += time.perf_counter() - begun
-            if not report:
-                tally.failed.append(name)
-                progress.console.print(repr(report), highlight=False, markup=False, soft_wrap=True)
-            progress.advance(task)
-    _summary(console, tallies)
+            for op, report in _reports(ops, where, seed):
+                tally = tallies.setdefault(module_of(op), Tally())
+                tally.primitives += where == engines[0]
+                tally.checks += len(report.findings)
+                tally.seconds, begun = tally.seconds + time.perf_counter() - begun, time.perf_counter()
+                if not report:
+                    tally.failed.setdefault(where, []).append(op.name)
+                    progress.console.print(repr(report), highlight=False, markup=False, soft_wrap=True)
+                progress.update(task, description=f"{where}: {op.name:<20}", advance=1)
+    _summary(console, tallies, engines)
     return 1 if any(t.failed for t in tallies.values()) else 0
+
+
+def _reports(ops: Sequence[Primitive], engine: str, seed: int | None) -> Iterator[tuple[Primitive, Report]]:
+    rng = default_rng() if seed is None else np.random.default_rng(seed)
+    if engine == "numpy":
+        return ((op, rule(op, rng=None if seed is None else np.random.default_rng(seed))) for op in ops)
+    with_samples = [op for op in ops if op.samples(default_rng())]
+    return zip(with_samples, on_engine(with_samples, engine, rng), strict=True)
 
 
 def module_of(op: Primitive) -> str:
@@ -214,18 +239,21 @@ def module_of(op: Primitive) -> str:
     return type(op).__module__.rpartition(".")[2]
 
 
-def _summary(console: Any, tallies: dict[str, Tally]) -> None:
+def _summary(console: Any, tallies: dict[str, Tally], engines: Sequence[str]) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table("module", "primitives", "checks", "seconds", "result", box=box.SIMPLE_HEAD)
+    table = Table("module", "primitives", "checks", "seconds", *engines, box=box.SIMPLE_HEAD)
     for column in table.columns[1:4]:
         column.justify = "right"
     for name, t in tallies.items():
-        verdict = f"[red]FAILED: {', '.join(t.failed)}" if t.failed else "[green]ok"
-        table.add_row(name, str(t.primitives), str(t.checks), f"{t.seconds:.1f}", verdict)
+        verdicts = [
+            f"[red]FAILED: {', '.join(t.failed[e])}" if e in t.failed else "[green]ok" for e in engines
+        ]
+        table.add_row(name, str(t.primitives), str(t.checks), f"{t.seconds:.1f}", *verdicts)
     console.print(table)
     total = sum(t.primitives for t in tallies.values())
-    failed = sum(len(t.failed) for t in tallies.values())
+    failed = len({name for t in tallies.values() for names in t.failed.values() for name in names})
     checks = sum(t.checks for t in tallies.values())
-    console.print(f"{total - failed} of {total} primitives pass ({checks} checks)", highlight=False)
+    on = " and ".join(engines)
+    console.print(f"{total - failed} of {total} primitives pass on {on} ({checks} checks)", highlight=False)
