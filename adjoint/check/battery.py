@@ -111,7 +111,8 @@ class Battery:
         self.conclude(claim, lines, entries, "gradient against differences" if self.subject.pull else JVP)
         if self.subject.push is not None and claim.gradient is not None:
             self._tangent(claim, main)
-        self.findings.append(rates.rate_finding(main))
+        excused = all(f.passed for f in self.findings) or None
+        self.findings.append(rates.rate_finding(main, passed=excused))
         self.rates = rates.rate_table(main)
         return main
 
@@ -211,11 +212,11 @@ class Battery:
             return
         slight = len(self.notes)
         places = self.places(claim, worst.line.noise, wrong)
-        if not places and self.breaks.unnamed:
+        # in single precision every step crosses kinks where there are many: a gap near its limit is no proof
+        slack = 10 if self.breaks.excluded else 2
+        if not places and (self.breaks.unnamed or worst.gap <= slack * worst.allowed):
             # where maxima meet, the slope along a line is no sum of those of its entries
-            self.not_checked.append(
-                f"{what}: some lines go through many breaks; their entries agree one by one"
-            )
+            self.not_checked.append(f"{what}: lines that are not resolved; their entries agree one by one")
             self.findings.append(Finding(what, 0.0, worst.allowed, True))
             return
         if not places and len(self.notes) > slight:
@@ -227,7 +228,15 @@ class Battery:
             )
         if not places:
             detail = "along a random direction only: every single entry agrees to what differences resolve"
-            self.findings.append(Finding(what, worst.gap, worst.allowed, False, detail))
+            self.findings.append(Finding(what, worst.gap, worst.allowed, False, detail, self._whole(worst)))
+
+    def _whole(self, c: Comparison) -> Place | None:
+        """The only argument of a line along which something is wrong that no entry shows by itself."""
+        moved = [k for k, d in enumerate(c.line.v) if d is not None and np.size(d)]
+        if len(moved) != 1:
+            return None
+        name, position = self.subject.labels[moved[0]], self.subject.positions[moved[0]]
+        return Place(name, position, (), c.received, c.expected.value)
 
     def places(self, claim: Claim, noise: float, wrong: list[Entry]) -> list[tuple[Place, str]]:
         """Every wrong argument: its worst entry, and the likely mistake."""
@@ -279,6 +288,10 @@ class Battery:
             return False
         if state.single_precision(claim, leaf):
             return False
+        if claim.exact and any(
+            e.wrong and abs(e.received - e.expected) > 0.01 * abs(e.expected) for e in entries
+        ):
+            return False  # a tolerance of something inside would show in the others too
         self.notes.append(
             f"approximate: the gradient of {self.subject.labels[leaf]} is off by {gap / size:.1e} of its "
             "size, as by the noise of something inside that is solved to a tolerance"

@@ -301,8 +301,11 @@ def _value(
     line: Line, f: Callable[[Arrays], Arrays], w: Arrays, base: Arrays, t: float, gradient: Arrays | None
 ) -> float:
     there = moved(line.x, line.v, t)
-    with np.errstate(all="ignore"):
-        delta = weighted(w, f(there), base)
+    try:
+        with np.errstate(all="ignore"):
+            delta = weighted(w, f(there), base)
+    except Exception:  # beyond its domain a function may raise what it likes; at x itself it did not
+        return np.nan
     if gradient is None or delta == 0:  # exactly no change: values are rounded, and that must be seen
         return delta
     # x + t v is rounded to the dtype of x: in float32 by 1e-7 of x, which at t = 1e-3 is 1e-4 of the step
@@ -310,5 +313,7 @@ def _value(
         if g is not None and d is not None:
             with np.errstate(all="ignore"):
                 slip = (in_double(b) - in_double(a)) - t * d
-                delta -= float(np.sum(np.where(slip == 0, 0.0, (in_double(g) * slip).real)))
+                delta -= float(
+                    np.sum(np.where((slip == 0) | ~np.isfinite(slip), 0.0, (in_double(g) * slip).real))
+                )
     return delta

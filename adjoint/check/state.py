@@ -16,6 +16,7 @@ from . import kinds
 from .line import Arrays, moved, norm, weighted
 from .report import Finding, Place
 from .slopes import Claim, Comparison, signs
+from .subject import Subject
 
 if TYPE_CHECKING:
     from .battery import Battery
@@ -166,9 +167,10 @@ def finish(battery: Battery, claim: Claim, first: Arrays, main: Comparison) -> N
         return
     w = [np.asarray(a * claim.unit, dtype_of(b))[()] for a, b in zip(claim.w, claim.base, strict=True)]
     k = int(np.argmax(main.line.steps))
-    there = moved(subject.x, main.line.v, main.line.steps[k])
-    with np.errstate(all="ignore"):
-        subject.f(there)  # what f leaves behind must not matter
+    there = _elsewhere(subject, main, main.line.steps[k])  # what f leaves behind must not matter
+    if there is None:
+        battery.not_checked.append("the gradient at another point: the function raises on both sides")
+        return
     held = subject.adjoint(subject.x, w)
     _compare(battery, "same input twice, gradient", copies(held), first, "a call of the function elsewhere")
     before = copies(held)
@@ -183,6 +185,19 @@ def finish(battery: Battery, claim: Claim, first: Arrays, main: Comparison) -> N
         )
     )  # fmt: skip
     _frozen(battery, claim, before, elsewhere, main, k)
+
+
+def _elsewhere(subject: Subject, main: Comparison, step: float) -> Arrays | None:
+    """Another point, at which the function was just called; None if it raises on either side."""
+    for t in (step, -step):
+        there = moved(subject.x, main.line.v, t)
+        try:
+            with np.errstate(all="ignore"):
+                subject.f(there)
+        except Exception:  # beyond its domain a function may raise what it likes
+            continue
+        return there
+    return None
 
 
 def _compare(battery: Battery, what: str, now: Arrays, before: Arrays, since: str) -> None:

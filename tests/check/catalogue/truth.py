@@ -92,7 +92,8 @@ def twin(case: Case) -> Case | None:
 def differing(a: Any, b: Any, tolerance: float, floor: float) -> set[Index]:
     """Indices where a is not b, relative to b's entry and a share of its largest."""
     everywhere = set(np.ndindex(np.shape(b)))
-    if a is None or np.shape(a) != np.shape(b):
+    a = np.zeros_like(b) if a is None else a
+    if np.shape(a) != np.shape(b):
         return everywhere
     b = np.asarray(b)
     rounding = 20 * float(np.finfo(np.asarray(a).dtype).eps)
