@@ -255,6 +255,8 @@ def pushforward(claim: Claim, leaf: int) -> str:
     subject = claim.subject
     if len(claim.base) != 1 or np.shape(claim.base[0]) != np.shape(subject.x[leaf]) or claim.gradient is None:
         return ""
+    if np.iscomplexobj(claim.base[0]) != np.iscomplexobj(subject.x[leaf]):
+        return ""
     w: list[Any] = [None] * len(subject.x)
     w[leaf] = in_double(claim.w[0])
     h = claim.eps ** (1 / 3)

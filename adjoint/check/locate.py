@@ -169,7 +169,9 @@ def _column(claim: Claim, found: Entry, v: Arrays, length: float, like: Arrays) 
                 lam = [np.zeros(np.shape(b), dtype_of(b)) for b in claim.base]
                 lam[k][index] = 1.0
                 g = subject.adjoint(subject.x, [u[()] for u in lam])[found.leaf]
-                row[index] = 0.0 if g is None else np.asarray(g)[found.index]
+                entry_of = 0.0 if g is None else np.asarray(g)[found.index]
+                # along a real step, a real result changes by the real part
+                row[index] = entry_of if np.iscomplexobj(row) else np.real(entry_of)
             out.append(row)
         return out
     if subject.push is not None:
