@@ -347,8 +347,10 @@ def check_number(
     """
     if is_number(value) and (low < value if strict else low <= value) and value <= high:  # type: ignore[operator]
         return float(value)  # type: ignore[arg-type]
-    limits = f"{'>' if strict else '≥'} {low:g}" + (f" and ≤ {high:g}" if high < np.inf else "")
-    raise refusal(DataError, f"{name} should be a number {limits}, got {value!r}")
+    unbounded = high >= np.finfo(float).max
+    limits = f"{'>' if strict else '≥'} {low:g}" + ("" if unbounded else f" and ≤ {high:g}")
+    kind = "finite number" if unbounded and high < np.inf else "number"
+    raise refusal(DataError, f"{name} should be a {kind} {limits}, got {value!r}")
 
 
 def check_finite(array: NDArray[Any], name: str) -> None:

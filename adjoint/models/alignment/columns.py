@@ -69,6 +69,9 @@ class Columns:
                     f"{name!r} is named as the column of prompts and of {what}",
                     "A prompt has several responses, so that these are two columns.",
                 )
+        for what, name in (("prompts", self.prompt), ("responses", response), ("ids", self.id)):
+            if name in self.numeric:
+                raise complaint(f"{name!r} is named as the column of {what} and as a score")
         return Columns(self.reward, self.utilities, self.prompt, response, self.id, self.log_base)
 
 

@@ -170,10 +170,10 @@ def _run(options: argparse.Namespace, stage: Stage) -> Report:
 def _solve(
     options: argparse.Namespace, scores: FileScores, limits: list[Constraint], stage: Stage
 ) -> Alignment:
-    steps, draws = stage("solving"), stage("bootstrap") if options.bootstrap and limits else None
+    bars = {"newton": stage("solving"), "bootstrap": stage("bootstrap")}
 
     def told(at: Progress) -> None:
-        (draws if at.stage == "bootstrap" and draws else steps)(at.done, at.total)
+        bars[at.stage](at.done, at.total)
 
     return align(
         scores, beta=options.beta, kl_budget=options.kl_budget, constraints=limits,
@@ -251,12 +251,12 @@ def _check_log_ratios(options: argparse.Namespace, limits: list[Constraint]) -> 
         raise complaint(
             "--log-ratios need --beta: scores are β·log π_•/π_ref", "A KL budget does not give it."
         )
-    absolute = [str(one) for one in limits if not one.relative]
-    if absolute:
-        raise complaint(
-            f"--log-ratios with the absolute limit {absolute[0]}: they are known up to a shift per prompt",
-            f'Write "{limits[0].name}>={limits[0].level:g} relative".',
-        )
+    for one in limits:
+        if not one.relative:
+            raise complaint(
+                f"--log-ratios with the absolute limit {one}: they are known up to a shift per prompt",
+                f'Write "{one.name}>={one.level:g} relative".',
+            )
 
 
 def _told(error: AdjointError) -> str:

@@ -77,7 +77,7 @@ def bootstrap(
             failed += 1
         if progress is not None:
             progress(k + 1)
-    drawn = np.array(samples).reshape(-1, len(at.x))
+    drawn = np.array(samples).reshape(len(samples), len(at.x))
     covariance = (
         np.atleast_2d(np.cov(drawn.T)) if len(drawn) > 1 and drawn.shape[1]
         else np.full((len(at.x),) * 2, np.nan)

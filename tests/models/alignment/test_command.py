@@ -88,6 +88,13 @@ def test_a_kl_budget_finds_beta(scores: Path, capsys: Capture) -> None:
     assert same.multipliers["safe"] == pytest.approx(found["constraints"][0]["multiplier"], rel=1e-6)
 
 
+def test_no_constraint_is_plain_alignment(scores: Path, capsys: Capture) -> None:
+    target = scores.parent / "a.json"
+    assert run(scores, "--reward", "helpful", "--beta", 0.5, "--json", target) == 0
+    assert "No constraints: this is plain KL-regularized alignment." in capsys.readouterr().out
+    assert json.loads(target.read_text())["constraints"] == []
+
+
 def test_log_ratios_are_scores_once_multiplied_by_beta(scores: Path) -> None:
     """PeCAN: P(a ≻ b) = σ(β(Δ log-ratio of the reward + λ Δ log-ratio of the utility))."""
     folder, beta = scores.parent, 0.25
@@ -176,21 +183,29 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["--constraint", "safe>=0.5", "--constraint", "safe>=0.7"],
         "contradictory constraints on 'safe': safe ≥ 0.5, and safe ≥ 0.7",
     ),
-    "beta of 0": (["--beta", "0"], "beta"),
-    "beta below 0": (["--beta", "-1"], "beta"),
-    "beta nan": (["--beta", "nan"], "beta"),
+    "beta of 0": (["--beta", "0"], "beta should be a finite number > 0, got 0.0"),
+    "beta below 0": (["--beta", "-1"], "beta should be a finite number > 0, got -1.0"),
+    "beta nan": (["--beta", "nan"], "beta should be a finite number > 0, got nan"),
     "both": (["--kl-budget", "1"], "both beta and kl_budget are given"),
     "neither": (["--beta", ""], "neither beta nor kl_budget is given"),
     "pairs": (["--pairs", "none"], "--pairs should be a number ≥ 1 or all, got 'none'"),
     "levels": (["--levels", "1"], "levels should be 0 (no curves) or a number ≥ 2, got 1"),
     "bootstrap": (["--bootstrap", "-1"], "--bootstrap should be a number ≥ 0, got -1"),
-    "log ratios": (["--log-ratios", "--constraint", "safe>=1"], "--log-ratios with the absolute limit safe"),
+    "log ratios": (
+        ["--log-ratios", "--constraint", "humor>=0 relative", "--constraint", "safe>=1"],
+        '--log-ratios with the absolute limit safe ≥ 1: they are known up to a shift per prompt\n'
+        '  Write "safe>=1 relative".',
+    ),
     "unwritable": (["--html", "{}/no/such/a.html"], "--html cannot be written to"),
     "folder": (["--json", "{}"], "--json: '{}' is a folder"),
     "input": (["--json", "{}/scores.jsonl"], "--json would overwrite the scores, '{}/scores.jsonl'"),
     "same": (["--json", "{}/b", "--html", "{}/b"], "--html and --json would be the same file, '{}/b'"),
     "id": (["--id", "source"], "source 'base' occurs twice in scores.jsonl: in lines 1 and 2"),
     "column twice": (["--id", "prompt"], "'prompt' is named as the column of prompts and of ids"),
+    "prompt a score": (["--reward", "prompt"], "'prompt' is named as the column of prompts and as a score"),
+    "response a score": (
+        ["--response", "helpful"], "'helpful' is named as the column of responses and as a score",
+    ),
     "response": (["--response", "answer"], "has no column 'answer'"),
     "not a file": (["SCORES={}/nosuch.jsonl"], "no file '{}/nosuch.jsonl'"),
 }  # fmt: skip
