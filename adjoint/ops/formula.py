@@ -13,6 +13,7 @@ read as a formula like as anything else: `row(FORMULAS, x, y)`. How a form is wr
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -92,9 +93,18 @@ FORMS = {
     "defined": Form("{0} ={{}}", "<mrow>{0}<mo>=</mo></mrow>"),
     "remark": Form(r"\cdots \quad \text{{({0})}}", '<mrow><mo>⋯</mo><mspace width="1em"/>{0}</mrow>'),
 }  # fmt: skip
+RAISED = {"fraction", "power", "indexed power"}  # an exponent beside them would seem to be that of a part
 NUMBER = re.compile(r"-?[0-9]+")
 MATHML = "http://www.w3.org/1998/Math/MathML"
-LETTERS = {"λ": r"\lambda", "ν": r"\nu", "μ": r"\mu", "ℓ": r"\ell", "ℒ": r"\mathcal{L}", "σ": r"\sigma"}
+LETTERS = {
+    "λ": r"\lambda",
+    "ν": r"\nu",
+    "μ": r"\mu",
+    "ℓ": r"\ell",
+    "ℒ": r"\mathcal{L}",
+    "σ": r"\sigma",
+    "∞": r"\infty",
+}
 ESCAPES = {c: f"\\{c}" for c in "_#%&${}"} | {"\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}"}
 
 
@@ -159,6 +169,8 @@ class Formula:
         """A power, or another superscript; an index stays below it."""
         if self.form == "subscript":
             return Formula("indexed power", *self.parts, exponent)
+        if self.form in RAISED:
+            return Formula("power", Formula("parentheses", self), exponent)
         return Formula("power", self.inside(ATOM), exponent)
 
     def __neg__(self) -> Formula:
@@ -228,10 +240,12 @@ def formula(x: Any) -> Formula:
 
 
 def number(x: float) -> Formula:
-    """A number in four digits: `-0.5`, `1.2 × 10⁻⁵`."""
+    """A number in four digits: `-0.5`, `1.2 × 10⁻⁵`, `∞`."""
     text = f"{x:.4g}"
-    if text.startswith("-") and text != "-inf":
+    if text.startswith("-"):
         return Formula("negative", number(-x))
+    if not math.isfinite(x):
+        return letter("∞") if x > 0 else word("NaN")
     mantissa, _, exponent = text.partition("e")
     if not exponent:
         return Formula("number", text)

@@ -122,7 +122,8 @@ class Extremum(Weighted):
     def adjoint_formulas(
         self, operands: Sequence[Formula], z: Formula, lam: Formula, params: dict[str, Any]
     ) -> Sequence[Formula | None]:
-        return (Formula("times", Formula("parentheses", operands[0] == z), lam),)
+        attained = Formula("indicator", operands[0] == z)
+        return (attained / Formula("sum", attained) * lam,)
 
 
 max_ = register(Extremum("max", np.max))

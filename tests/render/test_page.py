@@ -114,6 +114,10 @@ def test_rules_are_typeset_for_each_use() -> None:
     assert said["matmul"] == ["z=xy", "λx+=λy⊤", "λy+=x⊤λ"]
     assert said["tanh"] == ["z=tanh(x)", "λx+=(1−z2)λ"]
     assert said["multiply(·, 3)"] == ["z=x3", "λx+=3λ"]
+    with ad.Tape() as tape:  # ties share λ in equal parts
+        top = np.max(tape.parameter(np.array([2.0, 2.0])))
+    lines = data_of(ad.draw(top).html())["rules"].popitem()[1]
+    assert [read(tree) for tree in lines] == ["z=maxx", "λx+=[x=z]∑[x=z]λ"]
     assert said["power(·, 3)"] == ["z=x3", "λx+=3x2λ"]
 
 

@@ -292,3 +292,19 @@ def test_a_browser_typesets_it(tmp_path: Path) -> None:
     middles = [box["x"] + box["width"] / 2 for box in (over, under)]
     assert over["bottom"] <= under["top"] + 1 and abs(middles[0] - middles[1]) < 2
     assert len({round(side["left"]) for side in sides}) == 1 and rows[0]["height"] > 10
+
+
+def test_an_exponent_belongs_to_all_that_stands_before_it() -> None:
+    x, y = name("x"), name("y")
+    assert ((x / y) ** 2).latex() == r"{\left(\frac{x}{y}\right)}^{2}"
+    assert ((x**y) ** 2).latex() == r"{\left({x}^{y}\right)}^{2}"
+    assert ((name("x1") ** 2) ** y).latex() == r"{\left(x_{\mathtt{}1}^{2}\right)}^{y}".replace(
+        r"\mathtt{}", ""
+    )
+    assert ((x**y) ** 2).mathml().count("<mo>(</mo>") == 1
+
+
+def test_numbers_that_are_not_finite_are_signs() -> None:
+    assert number(np.inf).latex() == r"\infty" and number(-np.inf).latex() == r"-\infty"
+    assert number(-np.inf).mathml() == "<mrow><mo>−</mo><mi>∞</mi></mrow>"
+    assert number(np.nan).latex() == r"\operatorname{NaN}"
