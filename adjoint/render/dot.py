@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from ..text import clean
 from .graph import Arrow, Box, Cluster, Graph, Node, View
 from .numbers import text_of
+from .views import heat_ends
 from .words import (
     by_number,
     escaped,
@@ -137,8 +138,9 @@ def _box(box: Box, graph: Graph, nodes: dict[int, Node]) -> str:
     fill = FILL.get(first.role, "#ffffff") if not box.folded else "#f0f2f4"
     width = 0.8
     if box.heat is not None:
-        fill = heat_color(box.heat)
         width = 0.6 + 2.2 * box.heat
+    if box.heat is not None and box.lam:  # without λ the role is all there is to show
+        fill = heat_color(box.heat)
     style = ["filled"]
     if box.folded:
         attributes.append("shape=folder" if box.title else "shape=box3d")
@@ -237,14 +239,14 @@ def _legend(graph: Graph, view: View) -> str:
     facts = " · ".join(f"{name} {text}".strip() for name, text in graph.facts)
     said = f"<b>{html(graph.title, 80)}</b>" + (f"&#160; · {html(facts, 160)}" if facts else "")
     rows = [f'<tr><td align="left">{said}</td></tr>']
-    heats = [box.lam for box in view.boxes if box.heat is not None and box.lam]
+    ends = heat_ends(view.boxes)
     signs = ["square: input", "double: parameter and loss", "round: operation"]
     if graph.subject == "problem":
         signs = ["thick: binds", "dashed: slack"]
     if graph.subject == "compiled":
         signs = ["square: argument", "green outline: one kernel"]
-    if heats:
-        low, high = text_of(min(heats)), text_of(max(heats))
+    if ends is not None:
+        low, high = map(text_of, ends)
         swatches = "".join(
             f'<td fixedsize="true" width="14" height="9" border="1" color="{LINE}" '
             f'bgcolor="{heat_color(k / 6)}"></td>'
@@ -254,7 +256,7 @@ def _legend(graph: Graph, view: View) -> str:
             # of fixed size: otherwise it is spread over the width of the title
             f'<table border="0" cellborder="0" cellspacing="0" cellpadding="2" fixedsize="true" width="390" '
             f'height="16"><tr>'
-            f"<td>{small.format(f'{html(graph.heat)} {html(low)}')}</td>{swatches}"
+            f"<td>{small.format(f'{html(graph.heat)} ≤ {html(low)}')}</td>{swatches}"
             f"<td>{small.format(html(high))}</td>"
             f"<td>{small.format('· wide arrow: large ‖(∂f/∂z)ᵀλ‖, dotted: none')}</td></tr></table>"
         )

@@ -20,7 +20,7 @@ def text(graph: Graph, view: View) -> str:
     """The view as an indented tree, one line a box: heat, title, what it is made of, numbers."""
     nodes = by_number(graph)
     sources: dict[int, list[str]] = {}
-    for arrow in view.arrows:
+    for arrow in _in_order_of_operands(graph, view):
         if arrow.side == "pair":  # the letter says it
             continue
         mark = "↺" if arrow.carried else ""
@@ -38,6 +38,15 @@ def text(graph: Graph, view: View) -> str:
         said = "  ".join(line.text for line in lines_of(box, graph, nodes))
         lines.append(f"{heat}{'  ' * len(around)}{title_of(box, nodes)}{clean(parents, 80)}  {said}")
     return "\n".join(lines)
+
+
+def _in_order_of_operands(graph: Graph, view: View) -> list[Arrow]:
+    """The arrows so that `divide(b, a)` says which is divided by which; those of a sweep as they are."""
+    box_of = {m: k for k, box in enumerate(view.boxes) if box.side != "adjoint" for m in box.members}
+    first: dict[tuple[int, int], int] = {}
+    for k, (p, i, _) in enumerate(graph.edges):
+        first.setdefault((box_of[p], box_of[i]), k)
+    return sorted(view.arrows, key=lambda arrow: first.get((arrow.source, arrow.target), len(graph.edges)))
 
 
 def _outlines(view: View) -> Iterator[tuple[Box, int, int, list[int]]]:

@@ -11,7 +11,9 @@ from .folding import LIMIT, Tree, fold_to, path_of
 from .graph import Arrow, Box, Cluster, Graph, View
 
 Ends = tuple[int, int, bool]  # of an arrow: from, to, whether it is carried to the next turn
-DECADES = 6.0  # of ‖λ‖ that the scale of heat spans at most
+# of ‖λ‖ and of contributions that a scale spans: equal norms are not made to look different, and rounding
+# errors in a λ that is zero do not leave one shade to all the others
+DECADES = (0.5, 3.0)
 
 
 def view_of(graph: Graph, *, limit: int = LIMIT, expand: Iterable[str] = (), fold: bool = True) -> View:
@@ -194,20 +196,34 @@ def set_heat(boxes: Sequence[Box], graph: Graph) -> None:
         box.heat = scale(box.lam) if box.lam is not None else None
 
 
-def _logarithmic(values: Sequence[float]) -> Callable[[float], float]:
-    """0 to 1 between the smallest and the largest positive value, over six decades at most; 0 for zero."""
+def heat_ends(boxes: Iterable[Box]) -> tuple[float, float] | None:
+    """‖λ‖ of the palest shade and all below, and of the darkest; None where no ‖λ‖ is positive and finite."""
+    ends = _ends(box.lam for box in boxes if box.heat is not None and box.lam is not None)
+    return ends and (10 ** ends[0], 10 ** ends[1])
+
+
+def _ends(values: Iterable[float]) -> tuple[float, float] | None:
+    """Both ends of a scale in decades: the smallest and the largest value, within limits apart."""
     known = [x for x in values if 0 < x < math.inf]
     if not known:
+        return None
+    low, high = math.log10(min(known)), math.log10(max(known))
+    least, most = DECADES
+    return min(max(low, high - most), high - least), high
+
+
+def _logarithmic(values: Iterable[float]) -> Callable[[float], float]:
+    """0 to 1 between the ends of a scale; 1 for what is not finite."""
+    ends = _ends(values)
+    if ends is None:
         return lambda x: 1.0 if x else 0.0
-    high = math.log10(max(known))
-    low = max(math.log10(min(known)), high - DECADES)
-    span = max(high - low, 0.5)  # equal norms are not made to look different
+    low, high = ends
 
     def scale(x: float) -> float:
         if x == 0:
             return 0.0
         if not math.isfinite(x):
             return 1.0
-        return min(1.0, max(0.0, 1 - (high - math.log10(x)) / span))
+        return min(1.0, max(0.0, 1 - (high - math.log10(x)) / (high - low)))
 
     return scale

@@ -269,6 +269,49 @@ def test_heat_reads_in_grey() -> None:
     assert [b.heat for b in boxes] == sorted(b.heat or 0.0 for b in boxes)
 
 
+def test_noise_below_three_decades_leaves_shades_to_the_others() -> None:
+    """A λ of rounding errors, 1e-17 and not 0, must not make all others look alike."""
+    with ad.Tape() as tape:
+        parts = [tape.parameter(1.0, name=f"{size:g}") for size in (1.0, 0.1, 1e-17)]
+        loss = sum(float(p.tape.names[p.index]) * p for p in parts)
+    picture = ad.draw(loss, fold=False)
+    heat = {node.name: box.heat for node, box in zip(picture.graph.nodes, picture.view.boxes, strict=True)}
+    assert heat["1"] == 1.0 and heat["0.1"] == pytest.approx(2 / 3) and heat["1e-17"] == 0.0
+    assert "‖λ‖ ≤ 0.001<" in picture.dot()  # what the palest shade of the legend stands for
+    thin = {a.source: a.weight for a in picture.view.arrows}
+    assert thin[2] == 0.0 and thin[1] == pytest.approx(2 / 3)
+
+
+def test_the_legend_is_true_of_norms_that_are_alike() -> None:
+    """Over less than half a decade the scale is wider than the norms: its pale end is none of theirs."""
+    with ad.Tape() as tape:
+        a, b = tape.parameter([1.0, 1.0], name="w")
+        loss = a * 2.0 + b
+    picture = ad.draw(loss, fold=False)
+    least = min(box.heat for box in picture.view.boxes if box.heat is not None)
+    assert least == pytest.approx(1 - np.log10(2) / 0.5)
+    assert "‖λ‖ ≤ 0.632<" in picture.dot() and "2<" in picture.dot()
+
+
+def test_without_lambda_a_box_has_the_color_of_its_role() -> None:
+    with ad.Tape() as tape:
+        w = tape.parameter(2.0, name="w")
+        tape.parameter(3.0, name="idle")
+        loss = w * w
+    lines = {box: line for line in ad.draw(ad.Lagrangian(tape, loss)).dot().splitlines()
+             for box in ("w", "idle") if f"<b>{box}</b>" in line}  # fmt: skip
+    assert 'fillcolor="#e8e3f4"' in lines["idle"] and 'fillcolor="#ee7e41"' in lines["w"]
+
+
+def test_operands_stand_in_their_order() -> None:
+    with ad.Tape() as tape:
+        a, b = tape.parameter(2.0, name="a"), tape.parameter(3.0, name="b")
+        loss = ad.name(b / a, "q")
+    assert (
+        "q(b, a)  divide" in ad.draw(loss).text() and "q(b, a)  divide" in ad.draw(loss, adjoint=True).text()
+    )
+
+
 def test_without_a_layout_program_both_remedies_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "system_dot", lambda: None)
     monkeypatch.setattr(layout, "pure_dot", lambda: None)

@@ -13,6 +13,7 @@ import pytest
 
 import adjoint as ad
 from adjoint.render.graph import View
+from adjoint.render.views import heat_ends
 from adjoint.text import clean
 
 from .browser import Opened, launched
@@ -86,6 +87,12 @@ def loops() -> Any:
         return x
 
 
+def overflowing() -> Any:
+    with ad.Tape() as tape, np.errstate(all="ignore"):
+        x = tape.parameter([1.0, 2.0, 0.5], name="x")
+        return ad.name(x[0] * 1e200 * 1e200 + x[1] * 3.0 + x[2] * 1e-9, "loss")
+
+
 PICTURES: dict[str, Callable[[], ad.Picture]] = {
     "repeats": lambda: ad.draw(network(12)),
     "flat": lambda: ad.draw(network(5), fold=False),
@@ -93,6 +100,7 @@ PICTURES: dict[str, Callable[[], ad.Picture]] = {
     "scopes": lambda: ad.draw(nested(), limit=20),
     "scopes to the right": lambda: ad.draw(nested(), limit=40, expand="parta/*", direction="right"),
     "stretches": lambda: ad.draw(tangled(600)),
+    "λ not finite": lambda: ad.draw(overflowing(), fold=False),
     "problem": lambda: ad.draw(problem()),
     "solution": lambda: ad.draw(problem().solve(np.ones(3))),
 }
@@ -113,6 +121,10 @@ def test_the_first_view_is_that_of_the_other_formats(name: str, show: Open) -> N
         ".boxes > .box", "all => all.map(b => [b.dataset.id, Number(b.style.getPropertyValue('--heat'))])"
     )
     assert dict(heats) == pytest.approx({box.id: box.heat or 0.0 for box in view.boxes}, abs=1e-4)
+    if heat_ends(view.boxes) is not None:
+        low, high = page.text("#low").rpartition(" ≤ ")[2], page.text("#high")
+        read = [float(text.replace("−", "-")) for text in (low, high)]
+        assert read == pytest.approx(heat_ends(view.boxes), rel=6e-3)
 
 
 GEOMETRY = """() => {

@@ -56,7 +56,7 @@ addEventListener("keydown", (event) => {
   if (target.matches("button") && (key === "Enter" || key === " ")) return;
   if (panel.contains(target) && key.startsWith("Arrow")) return;
   if (target.closest(".header") && (key === "Enter" || key === " ")) {
-    toggle(view.clusters.find((c) => c.group.number === Number(target.dataset.group)));
+    toggle(clusterUnder(target));
     return;
   }
   const act = ACTIONS[key];
@@ -66,8 +66,8 @@ addEventListener("keydown", (event) => {
 });
 
 picture.addEventListener("focusin", (event) => {
-  const at = event.target.closest(".box");
-  if (at && at.dataset.id !== selected?.id) select(view.boxes.find((one) => one.id === at.dataset.id), { open: !panel.hidden });
+  const box = boxAround(event.target);
+  if (box && box.id !== selected?.id) select(box, { open: !panel.hidden });
 });
 
 /** The adjoint sweep beside the program, or both in one box. */
@@ -90,11 +90,11 @@ function theme() {
 /** The rows of the legend are in page.html; those that say something of what is drawn are shown. */
 function legend() {
   const classes = new Set(view.boxes.flatMap((box) => classesOf(box).split(" ")));
-  const norms = view.boxes.map((box) => box.lam).filter((x) => x > 0 && x < Infinity);
-  if (hasMultipliers && norms.length) {
+  if (view.ends) {
+    const [low, high] = view.ends.map((end) => digits(10 ** end));
     classes.add("heat");
-    byId("low").textContent = `${data.heat} ${digits(norms.reduce((a, b) => min(a, b)))}`;
-    byId("high").textContent = digits(norms.reduce((a, b) => max(a, b)));
+    byId("low").textContent = `${data.heat} ≤ ${low}`;
+    byId("high").textContent = high;
   }
   if (view.arrows.some((arrow) => arrow.weight !== null)) classes.add("weight");
   if (view.arrows.some((arrow) => arrow.carried)) classes.add("carried");

@@ -269,9 +269,8 @@ function measure(cluster, layers, right) {
   const title = outer ? 0 : cluster.titleWidth + 2 * PADDING.side;
   const head = outer && mirrored ? HEAD : 0;
   const before = outer ? (right ? 0 : head) : right ? PADDING.side : PADDING.top;
-  const after = outer ? 0 : right ? PADDING.side : PADDING.side;
   const start = outer ? (right ? head : 0) : right ? PADDING.top : PADDING.side;
-  const end = outer ? 0 : right ? PADDING.side : PADDING.side;
+  const end = outer ? 0 : PADDING.side; // of either axis
   along = before;
   layers.forEach((layer, k) => {
     const isPort = (l) => l.every((v) => v.item?.port);
@@ -285,7 +284,7 @@ function measure(cluster, layers, right) {
     }
     along += thickness;
   });
-  const total = along + after;
+  const total = along + end;
   let width = high - low + start + end;
   if (!right && width < title) {
     for (const v of layers.flat()) v.across += (title - width) / 2;

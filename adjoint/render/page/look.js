@@ -89,13 +89,15 @@ picture.addEventListener("wheel", (event) => {
   zoomBy(exp((-event.deltaY * unit * (event.ctrlKey ? 6 : 1)) / 600), event.clientX - edge.left, event.clientY - edge.top);
 }, { passive: false });
 
-picture.addEventListener("click", (event) => {
+// What an element of the picture stands for.
+const boxAround = (target) => view.boxes.find((box) => box.id === target.closest(".box")?.dataset.id);
+const clusterUnder = (target) => view.clusters.find((c) => c.group.number === Number(target.closest(".header")?.dataset.group));
+
+picture.addEventListener("click", ({ target }) => {
   if (moved > 4) return;
-  const header = event.target.closest(".header");
-  if (header) return void toggle(view.clusters.find((c) => c.group.number === Number(header.dataset.group)));
-  const at = event.target.closest(".box");
-  if (!at) return void select(null);
-  const box = view.boxes.find((one) => one.id === at.dataset.id);
-  if (box.group && (event.target.closest(".sign") || selected === box)) toggle(box);
+  const cluster = clusterUnder(target), box = boxAround(target);
+  if (cluster) toggle(cluster);
+  else if (!box) select(null);
+  else if (box.group && (target.closest(".sign") || selected === box)) toggle(box);
   else select(box);
 });

@@ -23,6 +23,8 @@ const nodes = data.nodes.map((row, position) => {
   };
 });
 
+const orInfinite = (x) => x ?? Infinity; // JSON has null for what is not finite
+const edges = data.edges.map(([from, to, ...contribution]) => [from, to, ...contribution.map(orInfinite)]);
 const groups = data.groups.map(([name, kind, count, note, folded, items], number) => ({
   number, name: texts[name], kind, count, note: texts[note], items, parent: -1, leaves: [],
   startsFolded: Boolean(folded),
@@ -54,8 +56,9 @@ for (let g = groups.length - 1; g >= 0; g--) {
 
 // Boxes that can be drawn: one for every node that stands for itself, then one for every group.
 const rowsOf = (lines) => lines.map((line) => ({ text: texts[Array.isArray(line) ? line[0] : line], whose: Array.isArray(line) ? line[1] : 0 }));
+const hasMultipliers = nodes.some((node) => node.lam !== null);
 const boxes = data.boxes.map(([id, title, lam, lines, twin, twinLines = []]) => ({
-  id, title: texts[title], lam, rows: rowsOf(lines), twin: twin === undefined ? null : { title: texts[twin], rows: rowsOf(twinLines) },
+  id, title: texts[title], lam: hasMultipliers ? orInfinite(lam) : null, rows: rowsOf(lines), twin: twin === undefined ? null : { title: texts[twin], rows: rowsOf(twinLines) },
 }));
 const boxOfLeaf = new Map();
 [...members.keys()].sort((a, b) => a - b).forEach((position, k) => {
@@ -73,7 +76,6 @@ groups.slice(1).forEach((group, k) => {
 const nodesOf = (box) =>
   box.group ? box.group.leaves.flatMap((leaf) => members.get(leaf)) : members.get(box.node.position);
 
-const hasMultipliers = nodes.some((node) => node.lam !== null);
 const folded = new Set();
 const foldAsFirst = () => {
   folded.clear();
@@ -117,8 +119,9 @@ function currentView() {
   shown.forEach((stands, k) => (boxOf[k] = boxOf[stands]));
   view.boxes.forEach((box, k) => (box.index = k));
   view.arrows = arrowsOf(view, boxOf);
-  const heat = logarithmic(view.boxes.map((box) => box.lam).filter((lam) => lam !== null));
-  for (const box of view.boxes) box.heat = hasMultipliers && box.lam !== null ? heat(box.lam) : null;
+  view.ends = endsOf(view.boxes.map((box) => box.lam));
+  const heat = logarithmic(view.ends);
+  for (const box of view.boxes) box.heat = box.lam === null ? null : heat(box.lam);
   return view;
 }
 
@@ -126,7 +129,7 @@ function currentView() {
 function arrowsOf(view, boxOf) {
   const isView = (k) => nodes[k].view && shown[k] !== k;
   const found = new Map();
-  for (const [from, to, contribution = null] of data.edges) {
+  for (const [from, to, contribution = null] of edges) {
     const a = boxOf[from], b = boxOf[to];
     if (a === b && (view.boxes[a].group || isView(to))) continue;
     const carried = shown[from] >= shown[to];
@@ -147,7 +150,7 @@ function arrowsOf(view, boxOf) {
     }
   }
   const all = [...found.values()].sort((p, q) => p.a - q.a || p.b - q.b || p.carried - q.carried);
-  const weight = logarithmic(all.map((arrow) => arrow.contribution ?? 0));
+  const weight = logarithmic(endsOf(all.map((arrow) => arrow.contribution)));
   for (const arrow of all) arrow.weight = arrow.contribution === null ? null : weight(arrow.contribution);
   return strongest(all, view);
 }
@@ -170,8 +173,8 @@ function strongest(all, view) {
   return all.filter((arrow) => kept.has(arrow));
 }
 
-/** 0 to 1 between the smallest and the largest positive value, over six decades at most; 0 for zero. */
-function logarithmic(values) {
+/** Both ends of a scale in decades: the smallest and the largest positive value, ½ to 3 decades apart. */
+function endsOf(values) {
   let low = Infinity, high = 0;
   for (const x of values) {
     if (x > 0 && x < Infinity) {
@@ -179,10 +182,14 @@ function logarithmic(values) {
       high = max(high, x);
     }
   }
-  if (!high) return (x) => (x ? 1 : 0);
   const top = log10(high);
-  const span = max(top - max(log10(low), top - 6), 0.5); // equal norms do not look different
-  return (x) => (x === 0 ? 0 : min(1, max(0, 1 - (top - log10(x)) / span)));
+  return high ? [min(max(log10(low), top - 3), top - 0.5), top] : null;
+}
+
+/** 0 to 1 between the ends of a scale; 1 for what is not finite. */
+function logarithmic(ends) {
+  if (!ends) return (x) => (x ? 1 : 0);
+  return (x) => (x === 0 ? 0 : min(1, max(0, 1 - (ends[1] - log10(x)) / (ends[1] - ends[0]))));
 }
 
 /** The groups around a box or group that can be folded, the innermost first. */

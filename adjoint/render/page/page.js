@@ -7,7 +7,6 @@ let view = null;
 const eye = { x: 0, y: 0, zoom: 1 }; // world coordinates of the stage's upper left corner, pixels per unit
 let selected = null;
 
-
 /** Fold, lay out and draw; `anchor` stays where it is on the screen. */
 function rebuild(anchor = null) {
   const before = anchor && { x: (anchor.x - eye.x) * eye.zoom, y: (anchor.y - anchor.h / 2 - eye.y) * eye.zoom };

@@ -283,7 +283,7 @@ function loosePath({ source, target }, { right }) {
 
 /** A number in few digits, with a true minus sign. */
 function digits(x, most = 3) {
-  if (x === null) return "not finite";
+  if (!Number.isFinite(x)) return "not finite";
   const size = abs(x), long = x && (size < 1e-4 || size >= 10 ** max(most, 5));
   const text = long ? x.toExponential(most - 1).replace(/\.?0*e/, "e") : String(Number(x.toPrecision(most)));
   return text.replaceAll("-", "−");

@@ -218,7 +218,7 @@ function adjacent() {
   if (adjacency) return adjacency;
   adjacency = { into: new Map(), from: new Map() };
   const put = (map, key, edge) => (map.has(key) ? map.get(key).push(edge) : map.set(key, [edge]));
-  for (const edge of data.edges) {
+  for (const edge of edges) {
     put(adjacency.into, edge[1], edge);
     put(adjacency.from, edge[0], edge);
   }
