@@ -162,7 +162,7 @@ def _run(options: argparse.Namespace, stage: Stage) -> Report:
             scores = scores.scaled(options.beta)
         for name in ("--preferences", "--sft-weights"):
             if name in outputs:
-                check_texts(scores, name)
+                check_texts(scores, name, ids=name == "--sft-weights")
         alignment = _solve(options, scores, limits, stage)
         return _write(options, scores, alignment, outputs, pairs, stage)
 

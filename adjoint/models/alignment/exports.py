@@ -11,15 +11,17 @@ arXiv:2305.18290 (DPO).
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import need
-from ..base import DataError, Floats
+from ...errors import ShapeError, UnknownNameError, need, refusal
+from ..base import Floats
 from .columns import complaint
+from .outputs import same_file
 from .reading import FileScores, Texts, texts_of
 from .scores import Scores
 
@@ -30,19 +32,25 @@ Progress = Callable[[int, int], None]
 def combined(scores: Scores, multipliers: Mapping[str, float]) -> Floats:
     """The reward of the unconstrained alignment, s = r + λᵀg (n,).
 
+    Raises:
+        UnknownNameError: a multiplier of a utility that is not there.
+
     >>> from adjoint.models.alignment import Scores
     >>> combined(Scores.dense([[1.0, 2.0]], {"safe": [[3.0, 5.0]]}), {"safe": 0.5})
     array([2.5, 4.5])
     """
     s = scores.reward.copy()
     for name, lam in multipliers.items():
+        if name not in scores.utilities:
+            there = ", ".join(repr(one) for one in scores.utilities) or "none"
+            raise refusal(UnknownNameError, f"no utility {name!r} to weigh; there are {there}")
         if lam:
             s += lam * scores.utilities[name]
     return s
 
 
 def write_preferences(
-    path: Path, scores: Scores, multipliers: Mapping[str, float], *, pairs: int | None = 1,
+    path: str | os.PathLike[str], scores: Scores, multipliers: Mapping[str, float], *, pairs: int | None = 1,
     labels: str = "sampled", rng: np.random.Generator | None = None, progress: Progress | None = None,
 ) -> dict[str, int]:  # fmt: skip
     """Write preference pairs for DPO as JSON lines: prompt, chosen, rejected, p.
@@ -64,17 +72,19 @@ def write_preferences(
         Counts: "pairs" written, prompts "without" a pair, "equal" pairs left out as both texts agree.
 
     Raises:
-        DataError: no texts, a prompt that is a number, unknown labels.
+        DataError: no texts, a prompt that is a number, unknown labels, the path of the scores themselves.
+        UnknownNameError: a multiplier of a utility that is not there.
     """
     if labels not in LABELS:
         raise complaint(f"labels should be 'sampled' or 'likely', got {labels!r}")
-    if pairs is not None and (not isinstance(pairs, int) or pairs < 1):
+    if pairs is not None and (isinstance(pairs, bool) or not isinstance(pairs, int) or pairs < 1):
         raise complaint(f"pairs should be a number ≥ 1, or None for all, got {pairs!r}")
     rng = np.random.default_rng() if rng is None else rng
     s = combined(scores, multipliers)
+    check_texts(scores, "preference pairs")
     counts = {"pairs": 0, "without": 0, "equal": 0}
-    with path.open("w", encoding="utf-8") as file:
-        for x, texts in _complete(scores, "preference pairs"):
+    with _target(path, scores).open("w", encoding="utf-8") as file:
+        for x, texts in _complete(scores):
             prompt, answers = _messages(texts, x)
             mine = s[scores.offsets[x] : scores.offsets[x + 1]]
             lines = 0
@@ -96,8 +106,9 @@ def write_preferences(
 
 
 def write_reward_weights(
-    path: Path, reward: str, multipliers: Mapping[str, float], beta: float, scale: float = 1.0
-) -> None:
+    path: str | os.PathLike[str], reward: str, multipliers: Mapping[str, float], beta: float,
+    scale: float = 1.0,
+) -> None:  # fmt: skip
     """Write the weights of a weighted-sum trainer as JSON: 1 for the reward, λ for each utility.
 
     `reward_funcs`, `reward_weights` and `beta` are what TRL's trainers call them; training with that sum of
@@ -118,12 +129,13 @@ def write_reward_weights(
         "reward_weights": [scale * w for w in weights.values()],
         "beta": float(beta),
     }
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    Path(path).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def write_weights(
-    path: Path, scores: Scores, weights: Floats, *, parquet: bool = False, progress: Progress | None = None
-) -> int:
+    path: str | os.PathLike[str], scores: Scores, weights: Floats, *, parquet: bool = False,
+    progress: Progress | None = None,
+) -> int:  # fmt: skip
     """Write the tilted weight π_λ(y|x) of every response, for weighted fine-tuning.
 
     Rows have prompt, completion, weight, and id where there is one; the weights of a prompt add up to 1.
@@ -139,29 +151,38 @@ def write_weights(
         The number of rows.
 
     Raises:
-        DataError: there are neither texts nor ids.
+        DataError: there are neither texts nor ids, or the path is that of the scores themselves.
+        ShapeError: weights are not (n,).
         MissingPackageError: Parquet without pyarrow.
     """
-    rows = _weight_rows(scores, weights, progress)
+    if np.shape(weights) != (scores.n_responses,):
+        what = f"weights should be ({scores.n_responses},), one per response; got {np.shape(weights)}"
+        raise refusal(ShapeError, what)
+    check_texts(scores, "weights of responses", ids=True)
+    target, rows = _target(path, scores), _weight_rows(scores, weights, progress)
     if parquet:
-        return _write_parquet(path, rows)
+        return _write_parquet(target, rows)
     count = 0
-    with path.open("w", encoding="utf-8") as file:
+    with target.open("w", encoding="utf-8") as file:
         for count, row in enumerate(rows, 1):  # noqa: B007  (the last number is the answer)
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     return count
 
 
-def check_texts(scores: Scores, what: str) -> None:
-    """Raise DataError unless there is something to say of a response: its text, or for weights its id."""
+def check_texts(scores: Scores, what: str, *, ids: bool = False) -> None:
+    """Raise DataError unless there is something to say of a response.
+
+    Args:
+        scores: whose responses.
+        what: what is to be written, for the message.
+        ids: whether a response's id does as well as its text.
+    """
     if not isinstance(scores, FileScores):
         there = scores.prompts is not None and scores.responses is not None
         remedy = "Give Scores(…, prompts=, responses=)."
     else:
         c, file = scores.file.columns, scores.file
-        there = c.response is not None or (
-            c.id is not None and what in ("--sft-weights", "weights of responses")
-        )
+        there = c.response is not None or (ids and c.id is not None)
         remedy = (
             f"Name it with --response (response=); {file.name} has {', '.join(file.others) or 'none left'}."
         )
@@ -169,8 +190,16 @@ def check_texts(scores: Scores, what: str) -> None:
         raise complaint(f"{what} need a column of responses, and there is none", remedy)
 
 
-def _complete(scores: Scores, what: str) -> Iterator[tuple[int, Texts]]:
-    check_texts(scores, what)
+def _target(path: str | os.PathLike[str], scores: Scores) -> Path:
+    """Where to write; not to the scores, which are read again meanwhile."""
+    target = Path(path)
+    if isinstance(scores, FileScores) and same_file(target, scores.file.path):
+        raise complaint(f"{str(target)!r} is the file of the scores", "Give another name.")
+    return target
+
+
+def _complete(scores: Scores) -> Iterator[tuple[int, Texts]]:
+    """Every prompt with its number and texts, of which none is missing."""
     for x, texts in enumerate(texts_of(scores)):
         if texts.responses is not None and any(response is None for response in texts.responses):
             raise complaint(f"a response to prompt {x + 1} is null", "Fill it in, or leave the row out.")
@@ -178,7 +207,7 @@ def _complete(scores: Scores, what: str) -> Iterator[tuple[int, Texts]]:
 
 
 def _weight_rows(scores: Scores, weights: Floats, progress: Progress | None) -> Iterator[dict[str, Any]]:
-    for x, texts in _complete(scores, "weights of responses"):
+    for x, texts in _complete(scores):
         own = weights[scores.offsets[x] : scores.offsets[x + 1]].tolist()
         for k, weight in enumerate(own):
             row: dict[str, Any] = {"prompt": texts.prompt}
@@ -247,13 +276,3 @@ def _pairs(count: int, most: int | None, rng: np.random.Generator) -> tuple[list
 def _sigmoid(x: float) -> float:
     """σ(x) = 1/(1 + e^−x), without overflow."""
     return float(1 / (1 + np.exp(-x))) if x >= 0 else float(np.exp(x) / (1 + np.exp(x)))
-
-
-__all__ = [
-    "DataError",
-    "check_texts",
-    "combined",
-    "write_preferences",
-    "write_reward_weights",
-    "write_weights",
-]

@@ -88,10 +88,10 @@ class Outputs:
         if target.exists() and not os.access(target, os.W_OK):
             raise complaint(f"{what} cannot be written to {str(target)!r}: it is read-only")
         for given in self._inputs:
-            if _same(target, given):
+            if same_file(target, given):
                 raise complaint(f"{what} would overwrite the scores, {str(given)!r}", "Give another name.")
         for other in self._parts:
-            if _same(target, self.targets[other]):
+            if same_file(target, self.targets[other]):
                 raise complaint(
                     f"{what} and {other} would be the same file, {str(target)!r}", "Give each its own name."
                 )
@@ -103,7 +103,8 @@ class Outputs:
         self._parts.clear()
 
 
-def _same(a: Path, b: Path) -> bool:
+def same_file(a: Path, b: Path) -> bool:
+    """Whether two paths are one file, or would be."""
     if a.exists() and b.exists():
         return a.samefile(b)
     return a.resolve() == b.resolve()

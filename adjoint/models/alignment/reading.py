@@ -61,7 +61,7 @@ class Texts(NamedTuple):
 
 
 def read_scores(
-    path: str | os.PathLike[str], *, reward: str, utilities: Sequence[str] = (), prompt: str = "prompt",
+    path: str | os.PathLike[str], *, reward: str, utilities: Sequence[str] | str = (), prompt: str = "prompt",
     response: str | None = None, id: str | None = None, log_base: str | None = None,
     progress: Progress | None = None,
 ) -> FileScores:  # fmt: skip
@@ -75,7 +75,7 @@ def read_scores(
         path: JSON lines (.jsonl, .jsonl.gz) or Parquet (pip install 'adjoint-autodiff[align]'), recognised by
             what is in it. One row per response, or one per prompt with lists in every other column.
         reward: column of the reward.
-        utilities: columns of utilities, which constraints name.
+        utilities: columns of utilities, which constraints name; one alone may stand without a list.
         prompt: column that says which rows belong together: text, a number, or a conversation.
         response: column of texts (default: "response", grouped also "responses", if it is there).
         id: column of ids, which may not occur twice.
@@ -98,7 +98,8 @@ def read_scores(
     >>> read_scores(path, reward="helpful", utilities=["safe"])
     Scores: 2 prompts, 4 responses (2 per prompt); reward and "safe"
     """
-    columns = Columns(reward, tuple(dict.fromkeys(utilities)), prompt, response, id, log_base)
+    named = [utilities] if isinstance(utilities, str) else utilities
+    columns = Columns(reward, tuple(dict.fromkeys(named)), prompt, response, id, log_base)
     source = Source.open(path, columns)
     blocks: dict[str, list[Any]] = {"keys": [], "lengths": [], "records": [], "ids": []}
     values: dict[str, list[Floats]] = {name: [] for name in columns.numeric}
@@ -240,7 +241,7 @@ def _positions(source: Source) -> Iterator[Any]:
     """Rows by position, for files in which the rows of a prompt lie apart.
 
     Lines of a file that is not compressed are found by where they begin; other forms are first written as
-    such a file, next to nothing else, and removed.
+    such a file, where the system has temporary ones.
     """
     source.unchanged()
     with tempfile.TemporaryFile() as spool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adjoint.errors import ShapeError, UnknownNameError
 from adjoint.models.alignment import (
     FileScores,
     Scores,
@@ -147,6 +148,26 @@ def test_exports_need_texts(tmp_path: Path) -> None:
         write_preferences(tmp_path / "p.jsonl", scores, {}, pairs=0)
     with pytest.raises(DataError, match="need a column of responses"):
         write_weights(tmp_path / "w.jsonl", Scores.dense([[1.0]], {}), np.ones(1))
+
+
+def test_what_cannot_be_written_destroys_nothing(scores: FileScores, tmp_path: Path) -> None:
+    before = scores.file.path.read_bytes()
+    for write_one in (
+        lambda: write_preferences(str(scores.file.path), scores, LAM),
+        lambda: write_weights(scores.file.path, scores, np.zeros(scores.n_responses)),
+    ):
+        with pytest.raises(DataError, match=r"scores\.jsonl' is the file of the scores"):
+            write_one()
+        assert scores.file.path.read_bytes() == before
+    kept = tmp_path / "kept.jsonl"
+    kept.write_text("kept")
+    with pytest.raises(DataError, match="need a column of responses"):
+        write_preferences(kept, Scores.dense(np.zeros((2, 2)), {}), {})
+    with pytest.raises(UnknownNameError, match=r"no utility 'saef' to weigh; there are 'safe', 'humor'"):
+        write_preferences(kept, scores, {"saef": 0.0})
+    with pytest.raises(ShapeError, match=r"weights should be \(\d+,\), one per response; got \(7,\)"):
+        write_weights(kept, scores, np.zeros(7))
+    assert kept.read_text() == "kept"
 
 
 def test_reward_weights_are_what_a_weighted_sum_needs(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_parquet_takes_other_numbers_and_dictionaries(tmp_path: Path) -> None:
         {"prompt": prompts, "r": pa.array([1, 2, 3], pa.int16()), "g": pa.array([0.5, 1, 2], pa.float32())}
     )
     pq.write_table(table, tmp_path / "x")  # recognised by content, not by name
-    scores = read_scores(tmp_path / "x", reward="r", utilities=["g"])
+    scores = read_scores(tmp_path / "x", reward="r", utilities="g")  # one alone, without a list
     assert scores.counts.tolist() == [2, 1] and scores.utilities["g"].tolist() == [0.5, 1.0, 2.0]
 
 
