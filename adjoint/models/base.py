@@ -338,19 +338,41 @@ def is_number(value: object) -> bool:
 
 
 def check_number(
-    value: object, name: str, *, low: float = 0.0, high: float = np.inf, strict: bool = False
+    value: object,
+    name: str,
+    *,
+    low: float = 0.0,
+    high: float = np.inf,
+    strict: bool = False,
+    below: float | None = None,
 ) -> float:
-    """A parameter as a float in [low, high], or above `low` where that is asked for.
+    """A parameter as a float in [low, high], or above `low`, or below `below`, where that is asked for.
 
     Raises:
         DataError: not a number, NaN, or out of range.
     """
-    if is_number(value) and (low < value if strict else low <= value) and value <= high:  # type: ignore[operator]
+    if (
+        is_number(value)
+        and (low < value if strict else low <= value)  # type: ignore[operator]
+        and (value <= high if below is None else value < below)  # type: ignore[operator]
+    ):
         return float(value)  # type: ignore[arg-type]
     unbounded = high >= np.finfo(float).max
     limits = f"{'>' if strict else '≥'} {low:g}" + ("" if unbounded else f" and ≤ {high:g}")
+    limits += "" if below is None else f" and < {below:g}"
     kind = "finite number" if unbounded and high < np.inf else "number"
     raise refusal(DataError, f"{name} should be a {kind} {limits}, got {value!r}")
+
+
+def check_count(value: object, name: str, *, low: int = 0) -> int:
+    """A parameter as an int of at least `low`; 5e4 is one, too.
+
+    Raises:
+        DataError: not a whole number, or too small.
+    """
+    if is_number(value) and low <= value < np.inf and value == int(value):  # type: ignore[operator, call-overload]
+        return int(value)  # type: ignore[call-overload]
+    raise refusal(DataError, f"{name} should be a whole number ≥ {low}, got {value!r}")
 
 
 def check_finite(array: NDArray[Any], name: str) -> None:

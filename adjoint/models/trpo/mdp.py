@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
-from ..base import DataError, check_finite, check_number
+from ..base import DataError, check_count, check_finite, check_number
 from .policies import Categorical, Policy
 from .quadratic import Floats
 
@@ -82,24 +82,30 @@ class MDP:
     costs: Floats | None = None
 
     def __post_init__(self) -> None:
-        S, A = self.rewards.shape
         costs = self.rewards if self.costs is None else self.costs
-        if self.transitions.shape != (S, A, S) or self.start.shape != (S,) or costs.shape != (S, A):
-            what = (
-                f"rewards {self.rewards.shape} go with transitions (S, A, S), start (S,), costs (S, A); got "
-            )
-            shapes = f"{self.transitions.shape}, {self.start.shape}, {costs.shape}"
-            raise refusal(ShapeError, what + shapes)
-        check_number(self.gamma, "gamma", high=1 - 1e-9)
+        S, A = self.rewards.shape if self.rewards.ndim == 2 else (0, 0)
+        if not S or self.transitions.shape != (S, A, S) or self.start.shape != (S,) or costs.shape != (S, A):
+            what = "rewards should be (S, A), transitions (S, A, S), start (S,) and costs (S, A); got"
+            shapes = (self.rewards.shape, self.transitions.shape, self.start.shape, costs.shape)
+            raise refusal(ShapeError, f"{what} {', '.join(map(str, shapes))}")
+        check_number(self.gamma, "gamma", below=1)
         for array, name in ((self.rewards, "rewards"), (costs, "costs")):
             check_finite(array, name)
         for array, name in ((self.transitions, "transitions"), (self.start, "start")):
-            if not np.all(array >= 0) or np.max(np.abs(np.sum(array, axis=-1) - 1)) > 1e-9:
-                raise refusal(DataError, f"{name} should be probabilities that sum to one")
+            _check_probabilities(array, name)
 
     def evaluate(self, pi: ArrayLike) -> Evaluation:
-        """A policy π(a|s) (S, A), exactly."""
+        """A policy π(a|s) (S, A), exactly.
+
+        Raises:
+            ShapeError: it is not (S, A).
+            DataError: its rows are no distributions.
+        """
         p = np.asarray(pi, np.float64)
+        if p.shape != self.rewards.shape:
+            what = f"the policy should be π(a|s) {self.rewards.shape}, got {p.shape}"
+            raise refusal(ShapeError, what, "nn.softmax(logits) is one.")
+        _check_probabilities(p, "the policy's rows")
         moves = np.einsum("sa,sat->st", p, self.transitions)
         system = np.eye(len(moves)) - self.gamma * moves
         d = (1 - self.gamma) * np.linalg.solve(system.T, self.start)
@@ -116,9 +122,14 @@ class MDP:
     def optimum(self, limit: float = np.inf) -> Optimum:
         """The best policy whose J_c is at most `limit`, by the linear program in occupancies.
 
+        Args:
+            limit: ∞ for none. Without costs J_c is 0.
+
         Raises:
+            DataError: the limit is no number.
             DomainError: no policy's cost is within the limit; the least cost is in the text.
         """
+        limit = check_number(limit, "limit", low=-np.inf, strict=True)
         from scipy.optimize import linprog
 
         S, A = self.rewards.shape
@@ -126,7 +137,7 @@ class MDP:
         right = (1 - self.gamma) * self.start
         scale = 1 / (1 - self.gamma)
         costs = np.zeros(S * A) if self.costs is None else self.costs.ravel()
-        limited = np.isfinite(limit) and self.costs is not None
+        limited = limit < np.inf
         found = linprog(
             -self.rewards.ravel(),
             A_ub=costs[None] if limited else None,
@@ -167,6 +178,12 @@ class MDP:
         )
 
 
+def _check_probabilities(array: Floats, name: str) -> None:
+    # rounding: a linear program's may be −1e-17, and a softmax in float32 sums to 1 within 1e-7
+    if not np.all(array >= -1e-9) or np.max(np.abs(np.sum(array, axis=-1) - 1)) > 1e-6:
+        raise refusal(DataError, f"{name} should be probabilities that sum to one")
+
+
 def tabular_policy(actions: int) -> Policy:
     """softmax(θ[s]), θ (S, A): one logit for each state and action."""
     return Policy(_row, Categorical(actions))
@@ -204,8 +221,10 @@ def hazard_grid(size: int = 5, *, slip: float = 0.1, gamma: float = 0.95) -> MDP
         slip: probability in [0, 1).
         gamma: γ.
     """
-    size = int(check_number(size, "size", low=3))
-    check_number(slip, "slip", high=1 - 1e-9)
+    size = check_count(size, "size", low=3)
+    if size % 2 == 0:
+        raise refusal(DataError, f"size should be odd, for a row in the middle, got {size}")
+    check_number(slip, "slip", below=1)
     S, middle = size * size, size // 2
     goal = middle * size + size - 1
     towards = np.zeros((S, 4, S))

@@ -1,6 +1,6 @@
 """The model of a trust-region step, solved by its KKT conditions.
 
-    minimise gᵀx   subject to   ½ xᵀAx ≤ δ  ("kl", λ),   c + bᵀx ≤ 0  ("cost", ν; CPO only)
+    minimize gᵀx   subject to   ½ xᵀAx ≤ δ  ("kl", λ),   c + bᵀx ≤ 0  ("cost", ν; CPO only)
 
     ∂L/∂x = g + λAx + νb = 0,   λ ≥ 0, ν ≥ 0,   complementary slackness.
 
@@ -11,7 +11,8 @@ With q = gᵀA⁻¹g, r = gᵀA⁻¹b, s = bᵀA⁻¹b the multipliers are numbe
            λ = √((q − r²/s)/(2δ − c²/s)),   ν = (λc − r)/s,   x = −A⁻¹(g + νb)/λ
 
 The step length is 1/λ, and λ = d(predicted gain)/dδ. Where no step within the trust region meets the limit
-(c > 0 and c²/s > 2δ), the step that reduces the cost most is taken; it is not a KKT point, and says so.
+(c > 0 and c²/s > 2δ), the step that reduces the cost most is taken; it is not a KKT point, and says so. At
+c²/s = 2δ that step is the only one that meets the limit, and has no multipliers either.
 
 Sign convention: see `adjoint.problems`. A is the Fisher matrix F plus damping: A = F + ξI.
 
@@ -33,16 +34,15 @@ from ...problems import Residuals
 
 Floats = NDArray[np.float64]
 Operator = Callable[[Floats], Floats]
-PARALLEL = (
-    1e-12  # 1 − cos² of the angle between the gradients, in the metric A⁻¹, below which they are parallel
-)
+# 1 − cos² of the angle between the gradients, in the metric A⁻¹, below which they are parallel
+PARALLEL = 1e-12
 
 
 class Case(Enum):
     """Which constraints decide the step; a member's value is the sentence."""
 
     FREE = "no step: the gradient of the objective is zero"
-    TRUST = "the trust region binds, the cost limit does not"
+    TRUST = "only the trust region binds"
     BOTH = "the trust region and the cost limit bind"
     COST = "the cost limit binds, the trust region does not: the two gradients are parallel"
     RECOVERY = (
@@ -88,7 +88,7 @@ def propose(
     """Solve the model.
 
     Args:
-        g: gradient of the objective that is minimised (n,).
+        g: gradient of the objective that is minimized (n,).
         delta: δ > 0.
         product: v (n,) → A v.
         inverse: v (n,) → A⁻¹ v; conjugate gradients, or a pseudo-inverse.
@@ -123,7 +123,7 @@ def _constrained(
         if c > 0:
             return nothing, 0.0, 0.0, Case.STUCK
         return (-u / lam, lam, 0.0, Case.TRUST) if lam > 0 else (nothing, 0.0, 0.0, Case.FREE)
-    if c > 0 and c * c / s > 2 * delta:
+    if c > 0 and c * c / s >= 2 * delta:
         return -math.sqrt(2 * delta / s) * w, 0.0, 0.0, Case.RECOVERY
     if lam > 0 and c - r / lam <= 0:
         return -u / lam, lam, 0.0, Case.TRUST

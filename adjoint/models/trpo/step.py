@@ -27,10 +27,11 @@ from ...errors import DomainError, ShapeError, refusal
 from ...problems import Constraint, Solution
 from ...transforms import grad, make_ggnvp
 from ...transforms.vectors import flatten
-from ..base import DataError, check_finite, check_number
+from ..base import DataError, check_count, check_finite, check_number
 from .policies import Policy
 from .quadratic import Case, ConjugateGradients, Floats, Operator, Proposal, propose
 
+FINITE = float(np.finfo(float).max)
 Direction = Literal["old-new", "new-old"]
 
 
@@ -127,7 +128,7 @@ class TrustRegion:
     """How a step is computed.
 
     Attributes:
-        delta: δ, the radius in nats, > 0.
+        delta: δ, the radius in nats, > 0 and finite.
         damping: ξ ≥ 0.
         kl: whether KL(old ‖ new) or KL(new ‖ old) is kept within δ; the model is the same.
         center: subtract the advantages' mean.
@@ -154,12 +155,12 @@ class TrustRegion:
     def __post_init__(self) -> None:
         if self.kl not in ("old-new", "new-old"):
             raise refusal(DataError, f"kl should be 'old-new' or 'new-old', got {self.kl!r}")
-        check_number(self.delta, "delta", strict=True)
-        check_number(self.damping, "damping")
-        check_number(self.cg_steps, "cg_steps", low=1)
+        check_number(self.delta, "delta", strict=True, high=FINITE)
+        check_number(self.damping, "damping", high=FINITE)
+        check_count(self.cg_steps, "cg_steps", low=1)
         check_number(self.cg_tolerance, "cg_tolerance")
-        check_number(self.backtrack, "backtrack", high=1 - 1e-9, strict=True)
-        check_number(self.max_backtracks, "max_backtracks")
+        check_number(self.backtrack, "backtrack", strict=True, below=1)
+        check_count(self.max_backtracks, "max_backtracks")
 
 
 def trpo_step(
@@ -231,7 +232,7 @@ def cpo_step(
         advantages: as there.
         cost_advantages: (T,), of the cost.
         excess: c, the cost less its limit, on the scale on which the cost's advantages are: where those are
-            per step, so is c.
+            per step, so is c. −∞ is no limit.
         weights: as in `trpo_step`.
         **options: of `TrustRegion`.
 
@@ -241,7 +242,7 @@ def cpo_step(
         and both multipliers are 0, since that is no KKT point.
 
     Raises:
-        DataError: as in `trpo_step`; excess is no number.
+        DataError: as in `trpo_step`; excess is no number, or ∞.
         ShapeError: as there.
         DomainError: as there.
 
@@ -250,7 +251,7 @@ def cpo_step(
     region = TrustRegion(**options)
     batch = Batch.of(params, observations, actions, weights)
     rows = batch.advantages(region, advantages=advantages, cost_advantages=cost_advantages)
-    return _step(policy, batch, rows, check_number(excess, "excess", low=-np.inf), region)
+    return _step(policy, batch, rows, check_number(excess, "excess", low=-np.inf, below=np.inf), region)
 
 
 # ------------------------------------------------------------------------------------------ what is given
@@ -482,4 +483,4 @@ def _improves(found: Proposal, gain: float, risen: float, excess: float | None) 
     above = max(excess + risen, 0.0) - max(excess, 0.0)
     if found.case is Case.BOTH and gain > 2 * found.nu * above:
         return True
-    return above <= 0 and (gain > 0 or excess > 0)
+    return above < 0 or (above == 0 and gain > 0)

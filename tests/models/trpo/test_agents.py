@@ -282,7 +282,7 @@ MISUSE = [
     (DataError, "2 environments cannot be made from one object", lambda: TRPO(CartPole(), environments=2)),
     (DataError, "steps should be a number ≥ 1, got 0", lambda: TRPO(CartPole, steps=0)),
     (DataError, "gamma should be a number ≥ 0 and ≤ 1", lambda: TRPO(CartPole, gamma=1.5)),
-    (DataError, "delta should be a number > 0", lambda: TRPO(CartPole, region=TrustRegion(delta=0.0))),
+    (DataError, "delta should be a finite number > 0", lambda: TRPO(CartPole, region=TrustRegion(delta=0.0))),
     (DTypeError, "seed should be an integer ≥ 0, got -1", lambda: TRPO(CartPole, seed=-1)),
     (DataError, "info has no 'cost'; it has nothing", lambda: CPO(CartPole, cost_limit=1, **SMALL).learn(60)),
     (DataError, "cost_limit should be a number", lambda: CPO(CartPole, cost_limit=np.nan)),

@@ -89,13 +89,24 @@ def test_cpo_finds_the_price_of_the_hazards(share: float) -> None:
 
 
 MISUSE = [
-    (ShapeError, "rewards (2, 1) go with", lambda: MDP(np.ones((2, 1, 3)), np.ones((2, 1)), np.ones(2), 0.5)),
-    (DataError, "gamma should be", lambda: random_mdp(rng, 2, 2, gamma=1.0)),
+    (ShapeError, "transitions (S, A, S), start (S,) and costs (S, A); got (2, 1), (2, 1, 3), (2,), (2, 1)",
+     lambda: MDP(np.ones((2, 1, 3)), np.ones((2, 1)), np.ones(2), 0.5)),
+    (ShapeError, "rewards should be (S, A)", lambda: MDP(np.ones((2, 1, 2)), np.ones(2), np.ones(2), 0.5)),
+    (DataError, "gamma should be a number ≥ 0 and < 1, got 1.0", lambda: random_mdp(rng, 2, 2, gamma=1.0)),
     (DataError, "start should be probabilities",
      lambda: MDP(np.full((2, 1, 2), 0.5), np.ones((2, 1)), np.ones(2), 0.5)),
     (DataError, "rewards contains NaN",
      lambda: MDP(np.full((2, 1, 2), 0.5), np.full((2, 1), np.nan), np.full(2, 0.5), 0.5)),
-    (DataError, "size should be a number ≥ 3", lambda: hazard_grid(2)),
+    (DataError, "size should be a whole number ≥ 3", lambda: hazard_grid(2)),
+    (DataError, "size should be odd", lambda: hazard_grid(4)),
+    (DataError, "slip should be a number ≥ 0 and < 1, got 1.0", lambda: hazard_grid(slip=1.0)),
+    (ShapeError, "the policy should be π(a|s) (9, 4), got (9, 3)",
+     lambda: hazard_grid(3).evaluate(np.full((9, 3), 1 / 3))),
+    (DataError, "the policy's rows should be probabilities",
+     lambda: hazard_grid(3).evaluate(np.ones((9, 4)))),
+    (DataError, "limit should be a number", lambda: hazard_grid(3).optimum(np.nan)),
+    (DataError, "limit should be a number > -inf", lambda: hazard_grid(3).optimum(-np.inf)),
+    (DomainError, "no policy costs at most -1; the least is 0", lambda: random_mdp(rng, 2, 2).optimum(-1.0)),
 ]  # fmt: skip
 
 

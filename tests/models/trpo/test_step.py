@@ -23,7 +23,7 @@ from adjoint.models.trpo import (
     tabular_policy,
     trpo_step,
 )
-from adjoint.models.trpo.quadratic import Proposal
+from adjoint.models.trpo.quadratic import Proposal, propose
 from adjoint.models.trpo.step import _improves, sweeps
 from adjoint.problems import Residuals
 from adjoint.transforms.vectors import flatten
@@ -242,6 +242,7 @@ def test_backtracking_takes_the_longest_length_that_holds() -> None:
         (Case.BOTH, 1.0, -1.0, -0.2, True),  # nearer to the limit, whatever it costs
         (Case.RECOVERY, 1.0, -1.0, -0.1, True),
         (Case.RECOVERY, 1.0, 5.0, 0.1, False),
+        (Case.RECOVERY, 1.0, -1.0, 0.0, False),  # neither a gain nor nearer to the limit
     ],
 )
 def test_what_counts_as_progress(
@@ -313,7 +314,7 @@ def test_cpo_against_a_convex_solver() -> None:
     assert step.fun == pytest.approx(problem.value, rel=1e-7)
 
 
-def test_recovery_is_labelled_and_reduces_the_cost() -> None:
+def test_recovery_is_labeled_and_reduces_the_cost() -> None:
     _, theta, batch = tabular(1)
     _, most = cost_model(theta, batch)
     step = take_safely(theta, batch, 2 * most)
@@ -321,6 +322,21 @@ def test_recovery_is_labelled_and_reduces_the_cost() -> None:
     assert step.multipliers == {"kl": 0.0, "cost": 0.0} and "is not a KKT point" in step.message
     assert step.cost < 2 * most and step.predicted_cost == pytest.approx(most, rel=1e-9)
     assert step.kl <= 0.01
+
+
+def test_a_limit_that_only_the_edge_of_the_trust_region_meets() -> None:
+    """c²/s = 2δ exactly: the one step left has no multipliers."""
+    same = np.eye(2).__matmul__
+    found = propose(np.array([0.0, 1.0]), 0.5, same, same, cost=(1.0, np.array([1.0, 0.0])))
+    assert found.case is Case.RECOVERY and found.cost == 0.0 and found.size == 0.5
+    np.testing.assert_array_equal(found.x, [-1.0, 0.0])
+
+
+def test_no_limit_is_trpo() -> None:
+    _, theta, batch = tabular(1)
+    step = take_safely(theta, batch, -np.inf)
+    assert step.case is Case.TRUST and step.multipliers["cost"] == 0.0
+    np.testing.assert_array_equal(step.x, take(theta, batch).x)
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
@@ -375,10 +391,17 @@ _, THETA, BATCH = tabular()
 S, A = BATCH[0], BATCH[1]
 R = BATCH[2]
 MISUSE = [
-    (DataError, "delta should be a number > 0, got 0", lambda: take(THETA, BATCH, delta=0)),
-    (DataError, "delta should be a number > 0, got -0.1", lambda: take(THETA, BATCH, delta=-0.1)),
-    (DataError, "damping should be a number ≥ 0", lambda: take(THETA, BATCH, damping=-1.0)),
+    (DataError, "delta should be a finite number > 0, got 0", lambda: take(THETA, BATCH, delta=0)),
+    (DataError, "delta should be a finite number > 0, got -0.1", lambda: take(THETA, BATCH, delta=-0.1)),
+    (DataError, "damping should be a finite number ≥ 0", lambda: take(THETA, BATCH, damping=-1.0)),
+    (DataError, "delta should be a finite number > 0, got inf", lambda: take(THETA, BATCH, delta=np.inf)),
+    (DataError, "damping should be a finite number ≥ 0", lambda: take(THETA, BATCH, damping=np.inf)),
+    (DataError, "cg_steps should be a whole number ≥ 1, got 2.5", lambda: take(THETA, BATCH, cg_steps=2.5)),
+    (DataError, "cg_steps should be a whole number ≥ 1, got 0", lambda: take(THETA, BATCH, cg_steps=0)),
+    (DataError, "max_backtracks should be a whole number ≥ 0",
+     lambda: take(THETA, BATCH, max_backtracks=np.inf)),
     (DataError, "backtrack should be a number > 0", lambda: take(THETA, BATCH, backtrack=0)),
+    (DataError, "backtrack should be a number > 0 and < 1, got 1", lambda: take(THETA, BATCH, backtrack=1)),
     (DataError, "kl should be 'old-new' or 'new-old', got 'both'", lambda: take(THETA, BATCH, kl="both")),
     (DataError, "advantages contains NaN", lambda: trpo_step(TABLE, THETA, S, A, np.where(A, R, np.nan))),
     (ad.ShapeError, "advantages should be (18,)", lambda: trpo_step(TABLE, THETA, S, A, R[:-1])),
@@ -386,6 +409,7 @@ MISUSE = [
     (ad.ShapeError, "weights should be (18,)", lambda: trpo_step(TABLE, THETA, S, A, R, weights=[1.0])),
     (DataError, "weights should be ≥ 0", lambda: trpo_step(TABLE, THETA, S, A, R, weights=-BATCH[4])),
     (DataError, "excess should be a number", lambda: take_safely(THETA, BATCH, np.nan)),
+    (DataError, "excess should be a number ≥ -inf and < inf", lambda: take_safely(THETA, BATCH, np.inf)),
     (ad.DomainError, "action 0 has log-probability nan", lambda: take(np.full((6, 3), np.nan), BATCH)),
 ]  # fmt: skip
 
