@@ -38,6 +38,8 @@ LARGE = 1000  # entries: above, the budget below holds
 BUDGET = 20  # evaluations of the function, of large inputs, while nothing is wrong
 SINGLY = 32  # entries: up to so many, each is tried by itself
 FEW = 4  # wrong arguments that are described one by one
+APPROXIMATE = 1e-6  # relative: more is a mistake, whatever is solved inside
+JVP = "tangent against differences"
 
 
 @dataclass
@@ -47,8 +49,12 @@ class Battery:
     Attributes:
         subject: what is checked.
         order: 2 to check second derivatives.
-        noise: by how much the function changes from call to call.
         thorough: look at every argument, and at every entry of a few, by itself too.
+        findings: the comparisons so far.
+        not_checked: what was left out, and why.
+        rates: the table of Taylor remainders.
+        noise: by how much the function changes from call to call.
+        breaks: kinks and jumps so far.
     """
 
     subject: Subject
@@ -60,6 +66,8 @@ class Battery:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.order not in (1, 2):
+            raise ValueError(f"order is 1 or 2, for second derivatives too, not {self.order!r}")
         self.breaks = Breaks(self.subject.labels)
 
     @property
@@ -103,7 +111,9 @@ class Battery:
         if exact is not None and main.verdict == "differs" and exact.verdict == "agrees":
             main, claim = replace(main, verdict="agrees"), sharp  # differences see nothing but chaos
         self._noise(claim, main)
-        lines = [main, *self._further_lines(claim, known, large)]
+        lines = [main]
+        if main.verdict != "differs" or not self._tries_all():  # then its entries tell which it is
+            lines += self._further_lines(claim, known, large)
         claim = sharp
         if exact is not None:
             lines.insert(1, exact)
@@ -167,8 +177,12 @@ class Battery:
             lines += [self.line(claim, only(v, k), BRIEF, **options) for k, d in enumerate(v) if np.size(d)]
         return lines
 
+    def _tries_all(self) -> bool:
+        """Whether every entry is tried by itself."""
+        return self.thorough and self.subject.size <= SINGLY
+
     def _singly(self, claim: Claim, known: float) -> list[Entry]:
-        if not self.thorough or self.subject.size > SINGLY:
+        if not self._tries_all():
             return []
         entries = [
             try_entry(claim, k, index, known)
@@ -211,7 +225,7 @@ class Battery:
                 self.findings.append(Finding(what, worst.gap, worst.allowed, True))
             return
         slight = len(self.notes)
-        places = self.places(claim, worst.line.noise, wrong)
+        places = self.places(claim, worst.line.noise, entries)
         # in single precision every step crosses kinks where there are many: a gap near its limit is no proof
         slack = 10 if self.breaks.excluded else 2
         if not places and (self.breaks.unnamed or worst.gap <= slack * worst.allowed):
@@ -238,23 +252,29 @@ class Battery:
         name, position = self.subject.labels[moved[0]], self.subject.positions[moved[0]]
         return Place(name, position, (), c.received, c.expected.value)
 
-    def places(self, claim: Claim, noise: float, wrong: list[Entry]) -> list[tuple[Place, str]]:
-        """Every wrong argument: its worst entry, and the likely mistake."""
+    def places(self, claim: Claim, noise: float, known: list[Entry]) -> list[tuple[Place, str]]:
+        """Every wrong argument: its worst entry, and the likely mistake; known entries stay known."""
         found: list[tuple[Place, str]] = []
         v = self.without(together(self.subject))
         for k, x in enumerate(self.subject.x):
             if not np.size(x) or len(found) >= FEW:
                 continue
-            suspect = any(e.leaf == k for e in wrong)
-            if suspect or compare(claim, only(v, k), table=False, noise=noise).verdict == "differs":
-                place = self._place(claim, k, v, noise)
+            tried = [e for e in known if e.leaf == k]
+            if (
+                any(e.wrong for e in tried)
+                or compare(claim, only(v, k), table=False, noise=noise).verdict == "differs"
+            ):
+                place = self._place(claim, k, v, noise, tried)
                 found += [place] if place else []
         return found
 
-    def _place(self, claim: Claim, leaf: int, v: Arrays, noise: float) -> tuple[Place, str] | None:
+    def _place(
+        self, claim: Claim, leaf: int, v: Arrays, noise: float, tried: list[Entry]
+    ) -> tuple[Place, str] | None:
         subject, x = self.subject, self.subject.x[leaf]
         at = worst_entry(claim, v, leaf, absolute_gap, noise) if np.size(x) > EXHAUSTIVE else None
-        entries = [e for e in entries_of(claim, leaf, at, noise) if not self.breaks.has(leaf, e.index)]
+        entries = tried or entries_of(claim, leaf, at, noise)
+        entries = [e for e in entries if not self.breaks.has(leaf, e.index)]
         wrong = [e for e in entries if e.wrong]
         if not wrong:
             return None
@@ -308,10 +328,6 @@ class Battery:
         for e in entries:
             out[e.index] = e.received
         return out
-
-
-APPROXIMATE = 1e-6  # relative: more is a mistake, whatever is solved inside
-JVP = "tangent against differences"
 
 
 def unresolved(c: Comparison) -> str:

@@ -150,7 +150,7 @@ def factor(e: Evidence) -> Iterator[str]:
 def rearranged(e: Evidence) -> Iterator[str]:
     """The claim holds the right numbers in wrong places."""
     x, r = e.full, e.received
-    if x is None or close(x, np.full_like(x, x.flat[0])):
+    if x is None or close(x, np.full_like(x, x.flat[0])) or close(r, x):
         return
     if x.ndim == 2 and x.shape[0] == x.shape[1] and close(r, x.T):
         yield "transposed"
@@ -173,7 +173,7 @@ def rearranged(e: Evidence) -> Iterator[str]:
 def averaged(e: Evidence) -> Iterator[str]:
     """The claim differs by a mean, or by sums over an axis."""
     x, r = e.full, e.received
-    if x is None:
+    if x is None or close(r, x):
         return
     for axis in (None, *range(x.ndim)):
         if axis is not None and x.shape[axis] < 2:
@@ -191,7 +191,7 @@ def averaged(e: Evidence) -> Iterator[str]:
 def clipped(e: Evidence) -> Iterator[str]:
     """The claim is the right gradient cut off at a bound."""
     r, x = e.pairs
-    if np.iscomplexobj(x) or not np.any(e.wrong):
+    if np.iscomplexobj(x) or not np.any(e.wrong) or close(r, x):  # wrong in small entries only
         return
     bound = float(np.max(np.abs(r)))
     if np.sum(np.abs(np.abs(r) - bound) < 1e-9 * bound) >= 1 and close(r, np.clip(x, -bound, bound)):
@@ -209,7 +209,7 @@ def dropped(e: Evidence) -> Iterator[str]:
         yield f"a dropped term: off by the constant {float(np.real(gap[0])):.6g} everywhere"
     ratio = gap / at
     if np.all(np.isfinite(ratio)) and np.max(np.abs(ratio - ratio[0])) <= 1e-4 * np.abs(ratio[0]):
-        yield f"a dropped term: off by {float(np.real(ratio[0])):.6g} · {'x'}"
+        yield f"a dropped term: off by {float(np.real(ratio[0])):.6g} · x"
 
 
 def partly(e: Evidence) -> Iterator[str]:

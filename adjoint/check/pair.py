@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
-from ..errors import describe
-from ..ops.primitive import dtype_of
+from ..errors import ShapeError, TreeError, describe
+from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.pairing import default_rng
 from .battery import Battery
-from .report import Report
-from .subject import Arguments, Arrays, Subject, is_float
+from .report import Finding, Report
+from .subject import Arguments, Arrays, Subject, is_float, rounding
 
 Function = Callable[..., Any]
+VALUE = "value beside the gradient"
 
 
 def pair(
@@ -45,7 +46,7 @@ def pair(
             per differentiated argument. None where there is a `vjp` or a `jvp` only.
         args: a tuple of the function's arguments: where to check.
         argnum: which argument(s) the derivatives are with respect to; all that hold floats by default.
-        has_value: `gradient(*args)` returns `(value, gradient)`; the value is held against f too.
+        has_value: `gradient(*args)` returns `(value, gradient)`; the value is held against f's too.
         vjp: `vjp(args, cotangent)` returns Jᵀλ, like a gradient; the cotangent has the structure of f's
             result.
         jvp: `jvp(args, tangents)` returns Jẋ, like f's result; one tangent per differentiated argument.
@@ -63,7 +64,9 @@ def pair(
 
     Raises:
         TypeError: no derivative is given, or nothing can be differentiated.
-        TreeError: a derivative returns another structure than the arguments have.
+        ValueError: another order than 1 or 2.
+        TreeError: a derivative returns another structure than the arguments (of jvp: the results) have.
+        ShapeError: a jvp, hvp or Hessian is of another shape than it should be.
 
     >>> report = pair(lambda w: np.sum(w**3), lambda w: 3 * w, (np.array([0.5, -2.0]),))
     >>> report.places[0].index, report.places[0].received, round(report.places[0].expected, 6)
@@ -75,13 +78,16 @@ def pair(
         raise TypeError(
             "check.pair needs a derivative: gradient(*args), vjp(args, cotangent) or jvp(args, tangents)"
         )
+    if order is None:
+        order = 2 if hvp is not None or hessian is not None else 1
     arguments = Arguments(f, args, argnum)
     functions = _Functions(f, gradient, arguments, has_value, vjp, jvp, hvp, hessian, conjugate)
     subject = functions.subject(name or f"gradient of {getattr(f, '__name__', type(f).__name__)}")
     subject.rng = rng or default_rng()
-    if order is None:
-        order = 2 if hvp is not None or hessian is not None else 1
-    return Battery(subject, order).run().report()
+    battery = Battery(subject, order).run()
+    if functions.claimed_value is not None:
+        battery.findings.append(functions.value_finding(battery.noise))
+    return battery.report()
 
 
 class _Functions:
@@ -103,6 +109,9 @@ class _Functions:
         self.vjp, self.jvp, self.hvp, self.hessian, self.conjugate = vjp, jvp, hvp, hessian, conjugate
         self.result: trees.Structure | None = None
         self.fixed: list[Any] = []  # the leaves of a result, None where floats stand
+        self.results: Arrays = []  # the float leaves of the latest result
+        self.own_value: Any = None  # f at the caller's point, where the first call is
+        self.claimed_value: Any = None  # and what stood beside the gradient there
 
     def subject(self, name: str) -> Subject:
         """The subject of the check."""
@@ -115,7 +124,11 @@ class _Functions:
             turn=self.turn if self.hvp is not None or self.hessian is not None else None,
             scalar=self.gradient is not None,
             analytic=True,
-            names={"value": "f", "pull": "gradient" if self.gradient is not None else "vjp"},
+            names={
+                "value": "f",
+                "pull": "gradient" if self.gradient is not None else "vjp",
+                "turn": "hvp" if self.hvp is not None else "hessian",
+            },
         )  # fmt: skip
 
     def value(self, x: Arrays) -> Arrays:
@@ -127,17 +140,33 @@ class _Functions:
             raise TypeError(
                 f"gradient(*args) is that of a scalar; f returns {sizes}: give vjp(args, cotangent) instead"
             )
-        return [np.reshape(z, ()) for z in found] if self.gradient is not None else found
+        if self.has_value and self.own_value is None:
+            self.own_value = np.array(found[0])
+        self.results = [np.reshape(z, ()) for z in found] if self.gradient is not None else found
+        return self.results
+
+    def value_finding(self, noise: float) -> Finding:
+        """The value that stood beside the first gradient, against f's own there."""
+        received, right = self.claimed_value, self.own_value
+        if received.size != 1 or not is_float(received):
+            detail = f"beside the gradient stands {describe(received)}, f returns {describe(right)}"
+            return Finding(VALUE, np.inf, 0.0, False, detail)
+        gap = abs(received.item() - right.item())
+        scale = abs(right.item()) or 1.0
+        limit = 1e3 * max(rounding(received), rounding(right)) + 10 * noise / scale
+        passed = bool(gap <= limit * scale)
+        detail = "" if passed else f"received {received.item():.10g}, f returns {right.item():.10g}"
+        return Finding(VALUE, gap / scale, limit, passed, detail)
 
     def pull(self, x: Arrays, lam: Arrays) -> Arrays:
         args = self.arguments.at(x)
         if self.gradient is not None:
             result = self.gradient(*args)
             if self.has_value:
-                result = result[1]
+                result = self._without_value(result)
             weight = float(np.real(lam[0]))
-            found = self.arguments.read(result, "gradient")
-            return [self._conjugated(g) if weight == 1 else self._conjugated(g) * weight for g in found]
+            found = [self._conjugated(g) for g in self.arguments.read(result, "gradient")]
+            return found if weight == 1 else [None if g is None else np.multiply(g, weight) for g in found]
         assert self.vjp is not None
         cotangent = self._like_result([self._conjugated(a) for a in lam])
         return [self._conjugated(g) for g in self.arguments.read(self.vjp(args, cotangent), "vjp")]
@@ -145,18 +174,37 @@ class _Functions:
     def push(self, x: Arrays, v: Arrays) -> Arrays:
         assert self.jvp is not None
         leaves = trees.flatten(self.jvp(tuple(self.arguments.at(x)), self.arguments.tangents(v)))[0]
-        return [z for z in leaves if is_float(z)]
+        found = [z for z in leaves if is_float(z)]
+        if len(found) != len(self.results):
+            raise TreeError(
+                f"jvp returned {len(found)} float results, f returns {len(self.results)}: "
+                "return one tangent per result"
+            )
+        return [_fitted(t, z, "jvp", "the result") for t, z in zip(found, self.results, strict=True)]
 
     def turn(self, x: Arrays, lam: Arrays, v: Arrays) -> Arrays:
         args = self.arguments.at(x)
         if self.hvp is not None:
-            return self.arguments.read(self.hvp(tuple(args), self.arguments.tangents(v)), "hvp")
+            found = self.arguments.read(self.hvp(tuple(args), self.arguments.tangents(v)), "hvp")
+            return [_fitted(h, a, "hvp", "the argument") for h, a in zip(found, x, strict=True)]
         assert self.hessian is not None
         n = sum(np.size(a) for a in x)
-        matrix = np.reshape(np.asarray(self.hessian(*args)), (n, n))
-        flat = matrix @ np.concatenate([np.ravel(d) for d in v])
+        matrix = np.asarray(self.hessian(*args))
+        if matrix.size != n * n:
+            either = f" or {shape_of(x[0]) * 2}" if len(x) == 1 and np.ndim(x[0]) != 1 else ""
+            raise ShapeError(f"hessian returned {matrix.shape}, should be {(n, n)}{either}")
+        flat = np.reshape(matrix, (n, n)) @ np.concatenate([np.ravel(d) for d in v])
         ends = np.cumsum([np.size(a) for a in x])[:-1]
         return [np.reshape(p, np.shape(a)) for p, a in zip(np.split(flat, ends), x, strict=True)]
+
+    def _without_value(self, result: Any) -> Any:
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise TreeError(
+                f"has_value=True: gradient(*args) must return (value, gradient), not {describe(result)}"
+            )
+        if self.claimed_value is None:
+            self.claimed_value = np.array(result[0])
+        return result[1]
 
     def _conjugated(self, g: Any) -> Any:
         return np.conj(g) if self.conjugate and g is not None and dtype_of(g).kind == "c" else g
@@ -166,3 +214,13 @@ class _Functions:
         leaves = [next(feed) if z is None else None for z in self.fixed]
         assert self.result is not None
         return trees.unflatten(self.result, leaves)
+
+
+def _fitted(found: Any, like: Any, what: str, whose: str) -> Any:
+    """A product in the shape that it should have; None is zero, one entry is one entry in any shape."""
+    shape = shape_of(like)
+    if found is None:
+        return np.zeros(shape, dtype_of(like))
+    if np.shape(found) != shape and not np.size(found) == np.size(like) == 1:
+        raise ShapeError(f"{what} returned {np.shape(found)}, {whose} is {shape}")
+    return np.reshape(found, shape)

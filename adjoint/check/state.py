@@ -119,12 +119,17 @@ def _untouched(battery: Battery, kept: Arrays, who: str) -> bool:
         return True
     k = changed[0]
     a, b = np.asarray(subject.x[k]), kept[k]
-    index = tuple(int(i) for i in np.argwhere(a != b)[0])
-    place = Place(subject.labels[k], subject.positions[k], index, a[index].item(), b[index].item())
-    detail = f"{who} changes its argument {subject.labels[k]}, "
-    detail += f"index {list(index)}: {b[index]:.6g} became {a[index]:.6g}"
+    what, label = "arguments are left alone", subject.labels[k]
     kind = f"mutated input: {who} writes into its argument"
-    battery.findings.append(Finding("arguments are left alone", 1.0, 0.0, False, detail, place, kind))
+    if a.shape != b.shape:
+        detail = f"{who} reshapes its argument {label}: {b.shape} became {a.shape}"
+        place = Place(label, subject.positions[k], (), np.nan, np.nan)
+        battery.findings.append(Finding(what, 1.0, 0.0, False, detail, place, kind))
+        return False
+    index = tuple(int(i) for i in np.argwhere(a != b)[0])
+    place = Place(label, subject.positions[k], index, a[index].item(), b[index].item())
+    detail = f"{who} changes its argument {label}, index {list(index)}: {b[index]:.6g} became {a[index]:.6g}"
+    battery.findings.append(Finding(what, 1.0, 0.0, False, detail, place, kind))
     return False
 
 

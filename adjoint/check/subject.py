@@ -90,10 +90,15 @@ class Subject:
 
     def above(self, lam: Arrays) -> Subject:
         """The subject x ↦ Jᵀλ for a fixed λ: checking it checks second derivatives."""
-        turn, back = self.turn, self.pull_turn
+        pull, turn, back = self.pull, self.turn, self.pull_turn
+        assert pull is not None
+
+        def value(x: Arrays) -> Arrays:
+            return [np.zeros(np.shape(a)) if g is None else g for g, a in zip(pull(x, lam), x, strict=True)]
+
         return replace(
             self,
-            value=lambda x: self.pull(x, lam),  # type: ignore[misc]
+            value=value,
             push=None if turn is None else lambda x, v: turn(x, lam, v),
             pull=None if back is None else lambda x, u: back(x, lam, u),
             turn=None,
@@ -162,12 +167,15 @@ class Arguments:
     ) -> None:
         self.args = as_arguments(args)
         count = len(self.args)
-        chosen = range(count) if argnum is None else [argnum] if isinstance(argnum, int) else list(argnum)
+        if isinstance(argnum, (int, np.integer)):
+            argnum = (int(argnum),)
+        chosen = range(count) if argnum is None else argnum
         for k in chosen:
             if not -count <= k < count:
                 raise ValueError(f"argnum {k} is out of range: the function is given {count} arguments")
-        self.single = isinstance(argnum, int)
         self.chosen = [k % count for k in chosen]
+        if len(set(self.chosen)) < len(self.chosen):
+            raise ValueError(f"argnum {tuple(chosen)} names an argument twice")
         names = names or parameter_names(f, count)
         self.structures = [trees.flatten(self.args[k])[1] for k in self.chosen]
         self.x: Arrays = []

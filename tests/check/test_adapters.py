@@ -35,7 +35,8 @@ def test_torch_functions_and_custom_functions() -> None:
 
     x = torch.tensor(X)
     assert check.gradients(lambda x: (x.sin() ** 2).sum(), (x,))
-    assert check.gradients(function(3.0), (x,)), check.gradients(function(3.0).apply, (x,))
+    assert check.gradients(function(3.0), (x,))
+    assert check.gradients(function(3.0).apply, (x,))
     assert check.gradients(function(3.0), (x.float(),))
     for point in (x, x.float()):
         report = check.gradients(function(1.5).apply, (point,))
@@ -93,7 +94,7 @@ def test_autograd_functions() -> None:
     from autograd.extend import defvjp, primitive
 
     assert check.gradients(lambda x, y: anp.sum(anp.tanh(x) * y), (X, 2 * X))
-    assert check.gradients(np.sin, (X,), framework="autograd", order=1) is not None
+    assert "vjp" in check.gradients(anp.sin, (X,), framework="autograd", order=1).evaluations
     square = primitive(lambda x: x**2)
     defvjp(square, lambda z, x: lambda lam: lam * x)
     report = check.gradients(lambda x: anp.sum(square(x)), (X,))

@@ -151,11 +151,15 @@ def test_kinks_are_found_when_the_point_lies_on_one() -> None:
 
 
 def test_nothing_checked_is_no_success() -> None:
-    from adjoint.check import Report
+    assert not check.Report("x", ())
+    assert "FAILED: nothing was checked" in repr(check.Report("x", ()))
+    report = check.gradients(lambda x: np.argmax(x), [X])
+    assert not report and report.not_checked == ("everything: the function has no float result",)
 
-    assert not Report("x", ())
-    assert "FAILED: nothing was checked" in repr(Report("x", ()))
-    assert not check.gradients(lambda x: np.argmax(x), [X]) or True
+
+def test_only_first_and_second_order() -> None:
+    with pytest.raises(ValueError, match=r"order is 1 or 2, .* not 3"):
+        check.gradients(np.sin, [X], order=3)
 
 
 def test_check_does_not_change_what_it_checks() -> None:
