@@ -10,9 +10,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("**/[0-9]*.py"))
+# thirteen scripts of one subject, half a minute in all: the first one ordinarily, the others under `slow`
+MARKS = {
+    p: pytest.mark.slow for p in EXAMPLES if p.parent.name == "alignment" and not p.stem.startswith("01")
+}
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [pytest.param(p, marks=MARKS.get(p, ()), id=p.stem) for p in EXAMPLES])
 def test_example_checks_itself(path: Path) -> None:
     run = subprocess.run([sys.executable, "-W", "error", str(path)], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 0, run.stderr
