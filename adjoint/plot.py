@@ -91,11 +91,7 @@ def _norms(history: Any, names: Sequence[str] | None, rms: bool) -> tuple[np.nda
         found = dict(zip(history.names, (history.rms if rms else history.norms).T, strict=True))
         steps = history.steps
     elif isinstance(history, Mapping):
-        found = {name: np.asarray(x, float) for name, x in history.items()}
-        lengths = {x.shape for x in found.values()}
-        if len(lengths) > 1 or any(len(shape) != 1 for shape in lengths):
-            raise refusal(ShapeError, f"norms by name should all be (T,), got {sorted(lengths)}")
-        steps = np.arange(next(iter(lengths))[0] if lengths else 0)
+        steps, found = _by_name(history, "norms")
     else:
         array = np.asarray(history, float)
         columns = range(array.shape[1]) if array.ndim == 2 else ()
@@ -105,6 +101,15 @@ def _norms(history: Any, names: Sequence[str] | None, rms: bool) -> tuple[np.nda
             raise refusal(ShapeError, what)
         return np.arange(len(array)), dict(zip(labels, array.T, strict=True))
     return steps, {name: _known(found, name) for name in (found if names is None else names)}
+
+
+def _by_name(given: Mapping[str, ArrayLike], what: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Steps (T,), and numbers by name, which must all be (T,)."""
+    found = {name: np.asarray(x, float) for name, x in given.items()}
+    shapes = {x.shape for x in found.values()}
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+        raise refusal(ShapeError, f"{what} by name should all be (T,), got {sorted(shapes)}")
+    return np.arange(next(iter(shapes))[0] if shapes else 0), found
 
 
 def _known(found: Mapping[str, np.ndarray], name: str) -> np.ndarray:
@@ -135,6 +140,8 @@ def residuals(
 
     Raises:
         MissingPackageError: matplotlib is not installed.
+        ShapeError: residuals by name are not all (T,).
+        TypeError: neither a Solution nor residuals by name.
     """
     steps, columns = _residuals(solution)
     if title is None:
@@ -165,8 +172,7 @@ def _residuals(solution: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         }
     if not isinstance(solution, Mapping):
         raise TypeError(f"residuals takes a Solution, or residuals by name, not {describe(solution)}")
-    columns = {name: np.asarray(x, float) for name, x in solution.items()}
-    return np.arange(max((len(x) for x in columns.values()), default=0)), columns
+    return _by_name(solution, "residuals")
 
 
 def _verdict(solution: Solution) -> str:
@@ -219,7 +225,7 @@ def path(
         ax.plot(c[order], w[order, k], label=_label(labels[k]), linewidth=1.5, **style)
     price = ax.twinx()
     price.plot(c[order], alphas[order], color="0.55", linewidth=3, alpha=0.55, zorder=0, label="multiplier μ")
-    if np.min(alphas) > 0 and np.max(alphas) > 100 * np.min(alphas):
+    if len(alphas) and np.min(alphas) > 0 and np.max(alphas) > 100 * np.min(alphas):
         price.set_yscale("log")
     else:  # a lasso's falls linearly between breakpoints, down to 0
         price.set_ylim(bottom=0)
@@ -285,9 +291,7 @@ def pareto(
 def _tangents(ax: Axes, b: np.ndarray, f: np.ndarray, slopes: np.ndarray, half: float) -> None:
     """A dot with its multiplier, and the line of that slope through it."""
     for k, slope in enumerate(slopes):
-        ends = np.clip(
-            [b[k] - half, b[k] + half], b[0], b[-1]
-        )  # no level outside of those that were asked for
+        ends = np.clip([b[k] - half, b[k] + half], b[0], b[-1])  # no level but between those asked for
         ax.plot(ends, f[k] + slope * (ends - b[k]), color=COLORS[0], linewidth=1.2, linestyle="--",
                 label="slope df*/db = −μ" if k == 0 else "_")  # fmt: skip
         ax.plot(b[k], f[k], "o", color=COLORS[0], markersize=4, label="_")
@@ -299,9 +303,9 @@ def _tangents(ax: Axes, b: np.ndarray, f: np.ndarray, slopes: np.ndarray, half: 
 def _values(
     objectives: Any, multipliers: Any, constraint: str | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """F* and df*/db."""
+    """The values f* and the slopes df*/db."""
     given = list(objectives)
-    if not any(isinstance(x, Solution) for x in given):
+    if not given or not all(isinstance(x, Solution) for x in given):
         slopes = None if multipliers is None else -np.asarray(multipliers, float)
         return np.asarray(given, float), slopes
     values = np.array([float(innermost(s.fun)) for s in given])

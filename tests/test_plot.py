@@ -179,6 +179,10 @@ def test_refusals() -> None:
         plot.multiplier_norms({"a": [1.0], "b": [1.0, 2.0]})
     with pytest.raises(ad.ShapeError, match=r"norms should be \(T, k\) with k names, got \(3,\) and 0 names"):
         plot.multiplier_norms(np.ones(3))
+    with pytest.raises(
+        ad.ShapeError, match=r"residuals by name should all be \(T,\), got \[\(1,\), \(2,\)\]"
+    ):
+        plot.residuals({"a": [1.0], "b": [1.0, 2.0]})
     with pytest.raises(TypeError, match="residuals takes a Solution, or residuals by name, not int 3"):
         plot.residuals(3)  # type: ignore[arg-type]
     several = ridge_path(X, np.stack([Y, Y], axis=1), [1.0, 2.0])

@@ -34,8 +34,9 @@ def draw(
     """Draw a program as a graph of its constraints, with z_i and λ_i side by side in each.
 
     Color and outline of a box grow with ‖λ_i‖, the width of an arrow with its contribution
-    ‖(∂f_i/∂z_j)ᵀλ_i‖: one sees where sensitivity flows. Equal repeats are drawn once ("× 12"), scopes are
-    outlines, and are folded, the innermost first, until at most `limit` boxes are left.
+    ‖(∂f_i/∂z_j)ᵀλ_i‖, each over the three decades below the largest: one sees where sensitivity flows.
+    Equal repeats are drawn once ("× 12"), scopes are outlines, and are folded, the innermost first, until at
+    most `limit` boxes are left.
 
     Args:
         x: a Variable (what it depends on; with multipliers, if it is a real scalar), a Tape, a Lagrangian,
@@ -52,7 +53,9 @@ def draw(
 
     Raises:
         TypeError: x is nothing that can be drawn.
-        ValueError: `adjoint`, and x has no multipliers.
+        TraceError: x is a compiled function that was not called yet.
+        LeakError: x is a Difference that was pickled.
+        ValueError: `adjoint`, and x has no multipliers; another direction; a limit below 1.
 
     >>> import numpy as np
     >>> import adjoint as ad

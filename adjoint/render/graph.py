@@ -1,7 +1,8 @@
 """The drawing as data: a graph of constraints, without layout, colors or a tape.
 
 Whatever can be drawn becomes a `Graph` first (`of_tape`, `of_compiled`, `of_problem`), is folded to a `View`
-of few boxes, and is then written: as dot, SVG, Mermaid, JSON or plain text. It holds numbers and texts only.
+of few boxes, and is then written: as dot (for SVG, PNG, PDF), HTML, Mermaid, JSON or plain text. It holds
+numbers and texts only.
 """
 
 from __future__ import annotations
@@ -136,7 +137,8 @@ class Box:
         title: of a folded cluster; a node has its own.
         norms: ‖λ‖ of the occurrences of a repeat, in order.
         lam: ‖λ‖ of all members together, None without multipliers.
-        heat: 0 to 1, where ‖λ‖ stands among all boxes on a logarithmic scale; None without multipliers.
+        heat: 0 to 1, where ‖λ‖ stands on a logarithmic scale that ends at the largest of all boxes and
+            begins three decades below, or at the smallest; None without multipliers.
         side: of a mirrored view "program" (z) or "adjoint" (λ); empty where a box shows both.
     """
 
@@ -159,7 +161,7 @@ class Arrow:
         source, target: positions in `View.boxes`.
         count: how many edges of the graph it stands for.
         contribution: their ‖(∂f_i/∂z_j)ᵀλ_i‖ together, None without multipliers.
-        weight: 0 to 1, where that stands among all arrows; None without multipliers.
+        weight: 0 to 1, where that stands among all arrows, on such a scale; None without multipliers.
         label: of views that it stands for.
         carried: from one turn of a repeat to the next.
         side: of a mirrored view "adjoint" from λ_i to λ_j, "pair" between z_i and λ_i.
@@ -189,7 +191,7 @@ class Cluster:
 
 @dataclass
 class Group:
-    """A scope, a repeat or a run of nodes in the tree by which a graph is folded.
+    """A scope, a kernel, a repeat or a run of nodes in the tree by which a graph is folded.
 
     Attributes:
         items: what it holds in order: a node's position (≥ 0), or −1 − number of a group.
@@ -204,6 +206,12 @@ class Group:
     items: list[int] = field(default_factory=list)
     leaves: list[int] = field(default_factory=list)
     folded: bool = False
+
+    @property
+    def title(self) -> str:
+        """What its box says when it is folded: `layer1 … layer12 × 12`; empty of a run."""
+        name = self.name or ("repeat" if self.kind == "repeat" else "")
+        return f"{name} × {self.count}" if self.count > 1 else name
 
 
 @dataclass

@@ -25,7 +25,9 @@ def numbers_of(x: Any, histogram: bool = True) -> Numbers | None:
     """
     if type(x) is float or type(x) is np.float64:
         value = float(x)
-        return Numbers(abs(value), value, value, 1, math.isfinite(value))
+        if not math.isfinite(value):
+            return Numbers(abs(value), math.nan, math.nan, 1, False)
+        return Numbers(abs(value), value, value)
     if x is None:
         return None
     pieces = [innermost(p) for p in parts(x) if p is not None]

@@ -90,7 +90,10 @@ class Picture:
 
         Raises:
             LayoutError: as `svg`; or the picture would have more than sixty million pixels.
+            ValueError: dpi is not positive.
         """
+        if not dpi > 0:
+            raise ValueError(f"dpi is a positive number of pixels per inch, got {dpi}")
         return self._png(dpi, *self._inches())
 
     def _png(self, dpi: float, width: float, height: float) -> bytes:
@@ -122,7 +125,8 @@ class Picture:
             UnknownNameError: another suffix.
         """
         target = Path(path)
-        form = SUFFIXES.get(target.suffix, target.suffix.removeprefix("."))
+        suffix = target.suffix.lower()
+        form = SUFFIXES.get(suffix, suffix.removeprefix("."))
         if form not in FORMATS:
             known = [f".{f}" for f in FORMATS if f not in ("text", "mermaid")] + list(SUFFIXES)
             raise UnknownNameError(f"no format for {target.name!r}: a suffix is one of {', '.join(known)}")

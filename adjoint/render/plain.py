@@ -43,10 +43,9 @@ def text(graph: Graph, view: View) -> str:
 def _in_order_of_operands(graph: Graph, view: View) -> list[Arrow]:
     """The arrows so that `divide(b, a)` says which is divided by which; those of a sweep as they are."""
     box_of = {m: k for k, box in enumerate(view.boxes) if box.side != "adjoint" for m in box.members}
-    first: dict[tuple[int, int], int] = {}
-    for k, (p, i, _) in enumerate(graph.edges):
-        first.setdefault((box_of[p], box_of[i]), k)
-    return sorted(view.arrows, key=lambda arrow: first.get((arrow.source, arrow.target), len(graph.edges)))
+    pairs = dict.fromkeys((box_of[p], box_of[i]) for p, i, _ in graph.edges)
+    rank = {pair: k for k, pair in enumerate(pairs)}
+    return sorted(view.arrows, key=lambda arrow: rank.get((arrow.source, arrow.target), len(rank)))
 
 
 def _outlines(view: View) -> Iterator[tuple[Box, int, int, list[int]]]:

@@ -93,10 +93,7 @@ class _Maker:
         for leaf in group.leaves:
             self.box_of[leaf] = len(self.boxes)
         first = self.graph.nodes[group.leaves[0]].number if group.leaves else 0
-        title = group.name or ("repeat" if group.kind == "repeat" else "")
-        if group.count > 1:
-            title = f"{title} × {group.count}"
-        self.boxes.append(Box(f"c{first}", [], around, True, title))
+        self.boxes.append(Box(f"c{first}", [], around, True, group.title))
         self.folded.setdefault(group.kind, []).append(path_of(self.tree, number))
 
     # ---------------------------------------------------------------------------------- arrows

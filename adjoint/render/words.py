@@ -28,6 +28,8 @@ def numbers_text(symbol: str, x: Numbers | None, disconnected: bool = False) -> 
         return ""
     if x.size == 1 and x.finite:
         return f"{symbol} {text_of(x.low)}" if x.norm == abs(x.low) else f"|{symbol}| {text_of(x.norm)}"
+    if x.size == 1 and not x.finite:
+        return f"|{symbol}| {text_of(x.norm)}, not finite"
     finite = "" if x.finite else " not finite"
     if x.low != x.low:
         return f"{symbol}{finite}" if x.size else f"{symbol} empty"
@@ -179,14 +181,14 @@ def _range_text(symbol: str, norms: Sequence[float]) -> str:
 
 
 def value_symbol(node: Node) -> str:
-    """Z of a tape's value; of a problem's parts their letters."""
+    """The letter of a value: z of a tape's, of a problem's parts f, g, h, x and L."""
     if node.role == "constraint":
         return "h" if node.operation == "=" else "g"
     return {"x": "x", "minimize": "f"}.get(node.operation, "z" if node.name != "L" else "L")
 
 
 def multiplier_symbol(node: Node, graph: Graph) -> str:
-    """Λ of a tape's constraint, or its share in Δℓ; of a problem's, ν of an equality, μ of an inequality."""
+    """The letter of a multiplier: λ of a tape's, ν of an equality, μ of an inequality; Δℓ of a share in it."""
     return "Δℓ" if graph.subject == "difference" else _letter(node)
 
 

@@ -58,7 +58,8 @@ class MultiplierHistory:
 
         Args:
             multipliers: of `with_multipliers` (also compiled) or `Lagrangian.multipliers`; or anything by
-                name: `Solution.multipliers`, a gradient in a dict of arrays.
+                name: `Solution.multipliers`, a gradient in a dict of arrays, whose names are the columns
+                whatever `by` is.
             step: its number; by default one more than that of the last.
 
         Raises:

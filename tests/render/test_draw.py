@@ -341,7 +341,24 @@ def test_the_systems_dot_is_preferred(tmp_path: Path, monkeypatch: pytest.Monkey
         layout.laid_out("digraph adjoint { ->", "svg")
 
 
+def test_a_scalar_that_is_not_finite_says_how() -> None:
+    with ad.Tape() as tape, np.errstate(all="ignore"):
+        for value in (np.inf, np.array(-np.inf), np.nan, np.array([np.nan])):
+            tape.input(value)
+    lines = ad.draw(tape, fold=False).text().splitlines()[2:]
+    said = ["|z| inf, not finite"] * 2 + ["|z| nan, not finite"] * 2
+    assert [s in line for s, line in zip(said, lines, strict=True)] == [True] * 4
+
+
+def test_a_suffix_in_capitals_is_the_same_format(tmp_path: Path) -> None:
+    ad.draw(network(1)).save(tmp_path / "G.DOT")
+    assert (tmp_path / "G.DOT").read_text().startswith("digraph")
+
+
 def test_a_png_too_large_for_viewers_is_refused() -> None:
+    for dpi in (0, -3, np.nan):
+        with pytest.raises(ValueError, match="dpi is a positive number of pixels per inch"):
+            ad.draw(network(1)).png(dpi=dpi)
     with pytest.raises(ad.LayoutError, match=r"Pass dpi=\d+, draw fewer boxes"):
         ad.draw(network(2)).png(dpi=5000)
 

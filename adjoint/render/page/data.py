@@ -111,9 +111,7 @@ def _boxes(graph: Graph, view: View, groups: list[Group]) -> list[Box]:
     boxes = [Box(f"n{graph.nodes[k].number}", members[k], -1) for k in sorted(members)]
     for group in groups[1:]:
         inside = sorted(number for leaf in group.leaves for number in members[leaf])
-        title = group.name or ("repeat" if group.kind == "repeat" else "")
-        title = f"{title} × {group.count}" if group.count > 1 else title
-        boxes.append(Box(f"c{graph.nodes[group.leaves[0]].number}", inside, -1, True, title))
+        boxes.append(Box(f"c{graph.nodes[group.leaves[0]].number}", inside, -1, True, group.title))
     set_heat(boxes, graph)
     return boxes
 
