@@ -82,13 +82,15 @@ def infeasible(
 
 
 def _farkas(names: list[str], setting: Setting, margin: Margin) -> Infeasibility:
-    levels, counts = setting.problem.levels, setting.problem.source.counts
-    required = float(margin.u @ levels)
+    levels, counts, scale = setting.problem.levels, setting.problem.source.counts, setting.problem.scale[1:]
+    total = float(np.sum(margin.u / scale))
+    weights = margin.u / scale / total
+    required = float(weights @ levels)
     return Infeasibility(
-        weights=_named(names, margin.u), achievable=required + margin.high, required=required,
+        weights=_named(names, weights), achievable=required + margin.high / total, required=required,
         best=_named(names, largest_each(setting) + levels), levels=_named(names, levels),
-        nearest=_named(names, levels + margin.low), samples=(int(np.min(counts)), int(np.max(counts))),
-        budget=setting.problem.budget,
+        nearest=_named(names, levels + margin.low * scale),
+        samples=(int(np.min(counts)), int(np.max(counts))), budget=setting.problem.budget,
     )  # fmt: skip
 
 

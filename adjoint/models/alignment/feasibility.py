@@ -2,6 +2,7 @@
 
 By duality h* = min h is the largest margin t with E g ≥ b + t for some policy over the responses at hand. A u
 with h(u) < 0 proves that there is none (Farkas); h* > 0 that some policy satisfies all strictly (Slater).
+Each utility is measured in its range within prompts, so that units change no verdict.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Infeasibility:
         required: uᵀb > achievable.
         best: name → the largest E g of that utility alone.
         levels: name → b, absolute.
-        nearest: name → the nearest feasible level: all lowered by one number, the least that helps.
+        nearest: name → the nearest feasible level: all lowered by one share of the utility's range within
+            prompts (E max g − E min g), the least that helps.
         samples: the responses per prompt, fewest and most: the verdict holds on these.
         budget: κ, where policies are limited by it.
     """

@@ -69,7 +69,8 @@ def prepare(
     sums = source.extremes()
     extremes = sums[:, :2] / source.prompts
     ranges = extremes[:, 0] - extremes[:, 1]
-    size = np.maximum(np.abs(extremes).max(axis=1), np.finfo(float).tiny)
+    size = np.abs(extremes).max(axis=1)
+    size = np.where(size > 0, size, 1.0)
     # a column constant within prompts has no range: its own size, so that tolerances mean something
     scale = np.where(ranges > 1e-12 * size, ranges, size)
     problem = Problem(source, absolute, beta, budget, float(np.mean(reference.reward)), scale)
@@ -106,7 +107,7 @@ def solve(
         far = np.max(at.x[:m] * scale[1:]) > FAR * max(at.beta, float(scale[0]))
         if far or (problem.budget is not None and at.value < setting.least):
             asked.append(_margin(problem))
-        return bool(asked) and asked[0].high < -CLOSE * _unit(problem, asked[0].u)
+        return bool(asked) and asked[0].high < -CLOSE
 
     found = minimize(problem, first_guess(problem) if start is None else start, tolerance, watch)
     if not asked and m and _degenerate(problem, found.at):
@@ -115,10 +116,8 @@ def solve(
 
 
 def _status(problem: Problem, found: Found, margin: Margin | None) -> Status:
-    if margin is not None:
-        unit = CLOSE * _unit(problem, margin.u)
-        if margin.high <= unit:
-            return Status.INFEASIBLE if margin.high < -unit else Status.NO_SLATER
+    if margin is not None and margin.high <= CLOSE:
+        return Status.INFEASIBLE if margin.high < -CLOSE else Status.NO_SLATER
     if problem.budget is not None and found.at.beta <= 1.001 * problem.least:
         return Status.SLACK_BUDGET
     return Status.SOLVED if found.converged else Status.STOPPED
@@ -155,10 +154,6 @@ def from_sample(
     return found.found.at.x if found.status is Status.SOLVED else None
 
 
-def _unit(problem: Problem, u: Floats) -> float:
-    return float(u @ problem.scale[1:])
-
-
 def _degenerate(problem: Problem, at: Value) -> bool:
     """Whether ∇²D is singular on the constraints that bind, or the steps ended elsewhere."""
     m = len(problem.levels)
@@ -173,17 +168,17 @@ def _degenerate(problem: Problem, at: Value) -> bool:
 
 
 def _margin(problem: Problem) -> Margin:
-    """h* over all constraints, in the constraints' own units."""
-    source, levels, count = problem.source, problem.levels, problem.source.prompts
+    """h* over all constraints, in ranges of the utilities: in their own units a small one would be lost."""
+    source, count, scale = problem.source, problem.source.prompts, problem.scale[1:]
 
     def h(u: Floats) -> tuple[float, Floats]:
         if problem.budget is not None:
-            return _within_budget(problem, u)
-        value, slope = source.support(u, levels)
-        return value / count, slope / count
+            value, slope = _within_budget(problem, u / scale)
+            return value, slope / scale
+        value, slope = source.support(u / scale, problem.levels)
+        return value / count, slope / (count * scale)
 
-    found = largest_margin(h, len(levels), 1e-10 * float(np.max(problem.scale[1:])))
-    return found
+    return largest_margin(h, len(scale), 1e-10)
 
 
 def largest_each(setting: Setting) -> Floats:
@@ -195,17 +190,17 @@ def largest_each(setting: Setting) -> Floats:
 
 def _within_budget(problem: Problem, u: Floats) -> tuple[float, Floats]:
     """max uᵀ(E g − b) over policies with KL ≤ κ, and E g − b there: by its own multiplier of the budget."""
-    source, scale = problem.source, float(u @ problem.scale[1:])
+    source, scale, m = problem.source, float(u @ problem.scale[1:]), len(u)
     top, slope = source.support(u, problem.levels)
-    value, direction = top / source.prompts, slope / source.prompts
-    # KL falls in β: bisect log β between best of K and the reference
+    # KL falls in β: bisect log β between best of K and the reference, which is all that a tiny budget allows
     low, high = np.log(1e-6 * scale), np.log(1e6 * scale)
+    direction = source.dual(Point(0.0, np.zeros(m), 0.0, problem.levels)).means[:m] / source.prompts
+    value = float(u @ direction)
     assert problem.budget is not None
     for _ in range(60):
         middle = 0.5 * (low + high)
         beta = float(np.exp(middle))
         sums = source.dual(Point(0.0, u / beta, 0.0, problem.levels))
-        m = len(u)
         kl = (sums.means[m] - sums.log) / sums.total
         if kl > problem.budget:
             low = middle
@@ -213,4 +208,5 @@ def _within_budget(problem: Problem, u: Floats) -> tuple[float, Floats]:
             high = middle
             direction = sums.means[:m] / sums.total
             value = beta * (sums.log / sums.total + problem.budget)
-    return value, direction
+    # nobody gets more than best of K, though β κ be large
+    return min((value, direction), (top / source.prompts, slope / source.prompts), key=lambda pair: pair[0])

@@ -14,9 +14,9 @@ from .samples import random_scores, reference_weights
 
 
 def margin(scores: Scores, levels: dict[str, float]) -> float:
-    """The largest t with E g ≥ b + t for some policy, as one linear program."""
+    """The largest t with E g ≥ b + t × range for some policy, as one linear program."""
     n, N = scores.n_responses, scores.n_prompts
-    rows = np.array([np.append(-scores.utilities[name] / N, 1.0) for name in levels])
+    rows = np.array([np.append(-scores.utilities[name] / N, ranges(scores)[name]) for name in levels])
     whole = np.zeros((N, n + 1))
     for x in range(N):
         whole[x, scores.offsets[x] : scores.offsets[x + 1]] = 1.0
@@ -32,6 +32,11 @@ def best(scores: Scores, column: np.ndarray) -> float:
     return float(
         np.mean([np.max(column[a:b]) for a, b in zip(scores.offsets[:-1], scores.offsets[1:], strict=True)])
     )
+
+
+def ranges(scores: Scores) -> dict[str, float]:
+    """E max − E min of each utility."""
+    return {name: best(scores, g) + best(scores, -g) for name, g in scores.utilities.items()}
 
 
 @pytest.mark.parametrize("m", [1, 2, 3])
@@ -55,10 +60,12 @@ def test_feasibility_agrees_with_a_linear_program(m: int) -> None:
         assert farkas.achievable == pytest.approx(best(scores, np.asarray(mixed)), abs=1e-12)
         assert farkas.required == pytest.approx(u @ np.array(list(levels.values())), abs=1e-12)
         assert farkas.achievable < farkas.required
-        assert farkas.achievable - farkas.required == pytest.approx(t, rel=2e-6)
+        size = {name: ranges(scores)[name] for name in levels}
+        unit = sum(v * size[name] for name, v in farkas.weights.items())
+        assert farkas.achievable - farkas.required == pytest.approx(t * unit, rel=2e-6)
         for name, b in levels.items():
             assert farkas.best[name] == pytest.approx(best(scores, scores.utilities[name]), abs=1e-12)
-            assert farkas.nearest[name] == pytest.approx(b + t, rel=1e-5)
+            assert farkas.nearest[name] == pytest.approx(b + t * size[name], rel=1e-5)
         assert margin(scores, farkas.nearest) >= -1e-9
         assert farkas.samples == (np.min(scores.counts), np.max(scores.counts))
     assert seen == {Status.SOLVED, Status.INFEASIBLE}
@@ -80,15 +87,59 @@ def test_infeasible_within_a_budget() -> None:
     def most(objective: object, *more: object) -> float:
         return float(cp.Problem(cp.Maximize(objective), [*known, *more]).solve(solver="CLARABEL"))
 
-    gaps = [scores.utilities[name] @ pi / N - b >= t for name, b in levels.items()]
+    size = ranges(scores)
+    gaps = [scores.utilities[name] @ pi / N - b >= t * size[name] for name, b in levels.items()]
     shortfall = most(t, *gaps)
     assert shortfall < 0
     for name, b in levels.items():
-        assert farkas.nearest[name] == pytest.approx(b + shortfall, abs=1e-6)
+        assert farkas.nearest[name] == pytest.approx(b + shortfall * size[name], abs=1e-6)
         assert farkas.best[name] == pytest.approx(most(scores.utilities[name] @ pi / N), abs=1e-6)
     mixed = sum(v * scores.utilities[name] for name, v in farkas.weights.items())
     assert most(mixed @ pi / N) == pytest.approx(farkas.achievable, abs=1e-6)
     assert "with KL ≤ 0.1 meets all constraints" in repr(found)
+
+
+@pytest.mark.parametrize("sizes", [(1e-9, 1e-9), (1e9, 1e9), (1e6, 1e-5), (1e-5, 1e6)])
+@pytest.mark.parametrize("form", [{"beta": 0.5}, {"kl_budget": 1.5}], ids=["beta", "budget"])
+def test_units_change_no_verdict(form: dict[str, float], sizes: tuple[float, float]) -> None:
+    """Two utilities that exclude each other beside a third of another size."""
+    rng = np.random.default_rng(0)
+    r, a, b, noise = rng.normal(size=(4, 40, 6))
+    columns, levels = {"a": a, "b": b, "c": 0.3 * noise - b}, {"a": 0.1, "b": 0.8, "c": 0.8}
+    units = dict(zip("abc", (sizes[0], sizes[1], sizes[1]), strict=True))
+    one, other = (
+        align(
+            Scores.dense(r, {name: unit[name] * g for name, g in columns.items()}), **form,
+            constraints=[Constraint(name, unit[name] * level) for name, level in levels.items()],
+        ).infeasibility
+        for unit in (dict.fromkeys("abc", 1.0), units)
+    )  # fmt: skip
+    assert one is not None and other is not None and one.achievable < one.required
+    for name, unit in units.items():
+        assert other.nearest[name] == pytest.approx(unit * one.nearest[name], rel=1e-6)
+
+
+@pytest.mark.parametrize("budget", [1e-14, 1e4, 1e8])
+def test_extreme_budgets_prove_what_they_should(budget: float) -> None:
+    """Next to nothing allows the reference alone, very much no more than the best responses."""
+    rng = np.random.default_rng(0)
+    r, g = rng.normal(size=(2, 40, 6))
+    level = float(np.mean(g)) + 1e-3 if budget < 1 else 0.4
+    found = align(
+        Scores.dense(r, {"a": g, "b": -g}), kl_budget=budget, constraints=[Constraint("a", level), "b>=-0.3"]
+    )
+    assert found.status is Status.INFEASIBLE and found.infeasibility is not None
+    assert found.infeasibility.best["a"] == pytest.approx(
+        np.mean(g) if budget < 1 else np.mean(np.max(g, axis=1)), abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "level, status", [(5, Status.INFEASIBLE), (0, Status.NO_SLATER), (-5, Status.SOLVED)]
+)
+def test_a_utility_that_is_zero(level: float, status: Status) -> None:
+    r, g = grid()
+    assert align(Scores.dense(r, {"a": 0 * g}), beta=1.0, constraints=Constraint("a", level)).status is status
 
 
 def grid(seed: int = 0, N: int = 50, K: int = 6) -> tuple[np.ndarray, np.ndarray]:
