@@ -11,7 +11,7 @@ from .. import tree as trees
 from ..errors import describe
 from ..problems import Problem, Solution
 from ..problems.program import Program
-from .kkt import RESIDUALS, KKTReport, Row, Stated, findings_of, judge
+from .kkt import KKTReport, Row, Stated, findings_of, judge
 
 
 def certificate(
@@ -51,27 +51,41 @@ def certificate(
     >>> bool(report), report.multipliers["cap"].round(5)
     (True, np.float64(2.0))
     """
+    if tolerance is not None and not tolerance > 0:
+        raise ValueError(f"tolerance must be larger than 0, got {tolerance}")
     cvxpy = sys.modules.get("cvxpy")  # nobody hands over a problem of a package that is not imported
     if cvxpy is not None and isinstance(solution, cvxpy.Problem):
         from .cvxpy_problems import of_cvxpy
 
+        _refuse("a cvxpy Problem", problem=problem, constraints=constraints, bounds=bounds, args=args)
         return of_cvxpy(solution, tolerance or 1e-5)
     if isinstance(solution, Solution):
+        _refuse("a Solution's Problem", constraints=constraints, bounds=bounds)
         if problem is None:
             return _as_reported(solution, tolerance or solution.tolerance)
         return _of_problem(solution.x, solution, problem, args, tolerance or solution.tolerance)
     if isinstance(problem, Problem):
+        _refuse("a Problem", constraints=constraints, bounds=bounds)
         x = solution.x if hasattr(solution, "fun") else solution
         return _of_problem(x, None, problem, args, tolerance or 1e-5)
     optimize = sys.modules.get("scipy.optimize")
     if optimize is not None and isinstance(solution, optimize.OptimizeResult):
         from .scipy_results import of_scipy
 
+        if hasattr(solution, "ineqlin"):
+            _refuse("the dict of linprog's arguments", constraints=constraints, bounds=bounds, args=args)
         return of_scipy(solution, problem, constraints, bounds, args, tolerance or 1e-5)
     raise TypeError(
         f"certificate takes a Solution, a SciPy OptimizeResult or a cvxpy Problem, got {describe(solution)}\n"
         "  For any other x: certificate(x, ad.Problem(f, eq=…, ineq=…, bounds=…))."
     )
+
+
+def _refuse(what: str, **given: Any) -> None:
+    """Arguments that would not be looked at."""
+    for name, value in given.items():
+        if value is not None and not (isinstance(value, (tuple, list)) and not value):
+            raise TypeError(f"{what} holds everything that it is about; {name}= is for results of minimize")
 
 
 def _as_reported(solution: Solution, tolerance: float) -> KKTReport:
@@ -88,7 +102,7 @@ def _as_reported(solution: Solution, tolerance: float) -> KKTReport:
             for label, v, m in zip(labels, value, lam, strict=True)
             if np.isfinite(v)
         ]
-    findings = findings_of(solution.residuals, tolerance, dict.fromkeys(RESIDUALS, ""))
+    findings = findings_of(solution.residuals, tolerance, {})
     holds = all(f.passed for f in findings)
     verdict = solution.message if holds else f"FAILED: {solution.message}"
     if solution.certificate is not None:

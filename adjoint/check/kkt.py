@@ -134,6 +134,11 @@ class Stated:
 def judge(stated: Stated) -> KKTReport:
     """Residuals, multipliers, and what is wrong if something is."""
     p = stated.point
+    broken = _not_finite(stated)
+    if broken:  # residuals of NaN can look small: comparisons with it are all false
+        finding = Finding("values that are not finite", len(broken), 0.0, False, ", ".join(broken[:ROWS]))
+        words = f"FAILED: not finite at x: {', '.join(broken[:ROWS])}"
+        return KKTReport(stated.source, (finding,), tuple(stated.notes), verdict=words)
     estimated = stated.nu is None or stated.mu is None
     candidate = _estimate(stated) if estimated else Candidate(p, stated.nu, stated.mu, stated.mu > 0)  # type: ignore[arg-type, operator]
     residuals = candidate.residuals
@@ -160,6 +165,18 @@ def judge(stated: Stated) -> KKTReport:
         stated.source, findings, tuple(stated.notes), residuals=residuals, multipliers=multipliers,
         verdict=verdict, rows=tuple(rows), estimated=estimated,
     )  # fmt: skip
+
+
+def _not_finite(stated: Stated) -> list[str]:
+    """What is NaN or infinite of x, f, constraints and derivatives; a g of −∞ holds."""
+    p = stated.point
+    named: list[tuple[str, Any]] = [("x", p.x), ("f", p.f), ("∇f", p.gradient)]
+    for labels, values, rows in ((stated.labels(True), p.h, p.A), (stated.labels(False), p.g, p.G)):
+        named += [(label, v) for label, v in zip(labels, values, strict=True)]
+        named += [(f"the derivative of {label}", r) for label, r in zip(labels, rows, strict=True)]
+    holding = {label for label, g in zip(stated.labels(False), p.g, strict=True) if g == -np.inf}
+    holding |= {f"the derivative of {label}" for label in holding}
+    return [name for name, value in named if name not in holding and not np.all(np.isfinite(value))]
 
 
 def _all_rows(stated: Stated, c: Candidate) -> Iterator[tuple[str, str, float, float]]:

@@ -12,19 +12,33 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import AdjointError, ShapeError, describe, refusal
+from ..errors import AdjointError, DTypeError, ShapeError, describe, refusal
 from ..problems.point import Block, Point
 from ..transforms import jacobian
 from .kkt import KKTReport, Stated, judge, no_solution
 
 Evaluate = Callable[[np.ndarray], tuple[float, float]]  # x → f and the largest violation
+LINPROG = (
+    "c",
+    "A_ub",
+    "b_ub",
+    "A_eq",
+    "b_eq",
+    "bounds",
+    "method",
+    "callback",
+    "options",
+    "x0",
+    "integrality",
+)
 CONVERTED = "SciPy's c(x) ≥ 0 is g = −c ≤ 0 here"
 
 
 class Part(NamedTuple):
     """One constraint: name, relation, value h or g (k,), its Jacobian (k, n), and its multipliers (k,).
 
-    The multipliers are None where the result has none. `shape` is () for a scalar.
+    The multipliers are None where the result has none. `shape` is () for a scalar; `which` are the rows of
+    the user's constraint that this part limits, of bounds the elements of x.
     """
 
     name: str
@@ -33,7 +47,8 @@ class Part(NamedTuple):
     rows: np.ndarray
     lam: np.ndarray | None
     shape: tuple[int, ...]
-    positions: np.ndarray | None = None  # of bounds: which elements of x
+    which: np.ndarray
+    of_x: bool = False  # bounds, as many as x has elements
 
 
 def of_scipy(
@@ -53,12 +68,18 @@ def of_scipy(
     if value.size != 1:
         raise refusal(ShapeError, f"f must return one number, got shape {value.shape}")
     found = [_parts(c, k, x, notes) for k, c in enumerate(_as_list(constraints))]
-    lams = _multipliers(result, found, x.size)
-    parts = [part for group in _given(found, lams) for part in group]
-    limits = _bounds(bounds, x, lams[-1] if lams is not None and len(lams) > len(found) else None)
+    limits = _bounds(bounds, x)
+    if "v" in result:  # trust-constr: one for each constraint, that of the bounds last
+        groups = [*found, limits] if len(result.v) > len(found) else found
+        *found, limits = [*_split(groups, result.v), limits][: len(found) + 1]
+    elif "multipliers" in result:
+        found = _slsqp(found, np.asarray(result.multipliers, np.float64))
+    parts = [part for group in found for part in group]
+    _refuse_same_names([*parts, *limits])
     if any(c.relation in ("≥", "≤") for c in parts):
         notes.append(CONVERTED)
-    if limits and lams is not None and limits[0].lam is None:
+    known = "multipliers" in result and all(part.lam is not None for part in parts)
+    if limits and known:
         limits = _from_stationarity(limits, rows[0], parts)
         notes.append("SLSQP returns no multipliers of bounds: they are what is left of ∂L/∂x where x binds")
     source = f"scipy.optimize.minimize{_method(result)}"
@@ -68,7 +89,7 @@ def of_scipy(
         there = [part for k, c in enumerate(_as_list(constraints)) for part in _parts(c, k, v, [])]
         violated = [
             np.max(np.abs(p.value) if p.relation == "=" else p.value, initial=0.0)
-            for p in (*there, *_bounds(bounds, v, None))
+            for p in (*there, *_bounds(bounds, v))
         ]
         return float(np.ravel(f(v, *args))[0]), float(max(violated, default=0.0))
 
@@ -100,7 +121,7 @@ def _judged(
     h, g = np.concatenate(stacks[True]), np.concatenate(stacks[False])
     point = Point(x, f, gradient, h[:, 0], h[:, 1:], g[:, 0], g[:, 1:])
     nu, mu = (np.concatenate(lams[equal]) if known else None for equal in (True, False))
-    positions = {part.name: part.positions for part in parts if part.positions is not None}
+    positions = {part.name: part.which for part in parts if part.of_x}
     return judge(Stated(source, point, blocks, nu, mu, tolerance, notes, remark, positions, evaluate))
 
 
@@ -109,7 +130,13 @@ def _derivative(
     function: Callable[[np.ndarray], Any], x: np.ndarray, what: str, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Value (k,) and Jacobian (k, n): by the library, or by differences where it cannot."""
-    value = np.atleast_1d(np.asarray(function(x.copy()), np.float64)).ravel()
+    there = function(x.copy())
+    if isinstance(there, tuple) and what == "f":
+        raise TypeError(
+            f"f must return one number, got {describe(there)}\n"
+            "  With minimize(…, jac=True): certificate(result, lambda x: f(x)[0], …)."
+        )
+    value = np.atleast_1d(np.asarray(there, np.float64)).ravel()
     try:
         with np.errstate(all="ignore"):
             found = np.asarray(jacobian(lambda v: np.ravel(function(v)))(x), np.float64)
@@ -135,6 +162,11 @@ def _differences(function: Callable[[np.ndarray], Any], x: np.ndarray) -> np.nda
 
 
 # ---------------------------------------------------------------------------------------- constraints
+def _dense(matrix: Any) -> np.ndarray:
+    """A matrix (k, n), also a sparse one, or one row."""
+    return np.atleast_2d(np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, np.float64))
+
+
 def _as_list(constraints: Any) -> list[Any]:
     if constraints is None:
         return []
@@ -154,10 +186,10 @@ def _parts(c: Any, number: int, x: np.ndarray, notes: list[str]) -> list[Part]:
         value, rows = _derivative(lambda v: c["fun"](v, *extra), x, name, notes)
         shape = np.shape(c["fun"](x.copy(), *extra))
         if c["type"] == "eq":
-            return [Part(name, "=", value, rows, None, shape)]
-        return [Part(name, "≥", -value, -rows, None, shape)]
+            return [Part(name, "=", value, rows, None, shape, np.arange(len(value)))]
+        return [Part(name, "≥", -value, -rows, None, shape, np.arange(len(value)))]
     if hasattr(c, "A"):
-        rows = np.atleast_2d(c.A.toarray() if hasattr(c.A, "toarray") else np.asarray(c.A, np.float64))
+        rows = _dense(c.A)
         value = rows @ x
     elif hasattr(c, "fun"):
         value, rows = _derivative(c.fun, x, name, notes)
@@ -179,100 +211,91 @@ def _between(name: str, value: np.ndarray, rows: np.ndarray, lb: Any, ub: Any) -
         k = np.flatnonzero(chosen)
         if len(k):
             g = sign * (value[k] - limit[k])
-            found.append(Part(name + mark, relation, g, sign * rows[k], None, (len(k),)))
+            found.append(Part(name + mark, relation, g, sign * rows[k], None, (len(k),), k))
     return found
 
 
-def _bounds(bounds: Any, x: np.ndarray, v: np.ndarray | None) -> list[Part]:
-    """The parts of lower ≤ x ≤ upper that are there, with their share of trust-constr's v."""
+def _bounds(bounds: Any, x: np.ndarray) -> list[Part]:
+    """The parts of lower ≤ x ≤ upper that are there."""
     if bounds is None:
         return []
     if hasattr(bounds, "lb"):
-        lower, upper = bounds.lb, bounds.ub
-    else:
-        pairs = [(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]
-        if len(pairs) != len(x):
-            raise refusal(ShapeError, f"bounds has {len(pairs)} pairs, x has {len(x)} elements")
-        lower, upper = np.array(pairs, np.float64).T
-    parts = _limits(x, lower, upper)
-    return parts if v is None else _split([parts], [v])[0]
+        return _limits(x, bounds.lb, bounds.ub)
+    bounds = list(bounds)
+    if not all(np.shape(pair) == (2,) for pair in bounds):
+        raise refusal(
+            ShapeError,
+            f"bounds must be pairs (lower, upper), one for each of {len(x)} elements, got {bounds}",
+        )
+    pairs = [(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]
+    if len(pairs) != len(x):
+        raise refusal(ShapeError, f"bounds has {len(pairs)} pairs, x has {len(x)} elements")
+    return _limits(x, *np.array(pairs, np.float64).T)
 
 
 def _limits(x: np.ndarray, lower: Any, upper: Any) -> list[Part]:
     """Bounds: "lower" and "upper", and "fixed" where they are equal."""
     names = {"≥": "lower", "≤": "upper", "=": "fixed"}
     return [
-        part._replace(name=names[part.relation], positions=np.argmax(np.abs(part.rows), axis=1))
+        part._replace(name=names[part.relation], of_x=True)
         for part in _between("", x, np.eye(len(x)), lower, upper)
     ]
 
 
 # ---------------------------------------------------------------------------------------- multipliers
-def _multipliers(result: Any, found: list[list[Part]], n: int) -> list[np.ndarray] | None:
-    """v of L = f + vᵀc for each constraint in SciPy's order (of the bounds last, if there are any)."""
-    if "v" in result:
-        return [np.atleast_1d(np.asarray(v, np.float64)).ravel() for v in result.v]
-    if "multipliers" not in result:
-        return None
-    given = np.asarray(result.multipliers, np.float64)
-    sizes = [_size(parts) for parts in found]
-    equal = [parts[0].relation == "=" if parts else False for parts in found]
-    if sum(sizes) != len(given):  # two-sided constraints are cut up by SciPy in ways of its own
-        return None
-    order = [k for k, e in enumerate(equal) if e] + [k for k, e in enumerate(equal) if not e]
-    cut = np.split(-given, np.cumsum([sizes[k] for k in order])[:-1]) if order else []
-    return [cut[order.index(k)] for k in range(len(found))]
+def _slsqp(found: list[list[Part]], given: np.ndarray) -> list[list[Part]]:
+    """Each part with its share of SLSQP's λ of L = f − λᵀc; as they are where SciPy counts otherwise.
+
+    SciPy makes at most two constraints of an object: its equalities, then its inequalities, rows with a lower
+    limit first. Of an object with both, the inequalities go to the end of the list.
+    """
+    firsts, ends = [], []
+    for c, parts in enumerate(found):
+        groups = [
+            [(c, k) for k, part in enumerate(parts) if (part.relation == "=") == e] for e in (True, False)
+        ]
+        first, *rest = [group for group in groups if group] or [[]]
+        firsts.append(first)
+        ends += rest
+    places = [place for group in (*firsts, *ends) for place in group]
+    places.sort(
+        key=lambda place: found[place[0]][place[1]].relation != "="
+    )  # stable: SLSQP has equalities first
+    sizes = [len(found[c][k].value) for c, k in places]
+    if not places or sum(sizes) != len(given):
+        return found
+    filled = [list(parts) for parts in found]
+    for (c, k), lam in zip(places, np.split(given, np.cumsum(sizes)[:-1]), strict=True):
+        part = found[c][k]  # c ≥ 0 is g = −c ≤ 0 of a lower and of an upper limit alike
+        filled[c][k] = part._replace(lam=-lam if part.relation == "=" else lam)
+    return filled
 
 
-def _size(parts: list[Part]) -> int:
-    """How many rows the constraint had in SciPy."""
-    return sum(len(part.value) for part in parts)
+def _split(found: list[list[Part]], given: Sequence[Any]) -> list[list[Part]]:
+    """Each part with its share of trust-constr's v, one for each row: v < 0 pushes from below.
 
-
-def _given(found: list[list[Part]], lams: list[np.ndarray] | None) -> list[list[Part]]:
-    return found if lams is None else _split(found, lams[: len(found)])
-
-
-def _split(found: list[list[Part]], lams: Sequence[np.ndarray]) -> list[list[Part]]:
-    """Each part with its share of v: v itself of equalities, max(−v, 0) from below, max(v, 0) from above.
-
-    A one-sided constraint keeps its sign, so that a wrong one shows.
+    A row with one limit keeps its sign, so that a wrong one shows.
     """
     groups = []
-    for parts, v in zip(found, lams, strict=True):
+    for parts, v in zip(found, given, strict=True):
+        rows = np.ravel(np.asarray(v, np.float64))
+        limits = [part.which for part in parts if part.relation != "="]
         group = []
         for part in parts:
-            lam = v[: len(part.value)] if len(parts) == 1 and len(v) == len(part.value) else None
-            if lam is None:  # both sides of the same rows, or some rows without a limit
-                group.append(part._replace(lam=_side(part, v, parts)))
-            else:
-                group.append(part._replace(lam=-lam if part.relation == "≥" else lam))
+            lam = rows[part.which] * (-1.0 if part.relation == "≥" else 1.0)
+            both = sum(np.isin(part.which, other) for other in limits) > 1
+            group.append(part._replace(lam=np.where(both, np.maximum(lam, 0.0), lam)))
         groups.append(group)
     return groups
 
 
-def _side(part: Part, v: np.ndarray, parts: list[Part]) -> np.ndarray:
-    rows = np.flatnonzero(_positions(part, v.size, parts))
-    chosen = v[rows]
-    if part.relation == "=":
-        return chosen
-    return np.maximum(-chosen if part.relation == "≥" else chosen, 0.0)
-
-
-def _positions(part: Part, count: int, parts: list[Part]) -> np.ndarray:
-    """Which rows of the constraint a part has: known by its Jacobian, of which every row is another's."""
-    if all(len(p.value) == count for p in parts):
-        return np.ones(count, bool)
-    found = np.zeros(count, bool)
-    if part.positions is not None:
-        found[part.positions] = True
-        return found
-    raise refusal(
-        ShapeError,
-        f"{part.name} limits some of its {count} rows from one side only, and its multipliers cannot be told "
-        "apart",
-        "State one-sided and two-sided rows as constraints of their own.",
-    )
+def _refuse_same_names(parts: Sequence[Part]) -> None:
+    """Multipliers go by name."""
+    names = [part.name for part in parts]
+    for name in names:
+        if names.count(name) > 1:
+            what = f"{names.count(name)} constraints are named {name!r}, and multipliers go by name"
+            raise refusal(ShapeError, what, 'Give each its own, {"type": …, "fun": …, "name": …}.')
 
 
 def _from_stationarity(limits: list[Part], gradient: np.ndarray, parts: Iterable[Part]) -> list[Part]:
@@ -296,7 +319,13 @@ def _of_linprog(result: Any, problem: Any, tolerance: float) -> KKTReport:
             f"'A_eq': …, 'b_eq': …, 'bounds': …}}), got {describe(problem)}"
         )
     c = np.asarray(problem["c"], np.float64)
-    lower, upper = _lp_bounds(problem.get("bounds", (0, None)), len(c))
+    unknown = [key for key in problem if key not in LINPROG]
+    if unknown:
+        raise TypeError(f"linprog has no argument {', '.join(map(repr, unknown))}; {', '.join(LINPROG)}")
+    if np.any(problem.get("integrality")):
+        raise refusal(DTypeError, "a problem with integers has no multipliers", "Fix or relax the integers.")
+    bounds = problem.get("bounds")
+    lower, upper = _lp_bounds((0, None) if bounds is None else bounds, len(c))  # None is x ≥ 0 in SciPy too
     if result.x is None:
         return no_solution("scipy.optimize.linprog", _reason(result, problem, c, lower, upper))
     x = np.asarray(result.x, np.float64)
@@ -306,11 +335,12 @@ def _of_linprog(result: Any, problem: Any, tolerance: float) -> KKTReport:
         ("A_ub", "≤", "A_ub", "b_ub", result.ineqlin.marginals),
     ):
         if problem.get(matrix) is not None:
-            rows = np.atleast_2d(np.asarray(problem[matrix], np.float64))
+            rows = _dense(problem[matrix])
             value = rows @ x - np.asarray(problem[right], np.float64)
-            parts.append(Part(name, relation, value, rows, -np.asarray(marginals), (len(value),)))
+            lam = -np.asarray(marginals)
+            parts.append(Part(name, relation, value, rows, lam, (len(value),), np.arange(len(value))))
     for part in _limits(x, lower, upper):
-        below, above = (np.asarray(side.marginals)[part.positions] for side in (result.lower, result.upper))
+        below, above = (np.asarray(side.marginals)[part.which] for side in (result.lower, result.upper))
         lam = {"≥": below, "≤": -above, "=": -(below + above)}[part.relation]
         parts.append(part._replace(lam=lam))
     notes = ["linprog's marginals are df*/db: μ = −marginal, of lower bounds μ = marginal"]
@@ -336,7 +366,7 @@ def _reason(
     rows, right, labels = [np.zeros((0, n))], [np.zeros(0)], []
     for matrix, vector, signs in (("A_ub", "b_ub", (1.0,)), ("A_eq", "b_eq", (1.0, -1.0))):
         if problem.get(matrix) is not None:
-            a = np.atleast_2d(np.asarray(problem[matrix], np.float64))
+            a = _dense(problem[matrix])
             b = np.atleast_1d(np.asarray(problem[vector], np.float64))
             for sign in signs:
                 rows.append(sign * a)
@@ -346,7 +376,7 @@ def _reason(
         for sign in (1.0, -1.0) if part.relation == "=" else (1.0,):
             rows.append(sign * part.rows)
             right.append(-sign * part.value)
-            labels += [f"{part.name}[{k}]" for k in part.positions]  # type: ignore[union-attr]
+            labels += [f"{part.name}[{k}]" for k in part.which]
     A, b = np.concatenate(rows), np.concatenate(right)
     return _farkas(A, b, labels) or _recession(A, c) or f"no solution: {result.message}"
 

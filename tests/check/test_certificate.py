@@ -17,6 +17,7 @@ from scipy.optimize import (
     linprog,
     minimize,
 )
+from scipy.sparse import csr_array
 
 import adjoint as ad
 from adjoint import check
@@ -101,6 +102,47 @@ def test_two_sided_constraints_and_functions_that_are_not_numpy() -> None:
     assert {"constraints[0].lower", "constraints[0].upper"} == set(report.multipliers)
 
 
+OBJECTS = {
+    "upper": [LinearConstraint(np.eye(3), -np.inf, [2, 1, 0.5])],
+    "lower": [NonlinearConstraint(lambda x: -x, [-2, -1, -0.5], np.inf)],
+    "some from both sides": [LinearConstraint(np.eye(3), [-1, -np.inf, 0], [2, 1, 0.5])],
+    "mixed, then one more": [  # SciPy puts the inequality behind the last
+        NonlinearConstraint(lambda x: x[1:], [1, -np.inf], [1, 0.5]),
+        NonlinearConstraint(lambda x: x[0], -1, 2),
+    ],
+}
+
+
+@pytest.mark.parametrize("constraints", OBJECTS.values(), ids=OBJECTS)
+@pytest.mark.parametrize("method", ["SLSQP", "trust-constr"])
+def test_multipliers_of_constraint_objects_stay_with_their_rows(method: str, constraints: Any) -> None:
+    """x ≤ (2, 1, ½) binds with μ = (2, 2, 1), however it is stated."""
+    options = {"gtol": 1e-9, "xtol": 1e-12, "maxiter": 3000} if method == "trust-constr" else {}
+    result = solve(method, constraints, None, **options)
+    report = check.certificate(result, f, constraints=constraints, tolerance=1e-3)
+    assert report and not report.estimated, repr(report)
+    binding = sorted(row.multiplier for row in report.rows if abs(row.multiplier) > 1e-2)
+    np.testing.assert_allclose(binding, [1, 2, 2], atol=1e-2)
+    values = [row.value for row in report.rows if abs(row.multiplier) > 1e-2]
+    np.testing.assert_allclose(values, 0, atol=1e-3)
+
+
+def test_what_is_not_finite_is_no_solution() -> None:
+    x, cap = OptimizeResult(x=np.zeros(3)), CAPS[0]
+
+    def log(x: Any) -> Any:
+        with np.errstate(invalid="ignore"):
+            return np.log(-1 - x[0] ** 2)
+
+    assert check.certificate(x, log, constraints=cap).verdict.startswith("FAILED: not finite at x: f")
+    for kind in ("eq", "ineq"):
+        report = check.certificate(x, f, constraints=[cap, {"type": kind, "fun": log, "name": "depth"}])
+        assert not report and report.verdict.startswith("FAILED: not finite at x: depth")
+    nowhere = check.certificate(OptimizeResult(x=np.full(3, np.nan)), f, constraints=cap)
+    assert nowhere.verdict.startswith("FAILED: not finite at x: x, f, ∇f, cap")
+    pickle.loads(pickle.dumps(nowhere))
+
+
 def test_wrong_signs_and_wrong_numbers_are_told_apart() -> None:
     result = solve()
     given = result.multipliers.copy()
@@ -173,6 +215,18 @@ def test_linprog_marginals() -> None:
     np.testing.assert_allclose(moved.fun - linprog(**LP).fun, -3 * 0.1)
 
 
+def test_linprog_takes_its_arguments_as_scipy_does() -> None:
+    for given in ({"bounds": None}, {"A_ub": csr_array([[-1.0, -1.0]])}, {"bounds": (0, None)}):
+        problem = {"c": [1.0, 2.0], "A_ub": [[-1, -1]], "b_ub": [-4], **given}
+        report = check.certificate(linprog(**problem), problem)
+        assert report, repr(report)
+        np.testing.assert_allclose(report.multipliers["lower"], [0, 1])
+    whole = {**problem, "integrality": [1, 1]}
+    assert "has no multipliers" in message(DTypeError, check.certificate, linprog(**whole), whole)
+    with pytest.raises(TypeError, match="linprog has no argument 'Aub'"):
+        check.certificate(linprog(**problem), {**problem, "Aub": 1})
+
+
 def test_linprog_without_solution() -> None:
     apart = {"c": [1.0, 0.0], "A_ub": [[1, 1], [-1, -1]], "b_ub": [1, -3]}
     report = check.certificate(linprog(**apart), apart)
@@ -213,6 +267,24 @@ def test_a_bare_point() -> None:
 
 
 def test_misuse() -> None:
+    for answer, problem, given in (
+        (disk().solve(np.zeros(2)), disk(), {"constraints": CAPS}),
+        (np.zeros(2), disk(), {"bounds": [(0, 1)] * 2}),
+        (linprog(**LP), LP, {"bounds": [(0, 1)] * 2}),
+    ):
+        with pytest.raises(TypeError, match="is for results of minimize"):
+            check.certificate(answer, problem, **given)
+    with pytest.raises(ValueError, match="tolerance must be larger than 0"):
+        check.certificate(solve(), f, tolerance=0.0)
+    with pytest.raises(
+        TypeError, match=r"minimize\(…, jac=True\): certificate\(result, lambda x: f\(x\)\[0\]"
+    ):
+        check.certificate(solve(), lambda x: (f(x), 2 * x))
+    twice = [CAPS[0], {**CAPS[2], "name": "cap"}]
+    assert "2 constraints are named 'cap'" in message(
+        ShapeError, check.certificate, solve(), f, constraints=twice
+    )
+    assert "must be pairs (lower, upper)" in message(ShapeError, check.certificate, solve(), f, bounds=(0, 1))
     with pytest.raises(TypeError, match="certificate takes a Solution, a SciPy OptimizeResult or a cvxpy"):
         check.certificate([1.0])
     with pytest.raises(TypeError, match="a SciPy result holds no problem"):
