@@ -188,7 +188,7 @@ def value_symbol(node: Node) -> str:
 
 
 def multiplier_symbol(node: Node, graph: Graph) -> str:
-    """The letter of a multiplier: λ of a tape's, ν of an equality, μ of an inequality; Δℓ of a share in it."""
+    """The letter of a multiplier: λ of a tape's, ν of an equality, μ of an inequality; Δℓ of a share."""
     return "Δℓ" if graph.subject == "difference" else _letter(node)
 
 
