@@ -23,7 +23,7 @@ from ... import nn
 from ...engines import compile as compiled
 from ...errors import ConvergenceError, DomainError, ShapeError, refusal
 from ...transforms import value_and_grad
-from ..base import DataError, Floats
+from ..base import DataError, Floats, check_finite
 from .preferences import Preferences
 
 numpy: Any = np  # for calls that come back through the protocols
@@ -82,7 +82,9 @@ def fit_bradley_terry(
         Scores, centered within prompts, with standard errors from the inverse Hessian.
 
     Raises:
-        DataError: without a ridge, some score could be moved for ever without ever being contradicted.
+        DataError: without a ridge, some score could be moved for ever without ever being contradicted; or
+            a feature that is not finite.
+        DomainError: a ridge below 0.
         ShapeError: neither or both of shape and features; a comparison outside (N, K).
         ConvergenceError: max_steps did not suffice.
 
@@ -237,6 +239,7 @@ class _Linear(_Fit):
         self.features = np.asarray(features, float)
         if self.features.ndim != 3 or 0 in self.features.shape:
             raise refusal(ShapeError, f"features must be (N, K, p); got shape {self.features.shape}")
+        check_finite(self.features, "features")
         super().__init__(preferences, self.features.shape, ridge)
         p = preferences
         self.rows = self.features[p.prompts, p.chosen] - self.features[p.prompts, p.rejected]

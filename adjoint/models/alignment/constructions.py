@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...errors import DomainError, refusal
+from ...errors import DomainError, ShapeError, refusal
+from ..base import Floats
 from .bradley_terry import BradleyTerry
 from .scores import Scores
 
@@ -58,6 +59,7 @@ def pecan_scores(
 
     Raises:
         DomainError: beta ≤ 0.
+        ShapeError: the policies are not all (N, K).
 
     Source: X. Huang et al., NeurIPS 2024, arXiv:2405.19544, section 4; R. Rafailov et al., arXiv:2305.18290.
 
@@ -70,5 +72,12 @@ def pecan_scores(
             DomainError, f"beta must be a number > 0, got {beta}", "It is the β of preference training."
         )
     base = np.asarray(log_base, float)
-    ratios = {name: beta * (np.asarray(p, float) - base) for name, p in log_utility_policies.items()}
-    return Scores.dense(beta * (np.asarray(log_reward_policy, float) - base), ratios, log_base=base)
+
+    def scores(name: str, log_policy: ArrayLike) -> Floats:
+        values = np.asarray(log_policy, float)
+        if values.shape != base.shape:  # broadcast, it would be another problem
+            raise refusal(ShapeError, f"{name} must be {base.shape}, as log_base is; got {values.shape}")
+        return beta * (values - base)
+
+    utilities = {name: scores(f"log π of {name!r}", p) for name, p in log_utility_policies.items()}
+    return Scores.dense(scores("log_reward_policy", log_reward_policy), utilities, log_base=base)

@@ -90,7 +90,11 @@ def lower_boundary(problem: FiniteProblem, u: ArrayLike) -> Floats:
         what = f"the lower boundary is drawn for 1 prompt and 1 constraint, not {len(problem.base)} and "
         raise refusal(ShapeError, what + f"{len(problem.g)}")
     at, g, r, q = np.asarray(u, float), problem.g[0, 0], problem.reward[0], problem.base[0]
+    # a single response: what g is the same for everywhere has nothing else
     lowest = np.full(at.shape, np.inf)
+    for k in range(len(g)):
+        alone = r[k] + problem.beta * np.log(q[k])
+        lowest = np.where(np.abs(at - g[k]) <= 1e-12, np.minimum(lowest, alone), lowest)
     for i, j in combinations(range(len(g)), 2):
         if g[i] == g[j]:
             continue

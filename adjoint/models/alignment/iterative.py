@@ -251,12 +251,7 @@ def dualize(
     """
     if steps < 1:
         raise refusal(DomainError, f"dualize needs at least one step, got {steps}")
-    m = len(problem.constraints)
-    lam = np.zeros(m) if start is None else np.array(start, float)
-    if lam.shape != (m,):
-        raise refusal(ShapeError, f"start must be ({m},), one λ per constraint; got shape {lam.shape}")
-    if np.any(lam < 0):
-        raise refusal(DomainError, f"multipliers of constraints E g ≥ b are ≥ 0, got start {lam}")
+    lam = _start(problem, start)
     if rule is None:
         rule = decreasing_rate(1 / _steepest(problem))
     oracle = Oracle(problem, family)
@@ -271,6 +266,16 @@ def dualize(
     count = oracle.alignments
     reference = oracle(problem.optimum).policy
     return Dualization(problem, tuple(points), np.array(rates), lam, count, reference)
+
+
+def _start(problem: FiniteProblem, start: ArrayLike | None) -> Floats:
+    m = len(problem.constraints)
+    lam = np.zeros(m) if start is None else np.array(start, float)
+    if lam.shape != (m,):
+        raise refusal(ShapeError, f"start must be ({m},), one λ per constraint; got shape {lam.shape}")
+    if not np.all((lam >= 0) & np.isfinite(lam)):
+        raise refusal(DomainError, f"multipliers of constraints E g ≥ b are finite and ≥ 0, got start {lam}")
+    return lam
 
 
 def _steepest(problem: FiniteProblem) -> float:
@@ -292,12 +297,16 @@ def projected_gradient(problem: FiniteProblem, *, steps: int = 100, start: Array
     Returns:
         λ_0 … λ_T, (T + 1, m).
 
+    Raises:
+        DomainError: λ_0 < 0.
+        ShapeError: λ_0 is not (m,).
+
     >>> base, r, g = np.full((1, 2), 0.5), [[1.0, 0.0]], [[0.0, 1.0]]
     >>> game = FiniteProblem(base, r, {"safe": g}, "safe>=0.5", beta=1.0)
     >>> projected_gradient(game, steps=60)[-1].round(6).tolist()
     [1.0]
     """
-    lam = np.zeros(len(problem.constraints)) if start is None else np.array(start, float)
+    lam = _start(problem, start)
     path = [lam]
     for _ in range(steps):
         step = problem.dual_gradient(lam) / problem.smoothness if problem.smoothness else 0.0

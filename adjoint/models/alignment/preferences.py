@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import ShapeError, refusal
-from ..base import DataError
+from ..base import DataError, check_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +24,10 @@ class Preferences:
         prompts: (n,) which prompt.
         chosen: (n,) the response that was preferred.
         rejected: (n,) the other one.
+
+    Raises:
+        ShapeError: columns that are not integers (n,) of one length n ≥ 1.
+        DataError: a response compared with itself.
     """
 
     prompts: NDArray[np.intp]
@@ -39,7 +43,9 @@ class Preferences:
                 raise refusal(ShapeError, what)
             lengths.add(len(array))
             object.__setattr__(self, name, array.astype(np.intp))
-        if len(lengths) != 1 or lengths == {0}:
+        if lengths == {0}:
+            raise refusal(ShapeError, "there are no comparisons")
+        if len(lengths) != 1:
             raise refusal(
                 ShapeError, f"a comparison has a prompt and two responses; got lengths {sorted(lengths)}"
             )
@@ -61,14 +67,20 @@ def sample_preferences(scores: ArrayLike, n: int, *, rng: np.random.Generator) -
         n: how many.
         rng: source of randomness.
 
+    Raises:
+        ShapeError: scores are not (N, K), or n is 0.
+        DataError: a score that is not finite.
+
     >>> len(sample_preferences([[0.0, 1.0]], 5, rng=np.random.default_rng(0)))
     5
     """
     s = np.asarray(scores, float)
     if s.ndim != 2 or s.shape[1] < 2:
         raise refusal(ShapeError, f"scores must be (N, K) with K ≥ 2 responses to compare; got {s.shape}")
+    check_finite(s, "scores")
     prompts = rng.integers(len(s), size=n)
     first = rng.integers(s.shape[1], size=n)
     second = (first + rng.integers(1, s.shape[1], size=n)) % s.shape[1]
-    wins = rng.random(n) < 1 / (1 + np.exp(s[prompts, second] - s[prompts, first]))
+    # σ through its logarithm, which overflows nowhere
+    wins = rng.random(n) < np.exp(-np.logaddexp(0.0, s[prompts, second] - s[prompts, first]))
     return Preferences(prompts, np.where(wins, first, second), np.where(wins, second, first))

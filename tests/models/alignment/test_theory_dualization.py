@@ -13,6 +13,7 @@ from adjoint.errors import ConvergenceError, DomainError, ShapeError
 from adjoint.models.alignment import (
     Bound,
     Everything,
+    FiniteProblem,
     Floor,
     LogLinear,
     Network,
@@ -26,6 +27,7 @@ from adjoint.models.alignment import (
     lower_boundary,
     minimize_dual,
     polyak_rate,
+    projected_gradient,
     upper_boundary,
 )
 
@@ -201,6 +203,9 @@ def test_boundaries_enclose_all_policies_and_are_reached():
     ends = image(game, np.eye(4)[[i, j]][:, None, :])
     assert_allclose(lower_boundary(game, ends[:, 0]), ends[:, 1])
     assert np.isnan(lower_boundary(game, [99.0])[0])
+    same = FiniteProblem(game.base, game.reward, {"g": np.ones((1, 4))}, "g >= 1", beta=game.beta)
+    alone = image(same, np.eye(4)[:, None, :])[:, 1]  # all policies have one u: the worst response is lowest
+    assert_allclose(lower_boundary(same, [0.0, 0.1]), [alone.min(), np.nan])
 
 
 def demanding():
@@ -217,8 +222,14 @@ MISUSE = [
     (DomainError, "dualize needs at least one step, got 0", lambda: dualize(problem(), Floor(0.1), steps=0)),
     (ShapeError, "start must be (1,), one λ per constraint; got shape (2,)",
      lambda: dualize(problem(), Floor(0.1), start=[0.0, 1.0])),
-    (DomainError, "multipliers of constraints E g ≥ b are ≥ 0",
+    (DomainError, "multipliers of constraints E g ≥ b are finite and ≥ 0",
      lambda: dualize(problem(), Floor(0.1), start=[-1.0])),
+    (DomainError, "multipliers of constraints E g ≥ b are finite and ≥ 0, got start [nan]",
+     lambda: dualize(problem(), Floor(0.1), start=[np.nan])),
+    (DomainError, "multipliers of constraints E g ≥ b are finite and ≥ 0, got start [-1.]",
+     lambda: projected_gradient(problem(), start=[-1.0])),
+    (ShapeError, "start must be (1,), one λ per constraint; got shape (2,)",
+     lambda: projected_gradient(problem(), start=[0.0, 1.0])),
     (DomainError, "a step's rate must be a number > 0, got -1", lambda: constant_rate(-1)),
     (DomainError, "a step's rate must be a number > 0, got nan", lambda: decreasing_rate(float("nan"))),
     (ShapeError, "for 1 prompt and 1 constraint, not 12 and 1", lambda: lower_boundary(problem(), [0.0])),

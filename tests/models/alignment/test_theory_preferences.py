@@ -96,6 +96,11 @@ def test_preferences_are_drawn_with_the_right_odds():
         assert abs(wins / (wins + losses) - p) < 4 * np.sqrt(p * (1 - p) / (wins + losses))
 
 
+def test_far_apart_scores_overflow_nowhere():
+    drawn = sample_preferences([[0.0, 5000.0]], 20, rng=np.random.default_rng(0))
+    assert np.all(drawn.chosen == 1)
+
+
 def test_a_ridge_gives_scores_to_what_never_lost():
     always = pairs([0, 0, 1], [0, 0, 1])
     model = fit_bradley_terry(always, shape=(1, 2), ridge=0.5)
@@ -166,6 +171,15 @@ MISUSE = [
      lambda: Preferences(np.zeros(1, int), np.zeros(1), np.ones(1, int))),
     (ShapeError, "a comparison has a prompt and two responses; got lengths [1, 2]",
      lambda: Preferences(np.zeros(2, int), np.zeros(1, int), np.ones(1, int))),
+    (ShapeError, "there are no comparisons", lambda: sample_preferences([[0.0, 1.0]], 0, rng=RNG)),
+    (DataError, "scores contains NaN: scores[0, 1]",
+     lambda: sample_preferences([[0.0, np.nan]], 3, rng=RNG)),
+    (DataError, "features contains infinity (inf): features[0, 0, 0]",
+     lambda: fit_bradley_terry(LINKED, features=[[[np.inf], [0.0]]])),
+    (ShapeError, "log_reward_policy must be (2, 2), as log_base is; got (2,)",
+     lambda: pecan_scores(np.zeros((2, 2)), np.zeros(2), {}, beta=1.0)),
+    (ShapeError, "log π of 'safe' must be (2, 2), as log_base is; got (1, 2)",
+     lambda: pecan_scores(np.zeros((2, 2)), np.zeros((2, 2)), {"safe": np.zeros((1, 2))}, beta=1.0)),
     (ShapeError, "scores must be (N, K) with K ≥ 2", lambda: sample_preferences([[1.0]], 3, rng=RNG)),
     (DomainError, "beta must be a number > 0, got 0",
      lambda: pecan_scores(np.zeros((1, 2)), np.zeros((1, 2)), {}, beta=0)),
