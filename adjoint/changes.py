@@ -93,7 +93,8 @@ def precision(kind: str, *, at: At = EVERYWHERE) -> Change:
     """Compute in another floating-point precision: "float32", "float16" or "bfloat16".
 
     Every operation gets rounded operands and computes in that precision (sums too); inputs and parameters are
-    rounded. What NumPy cannot compute in it, and all of bfloat16, is computed in float64 and rounded.
+    rounded. What NumPy cannot compute in it, several results at once (eigh), and all of bfloat16, is computed
+    in float64 and rounded. Complex values are rounded to complex64 by "float16" too: NumPy has none smaller.
 
     Raises:
         ValueError: there is no such precision.
@@ -142,7 +143,8 @@ def quantize(bits: int = 8, *, at: At = EVERYWHERE, axis: int | None = None) -> 
     Args:
         bits: 2 to 16; 8 keeps −127 … 127 times the scale max|W| / 127.
         at: which parameters.
-        axis: one scale for each entry along this axis (each column of W (in, out) with −1) where W has it.
+        axis: one scale for each entry along this axis (each column of W (in, out) with −1) where a parameter
+            of two axes or more has it; one scale elsewhere.
     """
     if not 2 <= bits <= 16:
         raise ValueError(f"bits must be from 2 to 16, got {bits}")
@@ -152,7 +154,7 @@ def quantize(bits: int = 8, *, at: At = EVERYWHERE, axis: int | None = None) -> 
             return None
         w = np.asarray(site.value)
         others = None
-        if axis is not None and w.ndim > 1:
+        if axis is not None and w.ndim > 1 and -w.ndim <= axis < w.ndim:
             others = tuple(k for k in range(w.ndim) if k != axis % w.ndim)
         scale = np.max(np.abs(w), axis=others, keepdims=True, initial=0.0) / (2 ** (bits - 1) - 1)
         scale = np.where(scale > 0, scale, 1.0)

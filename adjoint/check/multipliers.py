@@ -60,6 +60,11 @@ def multipliers(
     subject = f"multipliers of {getattr(f, '__name__', 'function')}"
     if not run.is_ours(loss):
         return Report(subject, ())
+    if not np.all(np.isfinite(run.tape.values[loss.index])):
+        what = f"the loss is {run.tape.values[loss.index]:.4g} here: nan_origin(f, *args) names the line"
+        return Report(subject, (Finding("a finite loss", np.inf, 0.0, False, what),))
+    if groups is not None and groups < 1:
+        raise ValueError(f"groups must be at least 1, or None for every node on its own, got {groups}")
     lam = adjoint_sweep(run.tape, {loss.index: np.ones(loss.shape, loss.dtype)[()]})
     probe = _Injection(run.tape, loss.index, lam, rng)
     nodes = [
@@ -127,7 +132,9 @@ class _Injection:
             after, before = (self._loss({i: s * d for i, d in moved.items()}) for s in (1, -1))
             difference = (after - before) / (2 * h)
             rounding = 4 * eps * (abs(after) + abs(before)) / h
-            error = max(0.0, abs(difference - received) - rounding) / max(size, abs(difference), 1e-8)
+            gap = abs(difference - received)
+            gap = max(gap - rounding, 0.0) if gap < np.inf else np.inf  # NaN is no agreement
+            error = gap / max(size, abs(difference), 1e-8)
             if error < best.error:
                 best = Outcome(error, limit, received, difference)
             if best.passed:

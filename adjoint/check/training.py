@@ -115,11 +115,12 @@ def training(history: MultiplierHistory, *, spread: float = 1e3) -> TrainingRepo
     first, last = _median(rms[:quarter]), _median(rms[-quarter:])
     depth = _depth(rms)
     factors = _factors(rms)
+    broken = np.any((history.sizes > 0) & ~np.isfinite(rms), axis=0)  # a step without a layer has NaN too
     layers = tuple(
-        Layer(name, float(a), float(b), float(f), _word(column, a, b, float(d), spread))
-        for name, a, b, f, d, column in zip(history.names, first, last, factors, depth, rms.T, strict=True)
+        Layer(name, float(a), float(b), float(f), "not finite" if bad else _word(a, b, float(d), spread))
+        for name, a, b, f, d, bad in zip(history.names, first, last, factors, depth, broken, strict=True)
     )
-    findings = _findings(layers, depth, first, last, rms, spread)
+    findings = _findings(layers, depth, first, last, spread)
     per_layer = _per_layer(depth)
     subject = f"multipliers of {len(layers)} layers over {len(history)} steps"
     return TrainingReport(
@@ -127,7 +128,7 @@ def training(history: MultiplierHistory, *, spread: float = 1e3) -> TrainingRepo
         findings,
         layers=layers,
         per_layer=per_layer,
-        verdict=_verdict(layers, findings, per_layer, depth),
+        verdict=_verdict(findings, per_layer),
     )
 
 
@@ -166,9 +167,7 @@ def _per_layer(depth: np.ndarray) -> float:
     return float(10 ** (-slope))
 
 
-def _word(column: np.ndarray, first: float, last: float, depth: float, spread: float) -> str:
-    if np.any(np.isinf(column)) or (np.isnan(column[-1]) and not np.all(np.isnan(column))):
-        return "not finite"
+def _word(first: float, last: float, depth: float, spread: float) -> str:
     if last == 0:
         return "zero"
     if first > 0 and last > spread * first:
@@ -179,8 +178,7 @@ def _word(column: np.ndarray, first: float, last: float, depth: float, spread: f
 
 
 def _findings(
-    layers: tuple[Layer, ...], depth: np.ndarray, first: np.ndarray, last: np.ndarray, rms: np.ndarray,
-    spread: float,
+    layers: tuple[Layer, ...], depth: np.ndarray, first: np.ndarray, last: np.ndarray, spread: float
 ) -> tuple[Finding, ...]:  # fmt: skip
     def named(word: str) -> str:
         names = [x.name for x in layers if x.verdict == word]
@@ -210,9 +208,7 @@ def _findings(
     )
 
 
-def _verdict(
-    layers: tuple[Layer, ...], findings: tuple[Finding, ...], per_layer: float, depth: np.ndarray
-) -> str:
+def _verdict(findings: tuple[Finding, ...], per_layer: float) -> str:
     broken, zero, falls, rises, grows = (not f.passed for f in findings)
     along = f"× {number(per_layer)} per layer towards the input"
     said = []

@@ -155,9 +155,13 @@ def explain(lagrangian: Lagrangian, change: Change) -> Difference:
 
     Raises:
         UnknownNameError: a pattern of the change matches nothing.
-        DomainError: the changed program is not finite; the message names the first such constraint.
+        DomainError: the program is not finite, or the changed one: then the message names the first such
+            constraint.
     """
     tape = lagrangian.tape
+    if not np.all(np.isfinite(lagrangian.loss.value)):
+        what = f"the loss is {lagrangian.loss.value:.4g} before any change"
+        raise refusal(DomainError, what, "nan_origin(f, *args) names the line.")
     change.check(tape)
     residuals = _residuals(lagrangian, change)
     found = lagrangian.perturb(residuals)

@@ -44,7 +44,8 @@ def explain_difference(
 
     Raises:
         UnknownNameError: the change asks for a name that the program does not have.
-        DomainError: the changed program is not finite; the message names the first such constraint.
+        DomainError: the program is not finite, or the changed one: then the message names the first such
+            constraint.
 
     >>> import numpy as np
     >>> import adjoint as ad

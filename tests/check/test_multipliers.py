@@ -133,3 +133,18 @@ def test_single_precision_is_held_to_its_own_limit(square: Any) -> None:
     single = X.astype(np.float32)
     assert check.multipliers(chain(np.square, 5, 20), [single])
     assert not check.multipliers(chain(square(0.9), 5, 20), [single])
+
+
+def test_what_is_not_finite_does_not_pass() -> None:
+    with np.errstate(invalid="ignore"):
+        report = check.multipliers(lambda x: np.sum(np.log(x)), (np.array([-1.0, 2.0]),))
+    assert not report and "the loss is nan here: nan_origin(f, *args) names the line" in repr(report)
+    nan = ad.primitive(
+        next(fresh), lambda x: x**2, adjoint=lambda a, z, lam: (np.nan * a[0],), tangent=lambda a, z, d: d[0]
+    )
+    try:
+        assert not check.multipliers(lambda x: np.sum(nan(x)), (X,))
+    finally:
+        PRIMITIVES.pop(nan.name)
+    with pytest.raises(ValueError, match="groups must be at least 1"):
+        check.multipliers(np.sum, (X,), groups=0)

@@ -99,6 +99,17 @@ def test_diverging_and_not_finite() -> None:
     assert [x.verdict for x in report.layers] == ["rising", "steady"]
 
 
+def test_a_layer_that_a_step_leaves_out_is_not_broken() -> None:
+    history, broken = ad.MultiplierHistory(), ad.MultiplierHistory()
+    for k in range(8):
+        here = {"a": np.ones(2), "b": np.ones(2), "c": np.ones(2)}
+        history.record({name: x for name, x in here.items() if name != "b" or k < 7})
+        broken.record({name: x * (np.nan if (name, k) == ("b", 3) else 1) for name, x in here.items()})
+    report = check.training(history)
+    assert report, repr(report)
+    assert "NOT FINITE in b" in check.training(broken).verdict  # also when it was so only once
+
+
 def test_a_dead_layer_is_named() -> None:
     history = ad.MultiplierHistory()
     for k in range(8):

@@ -90,6 +90,8 @@ def test_scales_by_column_round_no_worse() -> None:
     for label in ("layer1/W", "layer2/W", "layer3/W"):
         a, b = (next(c for c in causes if c.label == label) for causes in (whole, columns))
         assert b.residual_norm < a.residual_norm
+    beyond, plain = (explained(changes.quantize(4, axis=axis)).measured for axis in (2, None))
+    assert beyond == plain  # no W has a third axis
     zero = ad.explain_difference(lambda w: np.sum(w**2), changes.quantize(8), np.zeros(3))
     assert zero.causes == () and zero.measured == 0.0
 
@@ -199,6 +201,10 @@ def test_misuse() -> None:
         np.array([12.0]),
     )
     assert overflow.startswith("float16: exp#1 at ") and "it was from 1.628e+05 to 1.628e+05" in overflow
+    with np.errstate(invalid="ignore"):
+        assert "the loss is nan before any change" in message(
+            DomainError, ad.explain_difference, lambda w: np.sum(np.log(w)), changes.quantize(8), -X
+        )
     with pytest.raises(ValueError, match="not 'float8'"):
         changes.precision("float8")
     with pytest.raises(ValueError, match="bits must be from 2 to 16"):
