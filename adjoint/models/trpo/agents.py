@@ -24,9 +24,9 @@ from ...errors import MissingPackageError, refusal
 from ...optim import AdamState, adam
 from ...storage import load, save
 from ...transforms import grad
-from ..base import DataError, check_number
+from ..base import DataError, check_count, check_number
 from .environments import Environment
-from .policies import Policy, init_mlp, mlp, mlp_policy
+from .policies import Categorical, DiagonalGaussian, Distribution, Policy, init_mlp, mlp, mlp_policy
 from .quadratic import Floats
 from .rollouts import Rollout, advantages, as_action, check_seed, collect, distribution_for, features_of
 from .step import PolicyStep, TrustRegion, cpo_step, trpo_step
@@ -43,7 +43,7 @@ class Iteration(NamedTuple):
         episodes: that ended in this rollout.
         mean_return: of those, NaN without any; `mean_length` and `mean_cost` likewise.
         mean_length: steps.
-        mean_cost: undiscounted, per episode.
+        mean_cost: undiscounted, per episode; 0 in TRPO, which counts none.
         lam: λ, the multiplier of the KL limit: return per nat.
         nu: ν, that of the cost limit: return per unit of cost; 0 in TRPO.
         kl: measured, in nats.
@@ -96,7 +96,7 @@ class TRPO:
         interrupted: whether the last `learn` was ended by Ctrl-C.
 
     Raises:
-        DataError: spaces that are not supported, parameters out of range.
+        DataError: spaces that are not supported, a policy of other actions, parameters out of range.
         MissingPackageError: an id without Gymnasium.
 
     Source: Schulman et al. 2015, arXiv:1502.05477.
@@ -123,14 +123,17 @@ class TRPO:
         value_batch: int = 64,
         seed: int = 0,
     ) -> None:
-        self.environments = made(env, int(check_number(environments, "environments", low=1)))
-        self.steps = int(check_number(steps, "steps", low=1))
+        self.environments = made(env, check_count(environments, "environments", low=1))
+        self.steps = check_count(steps, "steps", low=1)
         self.gamma, self.decay = check_number(gamma, "gamma", high=1), check_number(decay, "decay", high=1)
         self.region = TrustRegion() if region is None else region
         self.value_rate = check_number(value_rate, "value_rate", strict=True)
-        self.value_epochs = int(check_number(value_epochs, "value_epochs", low=1))
-        self.value_batch = int(check_number(value_batch, "value_batch", low=1))
-        self.seed, self.hidden = check_seed(seed), tuple(hidden)
+        self.value_epochs = check_count(value_epochs, "value_epochs", low=1)
+        self.value_batch = check_count(value_batch, "value_batch", low=1)
+        self.seed, self.hidden = (
+            check_seed(seed),
+            tuple(check_count(size, "hidden", low=1) for size in hidden),
+        )
         first = self.environments[0]
         inputs, self._vector = features_of(first.observation_space)
         distribution = distribution_for(first.action_space)
@@ -138,6 +141,7 @@ class TRPO:
         rng = np.random.default_rng(self.seed)
         usual = mlp_policy(rng, inputs, distribution, self.hidden)
         self.policy, self.params = usual if policy is None else policy
+        _check_actions(self.policy.distribution, distribution)
         self.value_params = init_mlp(rng, [inputs, *self.hidden, 1])
         self._adam = adam(self.value_rate)
         self._value_state = self._adam.init(self.value_params)
@@ -175,22 +179,28 @@ class TRPO:
         Args:
             steps: of all environments together.
             callback: is called after every iteration.
-            checkpoint: a file (.npz) that is written at the end.
+            checkpoint: a file (.npz) that is written at the end, whatever ends it.
 
         Raises:
-            DataError: a reward or observation that is not finite; what was learned before it is kept.
+            DataError: a reward or observation that is not finite; what was learned before it is kept. Or no
+                folder for the checkpoint.
         """
         each = self.steps * len(self.environments)
+        iterations = -(-check_count(steps, "steps", low=1) // each)
+        if checkpoint is not None and not Path(checkpoint).absolute().parent.is_dir():
+            what = f"there is no folder {Path(checkpoint).parent} for the checkpoint"
+            raise refusal(DataError, what, "Make it before training.")
         self.interrupted = False
         try:
-            for _ in range(math.ceil(check_number(steps, "steps", low=1) / each)):
+            for _ in range(iterations):
                 self.iterate()
                 if callback is not None:
                     callback(self.history[-1])
         except KeyboardInterrupt:
             self.interrupted = True
-        if checkpoint is not None:
-            self.save(checkpoint)
+        finally:
+            if checkpoint is not None:
+                self.save(checkpoint)
         return self
 
     def iterate(self) -> PolicyStep:
@@ -204,26 +214,23 @@ class TRPO:
             seed=(self.seed, number), cost=self._cost(),
         )  # fmt: skip
         estimates, targets, error = self._estimates(rollout.rewards, self.value_params, rollout)
-        step, fitted = self._improve(rollout, estimates, rng)
-        value = self._fitted(self.value_params, self._value_state, rollout, targets, rng)
+        step, changed = self._improve(rollout, estimates, rng)
+        value, value_state = self._fitted(self.value_params, self._value_state, rollout, targets, rng)
         record = self._record(number, rollout, step, error)
-        # all at once: what an exception or Ctrl-C interrupts leaves the iteration before
-        self.params, (self.value_params, self._value_state) = step.x, value
-        self._keep(fitted)
-        self.history.append(record)
+        changed |= {"params": step.x, "value_params": value, "_value_state": value_state}
+        # in one call, which Ctrl-C does not divide: what is interrupted leaves the iteration before
+        vars(self).update(changed, history=[*self.history, record])
         return step
 
     def _cost(self) -> CostFunction | None:
         return None
 
-    def _keep(self, fitted: Any) -> None:
-        """What else an iteration has changed."""
-
     def _improve(
         self, rollout: Rollout, estimates: Floats, rng: np.random.Generator
-    ) -> tuple[PolicyStep, Any]:
+    ) -> tuple[PolicyStep, dict[str, Any]]:
+        """The policy's step, and what else changes by attribute."""
         seen, done = _rows(rollout.observations), _rows(rollout.actions)
-        return trpo_step(self.policy, self.params, seen, done, estimates, **vars(self.region)), None
+        return trpo_step(self.policy, self.params, seen, done, estimates, **vars(self.region)), {}
 
     def _estimates(
         self, signal: Floats, params: Any, rollout: Rollout, gamma: float | None = None
@@ -308,11 +315,15 @@ class TRPO:
             env: as in the constructor; the agent's own by default.
             episodes: how many.
             seed: of the environment.
+
+        Raises:
+            DataError: episodes is not a whole number ≥ 1.
+            DTypeError: seed is no integer ≥ 0.
         """
         player = self.environments[0] if env is None else made(env, 1)[0]
-        returns = np.zeros(episodes)
-        for k in range(episodes):
-            seen, done = player.reset(seed=seed if k == 0 else None)[0], False
+        returns, first = np.zeros(check_count(episodes, "episodes", low=1)), check_seed(seed)
+        for k in range(len(returns)):
+            seen, done = player.reset(seed=first if k == 0 else None)[0], False
             while not done:
                 seen, reward, ended, cut, _ = player.step(self.predict(seen))
                 returns[k] += float(reward)
@@ -331,7 +342,15 @@ class TRPO:
         }
 
     def restore(self, state: dict[str, Any]) -> Self:
-        """Go on from what `state` gave."""
+        """Go on from what `state` gave.
+
+        Raises:
+            DataError: it is another agent's, or none's.
+        """
+        if not isinstance(state, dict) or not TRPO.state(self).keys() <= state.keys():
+            raise refusal(
+                DataError, "this is no agent's state", "Agents are written by save, or learn(checkpoint=)."
+            )
         self._check_like(state["params"], self.params, "policy")
         self._check_like(state["value_params"], self.value_params, "value function")
         self.params, self.value_params = state["params"], state["value_params"]
@@ -356,8 +375,9 @@ class TRPO:
         """Go on from a file that `save` wrote: this agent, made as that one was, continues bit for bit.
 
         Raises:
-            DataError: a checkpoint of another network.
-            TreeError: no such file.
+            DataError: a checkpoint of another network, or of something else.
+            FileNotFoundError: no such file.
+            TreeError: a file that is damaged.
         """
         return self.restore(load(path))
 
@@ -373,6 +393,7 @@ class TRPO:
         """Save learning curves: return, multipliers and KL over steps.
 
         Raises:
+            DataError: nothing was learned yet.
             MissingPackageError: without matplotlib.
         """
         from .curves import learning_curves
@@ -418,7 +439,7 @@ class CPO(TRPO):
 
     def _improve(
         self, rollout: Rollout, estimates: Floats, rng: np.random.Generator
-    ) -> tuple[PolicyStep, Any]:
+    ) -> tuple[PolicyStep, dict[str, Any]]:
         cost_estimates, targets, _ = self._estimates(
             rollout.costs, self.cost_params, rollout, self.cost_gamma
         )
@@ -427,7 +448,8 @@ class CPO(TRPO):
             self.policy, self.params, seen, done, estimates, cost_estimates, self.excess(rollout),
             **vars(self.region),
         )  # fmt: skip
-        return step, self._fitted(self.cost_params, self._cost_state, rollout, targets, rng)
+        params, state = self._fitted(self.cost_params, self._cost_state, rollout, targets, rng)
+        return step, {"cost_params": params, "_cost_state": state}
 
     def excess(self, rollout: Rollout) -> float:
         """By how much the mean cost of an episode is above its limit, per step: as its advantages are.
@@ -440,20 +462,25 @@ class CPO(TRPO):
         spent = sum(e.cost for e in rollout.episodes) - self.cost_limit * len(rollout.episodes)
         return spent / sum(e.steps for e in rollout.episodes)
 
-    def _keep(self, fitted: Any) -> None:
-        self.cost_params, self._cost_state = fitted
-
     def state(self) -> dict[str, Any]:
         """As in `TRPO`, with the cost's value function."""
         return {**super().state(), "cost_params": self.cost_params, "cost_state": tuple(self._cost_state)}
 
     def restore(self, state: dict[str, Any]) -> Self:
         """As in `TRPO`."""
-        if "cost_params" not in state:
+        if isinstance(state, dict) and "params" in state and "cost_params" not in state:
             raise refusal(DataError, "the checkpoint is one of TRPO: it has no value function of the cost")
         super().restore(state)
         self.cost_params, self._cost_state = state["cost_params"], AdamState(*state["cost_state"])
         return self
+
+
+def _check_actions(given: Distribution, wanted: Distribution) -> None:
+    """A policy of one's own samples the environment's actions; of distributions of one's own nobody knows."""
+    known = isinstance(given, (Categorical, DiagonalGaussian))
+    if known and (type(given), given.n) != (type(wanted), wanted.n):
+        what = f"the policy samples {type(given).__name__}({given.n}), the environment's actions need"
+        raise refusal(DataError, f"{what} {type(wanted).__name__}({wanted.n})")
 
 
 def _rows(array: Any) -> Any:
@@ -474,7 +501,7 @@ def made(env: str | Environment | Callable[[], Environment], count: int) -> list
     """Environments of one kind.
 
     Raises:
-        DataError: several from one object.
+        DataError: several from one object, or something else.
         MissingPackageError: an id without Gymnasium.
     """
     if isinstance(env, str):
@@ -487,6 +514,10 @@ def made(env: str | Environment | Callable[[], Environment], count: int) -> list
         return [gymnasium.make(name) for _ in range(count)]
     if callable(env):
         return [env() for _ in range(count)]
+    if not hasattr(env, "reset"):
+        raise refusal(
+            DataError, f"env should be a Gymnasium id, an environment or what makes one, got {env!r}"
+        )
     if count > 1:
         what = f"{count} environments cannot be made from one object"
         raise refusal(DataError, what, "Pass a function that makes one, or its Gymnasium id.")

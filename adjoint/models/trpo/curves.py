@@ -9,14 +9,20 @@ from typing import Any
 import numpy as np
 
 from ...errors import MissingPackageError, refusal
+from ..base import DataError
 
 
 def learning_curves(history: Sequence[Any], delta: float, path: str | os.PathLike[str]) -> None:
     """Save a picture with one panel each, and one for the cost where there is a limit on it.
 
     Raises:
+        DataError: no line in the history.
         MissingPackageError: without matplotlib.
     """
+    if not history:
+        raise refusal(
+            DataError, "there are no learning curves before anything is learned", "Call learn first."
+        )
     try:
         from matplotlib.figure import Figure
     except ImportError as why:

@@ -57,13 +57,18 @@ class Rollout(NamedTuple):
 
 
 # ------------------------------------------------------------------------------------------ the spaces
+def _discrete(space: Any) -> bool:
+    """Whether it holds integers: Gymnasium's MultiBinary has an n, too, but holds vectors."""
+    return hasattr(space, "n") and getattr(space, "shape", ()) == ()
+
+
 def distribution_for(space: Any) -> Distribution:
     """The distribution of actions in a space.
 
     Raises:
         DataError: neither discrete nor a box of vectors.
     """
-    if hasattr(space, "n"):
+    if _discrete(space):
         if getattr(space, "start", 0) != 0:
             raise refusal(DataError, f"discrete actions should start at 0, this space is {space}")
         return Categorical(int(space.n))
@@ -79,9 +84,9 @@ def features_of(space: Any) -> tuple[int, Callable[[Any], Floats]]:
     Raises:
         DataError: neither discrete nor a box.
     """
-    if hasattr(space, "n"):
-        eye = np.eye(int(space.n))
-        return len(eye), lambda observation: eye[int(observation)]
+    if _discrete(space):
+        eye, start = np.eye(int(space.n)), int(getattr(space, "start", 0))
+        return len(eye), lambda observation: eye[int(observation) - start]
     if hasattr(space, "low"):
         return int(np.prod(space.shape)), lambda observation: np.ravel(np.asarray(observation, np.float64))
     what = f"observations should be discrete or a box, this environment has {space}"
@@ -89,11 +94,13 @@ def features_of(space: Any) -> tuple[int, Callable[[Any], Floats]]:
 
 
 def as_action(space: Any) -> Callable[[Any], Any]:
-    """The function that makes what a policy samples an action of the space."""
-    if hasattr(space, "n"):
+    """The function that makes what a policy samples an action of the space: in bounds, of its dtype."""
+    if _discrete(space):
         return int
     low, high = np.asarray(space.low), np.asarray(space.high)
     kind = low.dtype
+    if kind.kind in "iu":
+        return lambda action: np.rint(np.clip(action, low, high)).astype(kind)
     return lambda action: np.clip(action, low, high).astype(kind)
 
 
@@ -148,7 +155,10 @@ def collect(
                 )
                 begun[e] = t + 1
                 current[e] = vector(env.reset()[0])
-    for name, array in (("reward", rewards), ("cost", costs), ("observation", observations)):
+    # the last thing seen is followed by no step, but its value counts, unless nothing is to come
+    followed = np.where(terminal[..., None], 0.0, reached)
+    signals = {"reward": rewards, "cost": costs, "observation": observations, "next observation": followed}
+    for name, array in signals.items():
         _refuse(name, array)
     done[-1] = True
     return Rollout(observations, np.stack(actions), rewards, costs, done, reached, terminal, tuple(episodes))

@@ -18,15 +18,24 @@ from adjoint.models.trpo import (
     TRPO,
     Box,
     CartPole,
+    Categorical,
     DiagonalGaussian,
     Discrete,
     Policy,
     TrustRegion,
     Walk,
     hazard_grid,
+    mlp_policy,
     trpo_step,
 )
-from adjoint.models.trpo.rollouts import Rollout, advantages, collect
+from adjoint.models.trpo.rollouts import (
+    Rollout,
+    advantages,
+    as_action,
+    collect,
+    distribution_for,
+    features_of,
+)
 from adjoint.transforms.vectors import flatten
 
 from ..harness import refused
@@ -97,6 +106,41 @@ def test_an_interruption_keeps_whole_iterations_and_the_checkpoint(tmp_path: Pat
     assert not agent.learn(60).interrupted and len(agent.history) == 3
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda: TRPO(CartPole, **SMALL), lambda: CPO(lambda: Walk(hazard_grid(3), 20), cost_limit=1.0, **SMALL)],
+    ids=["TRPO", "CPO"],
+)
+def test_an_interruption_on_any_line_leaves_a_whole_number_of_iterations(make: Any) -> None:
+    def interrupted_at(line: int) -> TRPO:
+        agent, passed = make(), 0
+
+        def trace(frame: Any, event: str, _: Any) -> Any:
+            nonlocal passed
+            if frame.f_code is not TRPO.iterate.__code__:
+                return None
+            if event == "line":
+                passed += 1
+                if passed == line:
+                    raise KeyboardInterrupt
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            return agent.learn(60)
+        finally:
+            sys.settrace(before)
+
+    wholes = {bits(make()): 0, bits(make().learn(60)): 1}
+    line, agent = 6, interrupted_at(6)  # before, nothing has been computed
+    while agent.interrupted:
+        assert wholes[bits(agent)] == len(agent.history)
+        line += 1
+        agent = interrupted_at(line)
+    assert line > 9 and len(agent.history) == 1
+
+
 class Broken(CartPole):
     """Its reward is NaN after a hundred steps."""
 
@@ -114,6 +158,34 @@ def test_a_reward_that_is_no_number_is_named_and_nothing_is_learned_from_it() ->
     with pytest.raises(DataError, match="the reward of step 39 in environment 0 is not finite"):
         agent.learn(600)
     assert bits(agent) == bits(TRPO(CartPole, **SMALL).learn(60)) and len(agent.history) == 1
+
+
+def test_a_checkpoint_is_written_whatever_ends_training_and_asks_for_its_folder_first(tmp_path: Path) -> None:
+    Broken.count = 0
+    agent = TRPO(Broken, **SMALL)
+    with pytest.raises(DataError, match="not finite"):
+        agent.learn(600, checkpoint=tmp_path / "c.npz")
+    assert bits(TRPO(CartPole, **SMALL).load(tmp_path / "c.npz")) == bits(agent)
+    with pytest.raises(DataError, match=r"there is no folder .*nowhere for the checkpoint"):
+        agent.learn(600, checkpoint=tmp_path / "nowhere" / "c.npz")
+    assert len(agent.history) == 1
+
+
+class Lost(CartPole):
+    """What it shows last, after the rollout's last step, is NaN."""
+
+    count = 0
+
+    def step(self, action: Any) -> Any:
+        type(self).count += 1
+        seen, *rest = super().step(action)
+        return seen * np.nan if type(self).count == 60 else seen, *rest
+
+
+def test_the_last_observation_counts_too() -> None:
+    Lost.count = 0
+    with pytest.raises(DataError, match="the next observation of step 59 in environment 0 is not finite"):
+        TRPO(Lost, **SMALL).learn(60)
 
 
 # ------------------------------------------------------------------------------------------ the parts
@@ -224,7 +296,9 @@ def test_cpo_keeps_its_limit_from_samples() -> None:
     safe = CPO(lambda: Walk(grid, 20), cost_limit=0.3, **options).learn(24_000)
     spent = np.mean([line.mean_cost for line in safe.history[-5:]])
     assert spent < 0.45 and max(line.nu for line in safe.history) > 0
-    assert np.mean([line.mean_return for line in free.history[-5:]]) > 15
+    # of 20 steps the goal earns 18 through the hazard and 16 around it
+    across, around = (np.mean([line.mean_return for line in a.history[-5:]]) for a in (free, safe))
+    assert across > 17 and 15 < around < 16.9, (across, around)
     assert {line.case for line in safe.history} & {"BOTH", "RECOVERY"}
 
 
@@ -280,7 +354,21 @@ MISUSE = [
      lambda: TRPO(Strange(action_space="a dictionary"))),
     (DataError, "observations should be discrete or a box", lambda: TRPO(Strange(observation_space="text"))),
     (DataError, "2 environments cannot be made from one object", lambda: TRPO(CartPole(), environments=2)),
-    (DataError, "steps should be a number ≥ 1, got 0", lambda: TRPO(CartPole, steps=0)),
+    (DataError, "env should be a Gymnasium id, an environment or what makes one, got 42", lambda: TRPO(42)),
+    (DataError, "steps should be a whole number ≥ 1, got 0", lambda: TRPO(CartPole, steps=0)),
+    (DataError, "steps should be a whole number ≥ 1, got 2.5", lambda: TRPO(CartPole, steps=2.5)),
+    (DataError, "steps should be a whole number ≥ 1, got inf", lambda: TRPO(CartPole, **SMALL).learn(np.inf)),
+    (DataError, "hidden should be a whole number ≥ 1, got 0", lambda: TRPO(CartPole, hidden=(8, 0))),
+    (DataError, "samples Categorical(5), the environment's actions need Categorical(2)",
+     lambda: TRPO(CartPole, policy=mlp_policy(np.random.default_rng(0), 4, Categorical(5)))),
+    (DataError, "samples DiagonalGaussian(2), the environment's actions need Categorical(2)",
+     lambda: TRPO(CartPole, policy=mlp_policy(np.random.default_rng(0), 4, DiagonalGaussian(2)))),
+    (DataError, "there are no learning curves before", lambda: TRPO(CartPole, **SMALL).plot("never.png")),
+    (DataError, "this is no agent's state", lambda: TRPO(CartPole, **SMALL).restore({"a": 1})),
+    (DataError, "this is no agent's state", lambda: CPO(CartPole, cost_limit=1, **SMALL).restore({"a": 1})),
+    (DataError, "episodes should be a whole number ≥ 1, got 0",
+     lambda: TRPO(CartPole, **SMALL).evaluate(episodes=0)),
+    (DTypeError, "seed should be an integer ≥ 0", lambda: TRPO(CartPole, **SMALL).evaluate(seed=-1)),
     (DataError, "gamma should be a number ≥ 0 and ≤ 1", lambda: TRPO(CartPole, gamma=1.5)),
     (DataError, "delta should be a finite number > 0", lambda: TRPO(CartPole, region=TrustRegion(delta=0.0))),
     (DTypeError, "seed should be an integer ≥ 0, got -1", lambda: TRPO(CartPole, seed=-1)),
@@ -320,3 +408,25 @@ def test_discrete_spaces_that_start_elsewhere_are_refused() -> None:
 
     with pytest.raises(DataError, match="should start at 0"):
         TRPO(Strange(action_space=Shifted(2)))
+
+
+def test_vectors_of_bits_are_not_taken_for_integers() -> None:
+    class MultiBinary:
+        """As in Gymnasium: it has an n, and a shape."""
+
+        n, shape = 3, (3,)
+
+    with pytest.raises(DataError, match="actions should be discrete or a box"):
+        distribution_for(MultiBinary())
+    with pytest.raises(DataError, match="FlattenObservation"):
+        features_of(MultiBinary())
+
+
+def test_discrete_observations_may_start_elsewhere_and_whole_actions_are_rounded() -> None:
+    class Shifted(Discrete):
+        start = 1
+
+    size, vector = features_of(Shifted(3))
+    assert size == 3 and [vector(k).tolist() for k in (1, 3)] == [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    whole = as_action(Box(np.full(3, -2), np.full(3, 2)))(np.array([1.9, -1.9, 7.0]))
+    assert whole.tolist() == [2, -2, 2] and whole.dtype.kind == "i"
