@@ -17,7 +17,7 @@ from ..ops.primitive import shape_of
 from ..sweeps.pairing import in_double
 from . import complex_step, kinds, products, rates, second, state
 from .breaks import BREAKS, Breaks
-from .line import BRIEF, USUAL, Arrays, norm, spacing
+from .line import BRIEF, USUAL, norm, spacing
 from .locate import EXHAUSTIVE, Entry, absolute_gap, entries_of, try_entry, worst_entry, worst_result
 from .report import Finding, Place, Report
 from .slopes import (
@@ -32,7 +32,7 @@ from .slopes import (
     only,
     together,
 )
-from .subject import Subject
+from .subject import Arrays, Subject
 
 LARGE = 1000  # entries: above, the budget below holds
 BUDGET = 20  # evaluations of the function, of large inputs, while nothing is wrong

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..sweeps.pairing import in_double
-from .line import Arrays
 from .locate import Entry, break_size, try_entry, worst_entry, worst_leaf
 from .slopes import Claim, Comparison, compare, together
+from .subject import Arrays
 
 BREAKS = ("kink", "jump", "steep")
 CLOSE = (3 / 8, 7 / 16, 1 / 2)  # steps, as powers of the rounding: from afar all kinks nearby count
@@ -80,7 +80,7 @@ class Breaks:
             length = float(np.abs(c.line.v[e.leaf][e.index])) / claim.unit
             below, above = (s / length + 0.0 for s in c.sides)  # −0 is 0
             text = f"kink at argument {at}: slopes {below:.6g} and {above:.6g}, "
-            text += f"received {np.real(e.received):.6g} between"
+            text += f"received {np.real(e.received) + 0.0:.6g} between"
             if sum(np.size(b) for b in claim.base) > 1:
                 text += ", of a random combination of the results"
         elif c.verdict == "jump":

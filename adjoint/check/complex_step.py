@@ -14,8 +14,7 @@ import numpy as np
 
 from ..ops.primitive import dtype_of
 from ..sweeps.pairing import in_double
-from .line import Arrays
-from .subject import Subject
+from .subject import Arrays, Subject
 
 STEP = 1e-20
 

@@ -19,8 +19,8 @@ import numpy as np
 from ..ops.primitive import dtype_of
 from ..sweeps.pairing import in_double
 from . import noise as noises
+from .subject import Arrays
 
-Arrays = list[Any]
 # steps, as powers of the rounding error: in double precision 1e-2, 1e-3, … 1e-6 of the size of x
 USUAL = (1 / 8, 3 / 16, 1 / 4, 5 / 16, 3 / 8)
 BRIEF = (3 / 16, 1 / 4, 5 / 16)

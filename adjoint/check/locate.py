@@ -14,8 +14,9 @@ import numpy as np
 
 from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.pairing import in_double
-from .line import BRIEF, Arrays, moved
+from .line import BRIEF, moved
 from .slopes import Claim, Comparison, compare, entry, only
+from .subject import Arrays
 
 EXHAUSTIVE = 48  # up to so many entries of a leaf are tried one by one
 SAMPLED = 24  # of more, so many beside the worst one

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..ops.primitive import dtype_of
 from ..sweeps.pairing import in_double
-from .line import Arrays, norm
+from .line import norm
 from .report import Finding
 from .slopes import Claim, as_tangents, together
-from .subject import Subject
+from .subject import Arrays, Subject
 
 FAR = 1e3  # how much longer the second λ is: what is clipped or saturated shows at some length
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -38,9 +40,17 @@ def rule(
 
     Raises:
         MissingRuleError: no args are given and the primitive has no samples.
-        ValueError: operands are given for an engine other than NumPy: kernels are checked on samples.
+        KeyError: there is no primitive of that name.
+        ValueError: parameters without operands; or operands for an engine other than NumPy, whose kernels
+            are checked on samples.
     """
+    if isinstance(op, str) and op not in PRIMITIVES:
+        near = get_close_matches(op, PRIMITIVES, n=1)
+        raise KeyError(f"no primitive is called {op!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
     op = PRIMITIVES[op] if isinstance(op, str) else op
+    if params and not args:
+        given = ", ".join(f"{name}={value!r}" for name, value in params.items())
+        raise ValueError(f"check.rule({op.name}, {given}): parameters need operands, check.rule(op, x, …)")
     rng = rng or default_rng()
     if engine != "numpy":
         if args:
@@ -53,11 +63,15 @@ def rule(
     if not samples:
         raise MissingRuleError(f"{op.name} has no samples; give operands: check.rule({op.name}, x, …)")
     findings: list[Finding] = []
+    notes: list[str] = []
+    not_checked: list[str] = []
     for operands, options in samples:
         label = f"{op.name}({', '.join(str(shape_of(a)).replace(' ', '') for a in operands)})"
         found = _check_sample(op, operands, options, rng)
-        findings += [Finding(f"{label} {f.what}", f.error, f.limit, f.passed, f.detail) for f in found]
-    return Report(f"rule {op.name}", tuple(findings))
+        findings += [replace(f, what=f"{label} {f.what}") for f in found.findings]
+        notes += [f"{label} {note}" for note in found.notes]
+        not_checked += [f"{label} {what}" for what in found.not_checked]
+    return Report(f"rule {op.name}", tuple(findings), tuple(notes), tuple(not_checked))
 
 
 def all_rules(*, engine: str = "numpy", rng: np.random.Generator | None = None) -> Summary:
@@ -80,10 +94,10 @@ def all_rules(*, engine: str = "numpy", rng: np.random.Generator | None = None) 
 
 def _check_sample(
     op: Primitive, operands: Sequence[Any], params: dict[str, Any], rng: np.random.Generator
-) -> list[Finding]:
+) -> Report:
     positions = tuple(k for k, a in enumerate(operands) if dtype_of(a).kind in "fc")
     if not positions:
-        return [_no_derivative(op, operands, params)]
+        return Report(op.name, (_no_derivative(op, operands, params),))
 
     def f(*x: Any) -> Any:
         inner = list(operands)
@@ -96,7 +110,7 @@ def _check_sample(
     subject = own(f, x)
     subject.rng = rng
     if not subject.value(x):
-        return [_no_derivative(op, operands, params)]
+        return Report(op.name, (_no_derivative(op, operands, params),))
     findings = [_shapes(f, x, "shapes and dtypes")]
     single: list[Any] = [np.asarray(a, _single_precision(a))[()] for a in x]
     # a function from outside may compute in float64 only, a dtype may be asked for:
@@ -106,8 +120,9 @@ def _check_sample(
     if all(f.passed for f in findings):
         findings.append(_agreement(f, x, single, rng))
     if not all(np.size(a) for a in x) or not findings[0].passed:
-        return findings  # nothing to differ by, or nothing that fits: shapes are the whole statement
-    return [*findings, *Battery(subject, 2, thorough=False).run().findings]
+        return Report(op.name, tuple(findings))  # nothing to differ by, or nothing that fits
+    report = Battery(subject, 2, thorough=False).run().report()
+    return replace(report, findings=(*findings, *report.findings))
 
 
 def _no_derivative(op: Primitive, operands: Sequence[Any], params: dict[str, Any]) -> Finding:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import products, rates
-from .line import USUAL, Arrays
+from .line import USUAL
 from .report import Finding
 from .slopes import Claim, Comparison, as_tangents, signs, together, tolerance
+from .subject import Arrays
 
 if TYPE_CHECKING:
     from .battery import Battery

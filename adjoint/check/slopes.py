@@ -12,8 +12,8 @@ from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.pairing import in_double
 from . import complex_step
 from . import noise as noises
-from .line import FURTHER, USUAL, Arrays, Estimate, Line, extend, norm, row, sample, walk
-from .subject import Subject, rounding
+from .line import FURTHER, USUAL, Estimate, Line, extend, norm, row, sample, walk
+from .subject import Arrays, Subject, rounding
 
 # what a derivative may be off by, relative to the size of its terms, where nothing measured says more
 TOLERANCE = 3e-9

@@ -13,10 +13,10 @@ import numpy as np
 from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.pairing import in_double
 from . import kinds
-from .line import Arrays, moved, norm, weighted
+from .line import moved, norm, weighted
 from .report import Finding, Place
 from .slopes import Claim, Comparison, signs
-from .subject import Subject
+from .subject import Arrays, Subject
 
 if TYPE_CHECKING:
     from .battery import Battery

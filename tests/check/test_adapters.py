@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 
 from adjoint import check
+from adjoint.check.adapters import adapted
+from adjoint.errors import DTypeError
 
 from ..helpers import jax_in_double
 
 X = np.array([0.3, -0.7, 1.1])
+
+
+def framework_subject(module: Any, x: Any, argnum: Any) -> Any:
+    return adapted(module, (x,), argnum, "torch")
 
 
 def test_torch_functions_and_custom_functions() -> None:
@@ -55,6 +61,13 @@ def test_a_module_of_torch_with_its_parameters() -> None:
     before = module[0].weight.detach().clone()
     assert check.gradients(module, (torch.randn(5, 3, dtype=torch.float64),))
     assert torch.equal(before, module[0].weight) and module[0].weight.grad is None
+    x = torch.randn(3, dtype=torch.float64)
+    for argnum in (0, -1, np.int64(0)):  # of the module's own arguments, as its forward counts them
+        assert framework_subject(module, x, argnum).labels == ["input"]
+    with pytest.raises(ValueError, match="argnum -2 is out of range: the module is given 1 arguments"):
+        framework_subject(module, x, -2)
+    with pytest.raises(DTypeError, match=r"bfloat16, which NumPy lacks: give x\.float\(\)"):
+        check.gradients(lambda x: x.sum(), (x.bfloat16(),))
 
     class Detached(torch.nn.Module):
         def __init__(self) -> None:

@@ -95,8 +95,20 @@ def test_rule_by_name_on_operands_and_without_samples() -> None:
     assert check.rule("sum", X, axis=(0,), keepdims=True)
     op = ad.primitive(next(fresh), lambda x: x * 2, adjoint=lambda a, z, lam: (2 * lam,))
     assert f"{op.name} has no samples; give operands" in message(MissingRuleError, check.rule, op)
-    with pytest.raises(KeyError):
-        check.rule("no such rule")
+    with pytest.raises(KeyError, match="no primitive is called 'tanhh'; did you mean 'tanh'"):
+        check.rule("tanhh")
+    with pytest.raises(ValueError, match=r"check\.rule\(sum, axis=0\): parameters need operands"):
+        check.rule("sum", axis=0)
+
+
+def test_what_the_methods_say_of_an_operand_reaches_the_report() -> None:
+    report = check.rule("absolute", np.array([0.0, 1.0]))
+    assert report and report.notes[0].startswith("absolute((2,)) kink at argument 0[0]: slopes ")
+    assert "received 0 between" in report.notes[0]
+    op = scaled(value=lambda x: x * 3.001)
+    report = check.rule(op, X)
+    PRIMITIVES.pop(op.name)
+    assert report.places[0].argument == "0" and report.kind == "a constant factor 0.999667"
 
 
 def test_registry_refuses_a_rule_without_its_twin() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ... import tree as trees
+from ...errors import DTypeError
 from ..subject import Arguments, Arrays, Subject, as_arguments, parameter_names
 
 
@@ -35,7 +36,7 @@ def subject(f: Any, args: Sequence[Any], argnum: int | Sequence[int] | None) -> 
             ["parameters", *parameter_names(module.forward, len(args))],
         )
         args = [parameters, *args]
-        argnum = [0, *range(1, len(args))] if argnum is None else _shifted(argnum)
+        argnum = None if argnum is None else _shifted(argnum, len(args) - 1)
     elif isinstance(f, type):
         name, f = f.__name__, getattr(f, "apply")  # noqa: B009  (an autograd.Function)
     else:
@@ -48,6 +49,8 @@ def subject(f: Any, args: Sequence[Any], argnum: int | Sequence[int] | None) -> 
             return Fixed(leaf)
         if not (leaf.is_floating_point() or leaf.is_complex()):
             return leaf
+        if leaf.dtype == torch.bfloat16:
+            raise DTypeError("check.gradients cannot hold bfloat16, which NumPy lacks: give x.float()")
         return leaf.detach().cpu().numpy()
 
     arguments = Arguments(f, [trees.tree_map(lowered, a) for a in args], argnum, names)
@@ -128,6 +131,10 @@ def _with_parameters(torch: Any, module: Any) -> Any:
     return call
 
 
-def _shifted(argnum: int | Sequence[int]) -> int | Sequence[int]:
-    """The position of an argument behind the parameters."""
-    return argnum + 1 if isinstance(argnum, int) else [k + 1 for k in argnum]
+def _shifted(argnum: int | Sequence[int], count: int) -> list[int]:
+    """The positions of some of a module's arguments behind the parameters; those from the end stay."""
+    chosen = [int(argnum)] if isinstance(argnum, (int, np.integer)) else list(argnum)
+    for k in chosen:
+        if not -count <= k < count:
+            raise ValueError(f"argnum {k} is out of range: the module is given {count} arguments")
+    return [k + 1 if k >= 0 else k for k in chosen]
