@@ -74,7 +74,8 @@ class GradientChecker:
     def multipliers(self, f: Callable[..., Any], args: Sequence[Any], **options: Any) -> check.Report:
         """`check.multipliers`, failing the test with its report."""
         __tracebackhide__ = True
-        return self._verdict(check.multipliers(f, args, rng=rng_of(self.seed, self.name), **options))
+        rng = rng_of(self.seed, f"{self.name} directions")  # not the data's: residuals would be the data
+        return self._verdict(check.multipliers(f, args, rng=rng, **options))
 
     def certificate(self, solution: Any, problem: Any = None, **options: Any) -> check.Report:
         """`check.certificate`, failing the test with its report."""
@@ -161,17 +162,18 @@ def run_marked(item: pytest.Function, mark: pytest.Mark, seed: int) -> None:
     """Check the marked function at its arguments; fixtures are passed on as they are."""
     import pytest
 
-    names = list(item.callspec.params)
-    known = inspect.signature(item.obj).parameters
+    known, params = inspect.signature(item.obj).parameters, item.callspec.params
+    # of a fixture with `params`, the function gets what the fixture made of them
+    names = [k for k in known if k in params and item.funcargs[k] is params[k]]
     fixtures = {k: item.funcargs[k] for k in known if k in item.funcargs and k not in names}
 
     def function(*args: Any) -> Any:
-        return item.obj(*args, **fixtures)
+        return item.obj(**dict(zip(names, args, strict=True)), **fixtures)
 
     function.__name__ = item.originalname
     function.__signature__ = inspect.Signature([known[k] for k in names])  # type: ignore[attr-defined]
     options = {k: x for k, x in mark.kwargs.items() if k not in ("args", "samples")}
-    args = tuple(item.callspec.params[k] for k in names)
+    args = tuple(params[k] for k in names)
     report = checked(function, args, options, rng_of(seed, f"{item.nodeid} directions"))
     if not report:
         pytest.fail(f"{report!r}\n{replay(seed, item.nodeid)}", pytrace=False)

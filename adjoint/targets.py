@@ -32,11 +32,13 @@ def load(target: str, what: str = "") -> Any:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
             raise UnknownNameError(f"{what}: importing {module} failed: {error}") from error
+        hint = f"; did you mean {module.removesuffix('.py')}:{path}?" if module.endswith(".py") else ""
         raise UnknownNameError(
-            f"{what}: there is no module {error.name!r} in {os.getcwd()} or among what is installed"
+            f"{what}: there is no module {error.name!r} in {os.getcwd()} or among what is installed{hint}"
         ) from error
-    except ImportError as error:
-        raise UnknownNameError(f"{what}: importing {module} failed: {error}") from error
+    except Exception as error:  # the user's module may raise anything
+        said = f"{type(error).__name__}: {error}"
+        raise UnknownNameError(f"{what}: importing {module} failed: {said}") from error
     for name in path.split("."):
         if not hasattr(found, name):
             near = difflib.get_close_matches(name, [n for n in dir(found) if not n.startswith("_")], n=3)

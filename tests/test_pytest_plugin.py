@@ -103,6 +103,18 @@ def test_with_a_fixture(w, scale):
     return np.sum(scale * w**3)
 
 
+@pytest.fixture(params=[2, 3])
+def hundreds(request):
+    return 100.0 * request.param
+
+
+@pytest.mark.parametrize("power", [2, 3])
+@pytest.mark.gradients((W,), argnum=0, gradient=lambda w, power: 500.0 * power * w ** (power - 1))
+def test_beside_parameters(w, hundreds, power):
+    assert hundreds >= 200 and power in (2, 3)
+    return np.sum(500.0 * w**power)
+
+
 class TestMethods:
     @pytest.mark.gradients(samples={"near": (W,), "drawn": lambda rng: (rng.normal(size=4),)})
     def test_cube(self, w):
@@ -115,7 +127,7 @@ def test_wrong(w, x):
 """,
         "-v",
     )
-    result.assert_outcomes(passed=5, failed=1)
+    result.assert_outcomes(passed=5 + 4, failed=1)
     result.stdout.fnmatch_lines(["*test_cube?near? PASSED*", "*test_cube?drawn? PASSED*"])
     text = str(result.stdout)
     assert "gradient of test_wrong: FAILED" in text and "argument w, index [1]: received" in text

@@ -67,12 +67,17 @@ def main(arguments: Sequence[str]) -> int:
     targets = [name for name in options.name if ":" in name]
     try:
         if not targets:
-            for flag in ("args", "gradient", "argnum", "order"):
-                if getattr(options, flag) is not None:
+            for flag in ("args", "gradient", "argnum", "order", "multipliers"):
+                if getattr(options, flag) not in (None, False):
                     raise UnknownNameError(f"--{flag} is for a function, module:function; none is given")
             return run_rules(options.name, options.seed, options.engine)
         if len(options.name) > 1:
             raise UnknownNameError(f"one function at a time, got {', '.join(options.name)}")
+        if options.engine is not None:
+            raise UnknownNameError("--engine is for the library's rules; a function is checked on NumPy")
+        for flag in ("gradient", "order"):
+            if options.multipliers and getattr(options, flag) is not None:
+                raise UnknownNameError(f"--multipliers checks the program's own; it takes no --{flag}")
         return run_function(options)
     except UnknownNameError as error:
         print(f"check: {error}", file=sys.stderr)
@@ -125,11 +130,12 @@ def _function(target: str, what: str = "") -> Callable[..., Any]:
 
 
 def _arguments(target: str, rng: np.random.Generator) -> Any:
-    """The arguments: made by a function, of a generator if it takes one, or there as a tuple."""
+    """The arguments: made by a function, of a generator if it must have one, or there as a tuple."""
     found = load(target, "--args")
     if callable(found):
         try:
-            found = found(rng) if inspect.signature(found).parameters else found()
+            needed = [p for p in inspect.signature(found).parameters.values() if _is_needed(p)]
+            found = found(rng) if needed else found()
         except Exception as error:
             raise UnknownNameError(f"--args {target} raised {_where(error)}") from error
     if not isinstance(found, (tuple, list)):
@@ -138,6 +144,10 @@ def _arguments(target: str, rng: np.random.Generator) -> Any:
             f"{describe(found)}"
         )
     return tuple(found)
+
+
+def _is_needed(p: inspect.Parameter) -> bool:
+    return p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
 
 
 def _frames(error: Exception) -> list[traceback.FrameSummary]:

@@ -37,6 +37,9 @@ def draw_args(rng):
     print("drawn", rng.normal())
     return make_args()
 
+def sized_args(n=2):
+    return np.ones(n), np.eye(3, n)
+
 ARGS = make_args()
 number = 3
 
@@ -54,6 +57,7 @@ class Model:
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "my.py").write_text(MODULE)
     (tmp_path / "my_broken_module.py").write_text("import no_such_dependency")
+    (tmp_path / "my_faulty_module.py").write_text("1 / 0")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield
@@ -67,6 +71,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         ("my:Model.loss --args my:ARGS --argnum 0 --order 1", 0, "passed"),
         ("my:loss --args my:ARGS --argnum 0 --gradient my:by_hand", 0, "passed"),
         ("my:loss --args my:ARGS --argnum 0 --gradient my:wrong", 1, "argument w, index ["),
+        ("my:loss --args my:sized_args --argnum 0", 0, "passed"),
         ("my:loss --args my:ARGS --multipliers", 0, "residual injection at 6 nodes"),
     ],
 )  # fmt: skip
@@ -92,6 +97,12 @@ def test_seed_draws_the_arguments(capsys: Any) -> None:
         ("mx:loss --args my:ARGS", 2, "mx:loss: there is no module 'mx' in "),
         ("my.sub:loss --args my:ARGS", 2, "there is no module 'my.sub'"),
         ("my_broken_module:f --args my:ARGS", 2, "importing my_broken_module failed: No module named"),
+        ("my_faulty_module:f --args my:ARGS", 2, "my_faulty_module failed: ZeroDivisionError: division by"),
+        ("my.py:loss --args my:ARGS", 2, "did you mean my:loss?"),
+        ("my:loss --args my:ARGS --engine numpy", 2, "--engine is for the library's rules"),
+        ("my:loss --args my:ARGS --multipliers --gradient my:by_hand", 2, "it takes no --gradient"),
+        ("my:loss --args my:ARGS --multipliers --order 2", 2, "it takes no --order"),
+        ("tanh --multipliers", 2, "--multipliers is for a function"),
         ("my:loss", 2, "is checked at some point: give --args module:name"),
         ("my:number --args my:ARGS", 2, "my:number is no function but int 3"),
         ("my:loss --args my:number", 2, "must give a tuple of the function's arguments, (x,)"),
