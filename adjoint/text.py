@@ -29,9 +29,14 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
     return "\n".join(line.rstrip() for line in lines)
 
 
-def number(x: float) -> str:
-    """A number in four digits."""
-    return f"{x:.4g}"
+def number(x: float, scale: float = 0.0) -> str:
+    """A number in four digits; 0 where it is no more than the rounding of numbers as large as `scale`.
+
+    >>> number(-3.8e-17, scale=0.2), number(-3.8e-17), number(0.123456)
+    ('0', '-3.8e-17', '0.1235')
+    """
+    # sums of 10⁴ terms and the last Newton step leave up to 1e-12 of what was added
+    return f"{0.0 if abs(x) <= 1e-12 * scale else x:.4g}"
 
 
 def short(text: str, limit: int) -> str:

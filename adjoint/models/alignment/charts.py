@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
 import numpy as np
 
+from ...text import number, short
 from ..base import Floats
-from .sections import visible
+from .sections import escaped
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 24, 44
@@ -91,7 +91,7 @@ def plot(
         parts.append(f'<circle class="mark" cx="{x}" cy="{y}" r="5.5"/>')
         parts.append(
             f'<text class="note" x="{x + side:.1f}" y="{y - 9:.1f}" text-anchor="{anchor}">'
-            f"{_text(mark[2])}</text>"
+            f"{escaped(mark[2])}</text>"
         )
     return _svg(HEIGHT, title, "".join(parts) + _legend([s for s in series if s.label]))
 
@@ -156,32 +156,34 @@ def moves(rows: Sequence[Move], title: str) -> str:
         y = 60 * k + 34
         numbers = [row.before, row.after] + ([] if row.level is None else [row.level])
         low, high = min(numbers), max(numbers)
-        span = (high - low) or 1.0
+        span, size = (high - low) or 1.0, max(abs(low), abs(high))
 
         def x(value: float, low: float = low, span: float = span) -> float:
             return round(130 + 250 * (value - low) / span, 1)
 
         a, b = x(row.before), x(row.after)
-        parts.append(f'<text class="name" x="8" y="{y + 4}">{_text(_short(row.name, 16))}</text>')
+        parts.append(f'<text class="name" x="8" y="{y + 4}">{escaped(short(row.name, 16))}</text>')
         parts.append(f'<line class="grid" x1="124" x2="386" y1="{y}" y2="{y}"/>')
         parts.append(f'<line class="way" x1="{a}" x2="{b}" y1="{y}" y2="{y}"/>')
         if row.level is not None:
             parts.append(
                 f'<line class="limit" x1="{x(row.level)}" x2="{x(row.level)}" y1="{y - 9}" y2="{y + 9}"/>'
                 f'<text class="tick" x="{x(row.level)}" y="{y + 22}" text-anchor="middle">'
-                f"needs {row.level:.4g}</text>"
+                f"needs {number(row.level, size)}</text>"
             )
         parts.append(f'<circle class="before" cx="{a}" cy="{y}" r="4.5"/>')
         parts.append(f'<circle class="after" cx="{b}" cy="{y}" r="5.5"/>')
         close = abs(a - b) < 70
         left, right = ("end", "start") if a <= b else ("start", "end")
         anchors = (left, right) if close else ("middle", "middle")
-        parts.append(
-            f'<text class="tick" x="{a}" y="{y - 13}" text-anchor="{anchors[0]}">{row.before:.4g}</text>'
-        )
-        parts.append(
-            f'<text class="note" x="{b}" y="{y - 13}" text-anchor="{anchors[1]}">{row.after:.4g}</text>'
-        )
+        for kind, at, anchor, value in (
+            ("tick", a, anchors[0], row.before),
+            ("note", b, anchors[1], row.after),
+        ):
+            parts.append(
+                f'<text class="{kind}" x="{at}" y="{y - 13}" text-anchor="{anchor}">'
+                f"{number(value, size)}</text>"
+            )
     return _svg(height, title, "".join(parts))
 
 
@@ -215,7 +217,7 @@ def intervals(rows: Sequence[Estimate], title: str) -> str:
     )
     for k, row in enumerate(rows):
         y = 44 * k + 28
-        parts.append(f'<text class="name" x="8" y="{y + 4}">{_text(_short(row.name, 16))}</text>')
+        parts.append(f'<text class="name" x="8" y="{y + 4}">{escaped(short(row.name, 16))}</text>')
         for error, kind, offset in ((row.sandwich, "thick", 0), (row.bootstrap, "thin", 9)):
             if error and np.isfinite(error):
                 a, b = x(row.value - 1.96 * error), x(row.value + 1.96 * error)
@@ -258,12 +260,13 @@ class _Frame:
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>')
         middle = (LEFT + WIDTH - RIGHT) / 2
         parts.append(
-            f'<text class="label" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">{_text(x_label)}</text>'
+            f'<text class="label" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">'
+            f"{escaped(x_label)}</text>"
         )
         across = (TOP + floor) / 2
         parts.append(
             f'<text class="label" transform="rotate(-90)" x="{-across}" y="14" text-anchor="middle">'
-            f"{_text(y_label)}</text>"
+            f"{escaped(y_label)}</text>"
         )
         return "".join(parts)
 
@@ -294,7 +297,7 @@ class _Frame:
         side, anchor = (-6, "end") if x > WIDTH * 0.6 else (6, "start")
         return (
             f'<line class="limit" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-            f'<text class="note" x="{x + side}" y="{TOP + 10}" text-anchor="{anchor}">{_text(words)}</text>'
+            f'<text class="note" x="{x + side}" y="{TOP + 10}" text-anchor="{anchor}">{escaped(words)}</text>'
         )
 
 
@@ -302,7 +305,7 @@ def _legend(series: Sequence[Series]) -> str:
     parts, x = [], LEFT + 6
     for s in series:
         parts.append(f'<line class="{s.kind}" x1="{x}" x2="{x + 18}" y1="6" y2="6"/>')
-        parts.append(f'<text class="tick" x="{x + 23}" y="10">{_text(s.label)}</text>')
+        parts.append(f'<text class="tick" x="{x + 23}" y="10">{escaped(s.label)}</text>')
         x += 36 + round(6.3 * len(s.label))
     return "".join(parts)
 
@@ -317,16 +320,8 @@ def _tick(value: float) -> str:
     return f"{value:.6g}".replace("-", "−")
 
 
-def _text(text: str) -> str:
-    return escape(visible(text))
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
 def _svg(height: int, title: str, body: str) -> str:
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_text(title)}">'
-        f"<title>{_text(title)}</title>{body}</svg>"
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escaped(title)}">'
+        f"<title>{escaped(title)}</title>{body}</svg>"
     )

@@ -58,11 +58,11 @@ def infeasible(report: Report) -> list[Section]:
         )
     elif len(used) > 1:
         proof += " Each level is within reach alone; together they are not."
+    tables = (a.reference_utilities, f.levels, f.best, f.nearest)
     rows = [
-        [str(one), number(a.reference_utilities[one.name]), number(f.levels[one.name]),
-         number(f.best[one.name]), number(f.nearest[one.name])]
+        [str(one), *(number(values[one.name], largest(a.scores.utilities[one.name])) for values in tables)]
         for one in a.constraints
-    ]  # fmt: skip
+    ]
     heads = ["constraint", "reference", "required", "best alone", "nearest feasible"]
     relative = [one for one in a.constraints if one.relative]
     notes: Blocks = []
@@ -97,6 +97,11 @@ def infeasible(report: Report) -> list[Section]:
         Section("What to do", [Words(advice)]),
         *_files(report),
     ]
+
+
+def largest(scores: Floats) -> float:
+    """The largest size of a score, against which averages of such scores are rounded."""
+    return float(max(np.max(scores), -np.min(scores)))
 
 
 def quantiles(values: Floats) -> dict[str, float]:
@@ -161,7 +166,10 @@ def _constraint_sentence(report: Report, one: Constraint) -> str:
     a = report.alignment
     lam, error = a.multipliers[one.name], a.standard_errors.get(one.name, 0.0)
     if lam <= 0:
-        mean = number(a.utilities[one.name] - (a.reference_utilities[one.name] if one.relative else 0.0))
+        mean = number(
+            a.utilities[one.name] - (a.reference_utilities[one.name] if one.relative else 0.0),
+            largest(a.scores.utilities[one.name]),
+        )
         return f"• {one} holds by itself (it is {mean}): λ = 0, and it costs nothing."
     step = _small_step(one, a)
     return (
@@ -190,14 +198,16 @@ def _small_step(one: Constraint, a: Alignment) -> float:
 
 def _averages(report: Report) -> Blocks:
     a = report.alignment
-    rows, drawn = [[report.reward, number(a.reference_reward), number(a.reward), "", ""]], []
-    drawn.append(Move(report.reward, a.reference_reward, a.reward, None))
+    size = largest(a.scores.reward)
+    rows = [[report.reward, number(a.reference_reward, size), number(a.reward, size), "", ""]]
+    drawn = [Move(report.reward, a.reference_reward, a.reward, None)]
     limited = {one.name for one in a.constraints}
     for name in a.utilities:
         before, after = a.reference_utilities[name], a.utilities[name]
-        level = f"≥ {number(a.levels[name])}" if name in limited else ""
+        size = largest(a.scores.utilities[name])
+        level = f"≥ {number(a.levels[name], size)}" if name in limited else ""
         share = f"{100 * a.share_below[name]:.1f} %" if name in limited else ""
-        rows.append([name, number(before), number(after), level, share])
+        rows.append([name, number(before, size), number(after, size), level, share])
         drawn.append(Move(name, before, after, a.levels.get(name)))
     counts = a.scores.counts
     cap = float(np.mean(np.log(counts)))
@@ -249,7 +259,7 @@ def _multipliers(report: Report) -> Blocks:
         between = f"{number(low)} … {number(high)}" if lam > 0 else "slack"
         rows.append(
             [str(one), number(lam), number(error), "" if again is None else number(again), between,
-             number(-lam if lam else 0.0)]
+             number(-lam)]
         )  # fmt: skip
         drawn.append(Estimate(one.name, lam, error, again))
     drawn_again = f" Bootstrap: {len(a.bootstrap.samples)} resamples of the prompts." if a.bootstrap else ""
@@ -269,8 +279,7 @@ def _multipliers(report: Report) -> Blocks:
     names = [one.name for one in a.constraints]
     if any(lam > 0 for lam in a.multipliers.values()):
         matrix = [
-            [f"λ of {names[i]}", *[number(float(v) + 0.0) for v in a.level_response[i]]]
-            for i in range(len(names))
+            [f"λ of {names[i]}", *[number(float(v)) for v in a.level_response[i]]] for i in range(len(names))
         ]
         blocks += [
             Words("How λ* itself moves when a level is raised by one unit (dλ/db):"),
@@ -316,14 +325,20 @@ def _curves(report: Report) -> Blocks:
 def _curve(report: Report, one: Constraint, curve: Pareto) -> Blocks:
     # of a relative constraint, what is above the reference, so that it can be held against the level
     ground = report.alignment.reference_utilities[one.name] if one.relative else 0.0
+    scores = report.alignment.scores
+    g, r = largest(scores.utilities[one.name]), largest(scores.reward)
     rows = []
     for k, level in enumerate(curve.levels):
         mark = "  ← chosen" if level == one.level else ""
         if curve.status[k] is Status.INFEASIBLE:
             rows.append([f"{number(float(level))}{mark}", "infeasible", "", "", "", ""])
             continue
-        cells = (curve.utility - ground, curve.reward, curve.kl, curve.objective, curve.multiplier)
-        rows.append([f"{number(float(level))}{mark}", *[number(float(c[k]) + 0.0) for c in cells]])
+        cells = (
+            (curve.utility - ground, g), (curve.reward, r), (curve.kl, 0.0), (curve.objective, r),
+            (curve.multiplier, 0.0),
+        )  # fmt: skip
+        shown = [number(float(column[k]), size) for column, size in cells]
+        rows.append([f"{number(float(level))}{mark}", *shown])
     relative = " (above the reference)" if one.relative else ""
     found = f"E {one.name}{' − ref.' if one.relative else ''}"
     heads = [f"{one.name} ≥{relative}", found, f"E {report.reward}", "KL", "objective P*", "λ = −slope"]

@@ -210,7 +210,11 @@ class Dualization:
         names = [c.name for c in self.problem.constraints]
         found = self.best
         columns = zip(names, found.lam, self.average, found.slack, self.mixture_slack, strict=True)
-        rows = [[name, *(number(float(x)) for x in numbers)] for name, *numbers in columns]
+        sizes = (0.0, 0.0, self.problem.reach, self.problem.reach)
+        rows = [
+            [name, *(number(float(x), size) for x, size in zip(numbers, sizes, strict=True))]
+            for name, *numbers in columns
+        ]
         head = ["constraint", "λ best", "λ average", "slack of the best", "slack of the mixture"]
         text = f"Dualization: {self.alignments} alignments, D_p = {found.value:.10g}"
         return "\n".join([text, *([table(head, rows, right=(1, 2, 3, 4))] if rows else [])])

@@ -71,13 +71,16 @@ class ParametrizedDual:
         return certify(self.problem, self.lam, self.best.policy, self.reference)
 
     def __repr__(self) -> str:
-        names = [c.name for c in self.problem.constraints]
-        rows = [
-            [f"policy {k + 1}", number(float(w)), number(p.objective), *(number(float(u)) for u in p.slack)]
+        names, size = [c.name for c in self.problem.constraints], self.problem.reach
+        played = [
+            (f"policy {k + 1}", float(w), p.objective, p.slack)
             for k, (w, p) in enumerate(zip(self.weights, self.parts, strict=True))
         ]
-        mixed = [number(float(u)) for u in self.mixture_slack]
-        rows.append(["mixture", "1", number(self.mixture_objective), *mixed])
+        played.append(("mixture", 1.0, self.mixture_objective, self.mixture_slack))
+        rows = [
+            [name, number(w), number(height), *(number(float(u), size) for u in slack)]
+            for name, w, height, slack in played
+        ]
         head = ["", "weight", "r − β KL", *(f"slack {name}" for name in names)]
         lam = ", ".join(f"{n} {number(float(v))}" for n, v in zip(names, self.lam, strict=True)) or "none"
         return (

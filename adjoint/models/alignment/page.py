@@ -6,9 +6,8 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from html import escape
 
-from .sections import Drawing, Grid, Section, Words, visible
+from .sections import Drawing, Grid, Section, Words, escaped
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --rule: #d9dee5; --paper: #ffffff;
@@ -80,8 +79,8 @@ def page(title: str, sections: Sequence[Section]) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{_text(title)}</h1>\n{body}"
+        f"<title>{escaped(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<h1>{escaped(title)}</h1>\n{body}"
         "<footer>Made by python -m adjoint align.</footer>\n</main>\n</body>\n</html>\n"
     )
 
@@ -91,12 +90,14 @@ def _section(section: Section) -> str:
     for block in section.blocks:
         if isinstance(block, Drawing):
             if block.svg:
-                figures.append(f"<figure>{block.svg}<figcaption>{_text(block.caption)}</figcaption></figure>")
+                figures.append(
+                    f"<figure>{block.svg}<figcaption>{escaped(block.caption)}</figcaption></figure>"
+                )
             continue
         parts += _row_of(figures)
         parts.append(_grid(block) if isinstance(block, Grid) else _words(block))
     parts += _row_of(figures)
-    title = f"<h2>{_text(section.title)}</h2>\n" if section.title else ""
+    title = f"<h2>{escaped(section.title)}</h2>\n" if section.title else ""
     return f"<section>\n{title}{''.join(parts)}</section>\n"
 
 
@@ -108,7 +109,7 @@ def _row_of(figures: list[str]) -> list[str]:
 
 
 def _words(block: Words) -> str:
-    return f'<p class="{block.kind}">{_text(block.text)}</p>\n'
+    return f'<p class="{block.kind}">{escaped(block.text)}</p>\n'
 
 
 def _grid(block: Grid) -> str:
@@ -126,8 +127,4 @@ def _grid(block: Grid) -> str:
 
 
 def _cell(text: str) -> str:
-    return _text(re.sub(r"(?<![\w.])-(?=\d)", "−", text.strip()))
-
-
-def _text(text: str) -> str:
-    return escape(visible(text))
+    return escaped(re.sub(r"(?<![\w.])-(?=\d)", "−", text.strip()))

@@ -52,7 +52,11 @@ class Pareto:
 
     def __repr__(self) -> str:
         columns = (self.levels, self.utility, self.reward, self.kl, self.objective, self.multiplier)
-        rows = [[number(float(v)) for v in row] for row in zip(*columns, strict=True)]
+        sizes = [float(np.max(np.abs(c[np.isfinite(c)]), initial=0.0)) for c in columns]
+        rows = [
+            [number(float(v), size) for v, size in zip(row, sizes, strict=True)]
+            for row in zip(*columns, strict=True)
+        ]
         heads = [f"{self.name} ≥", "E g", "E r", "KL", "objective", "λ = −slope"]
         return table(heads, rows, right=range(6))
 

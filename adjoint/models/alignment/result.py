@@ -272,8 +272,7 @@ class Alignment:
 
     def _row(self, one: Constraint) -> list[str]:
         name = one.name
-        values: list[Any] = [
-            self.utilities[name], self.reference_utilities[name], self.multipliers[name],
-            self.standard_errors[name],
-        ]  # fmt: skip
-        return [str(one), *[number(v) for v in values], f"{100 * self.share_below[name]:.1f} %"]
+        size = float(np.max(np.abs(self.prompt_utilities[name])))
+        averages = [number(means[name], size) for means in (self.utilities, self.reference_utilities)]
+        found = [number(values[name]) for values in (self.multipliers, self.standard_errors)]
+        return [str(one), *averages, *found, f"{100 * self.share_below[name]:.1f} %"]

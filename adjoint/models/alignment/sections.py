@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import NamedTuple
 
 from ...text import table
@@ -16,6 +17,15 @@ def visible(text: str) -> str:
     """
     kept = "\n\u00a0"
     return "".join(c for c in text if c.isprintable() or c in kept)
+
+
+def escaped(text: str) -> str:
+    r"""Text as HTML and SVG have it, without such characters and without markup of its own.
+
+    >>> escaped("<b>a\x1b[31m")
+    '&lt;b&gt;a[31m'
+    """
+    return escape(visible(text))
 
 
 class Words(NamedTuple):
@@ -38,8 +48,9 @@ class Grid(NamedTuple):
         return range(1, len(self.heads)) if self.numbers is None else self.numbers
 
     def text(self) -> str:
-        """For terminals."""
-        return table(self.heads, self.rows, right=self.right)
+        """For terminals: one line a row, whatever names it holds."""
+        rows = [[" ".join(visible(cell).split("\n")) for cell in row] for row in [self.heads, *self.rows]]
+        return table(rows[0], rows[1:], right=self.right)
 
 
 class Drawing(NamedTuple):

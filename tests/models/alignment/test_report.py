@@ -15,6 +15,7 @@ import pytest
 from adjoint.models.alignment import Report, Scores, align, explain
 from adjoint.models.alignment.charts import Estimate, Move, Series, histogram, intervals, moves, plot
 from adjoint.models.alignment.report import levels_around
+from adjoint.models.alignment.sections import Drawing, Grid
 from adjoint.models.base import DataError
 
 from .samples import random_scores
@@ -103,6 +104,30 @@ def test_levels_are_round_rise_and_hold_the_chosen_one(alignment: Any) -> None:
     assert all(len(f"{level:.12g}") <= 6 for level in levels)
     curve = alignment.pareto("a", levels)
     assert curve.multiplier[0] <= 1e-9 and np.isfinite(curve.objective).sum() >= len(levels) - 3
+
+
+def test_rounding_is_shown_as_zero() -> None:
+    """At level 0 the average is 0 but for rounding; the certificate alone shows what is left."""
+    rng = np.random.default_rng(0)
+    scores = Scores.dense(rng.normal(size=(50, 4)), {"a": rng.normal(size=(50, 4))})
+    for limit in ("a>=0", "a>=0 relative"):
+        found = align(scores, beta=0.5, constraints=limit)
+        grids = [
+            block.text()
+            for section in report(found).sections() if section.title != "Is this the optimum?"
+            for block in section.blocks if isinstance(block, Grid)
+        ]  # fmt: skip
+        drawn = [
+            block.svg for s in report(found).sections() for block in s.blocks if isinstance(block, Drawing)
+        ]
+        row = next(line for line in repr(found).splitlines() if line.startswith("  a ≥ 0"))
+        for text in (*grids, *drawn, row, repr(found.pareto("a", [-0.1, 0.0, 0.1]))):
+            assert not re.search(r"\de-\d|-0(?![.\d])", text), text
+
+
+def test_names_of_several_lines_keep_tables_whole() -> None:
+    rows = Grid(["name", "is"], [["a\nb\x1b", "1"], ["abc", "22"]]).text().splitlines()
+    assert rows[2:] == ["a b    1", "abc   22"]
 
 
 def test_no_curves_when_none_are_wanted_and_one_level_is_none() -> None:
