@@ -16,16 +16,18 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import refusal
-from ..base import DataError, check_number
+from ..base import DataError, check_count, check_number
 from .answer import infeasible, solved
 from .constraints import Constraint, check_constraints, parsed
 from .newton import Value
-from .partitions import Partitions, source_of, utility_names
+from .partitions import Partitions, source_of
 from .reading import read_scores
 from .result import Alignment, Status
 from .scores import Scores
 from .solve import from_sample, prepare, solve
 from .uncertainty import bootstrap as resample
+
+RESERVED = ("beta", "kl_budget")  # entries of the answer's tables beside the constraints' names
 
 
 class Progress(NamedTuple):
@@ -63,10 +65,10 @@ def align(
         beta: β > 0, the weight of KL(π ‖ π_ref), in units of r per nat; or
         kl_budget: κ > 0 in nats, and β is its multiplier. Exactly one of the two.
         constraints: lower limits of average utilities, as `Constraint`s or texts like "safe>=0.5".
-        bootstrap: resamples of the prompts for a second opinion on the standard errors.
+        bootstrap: resamples of the prompts for a second opinion on the standard errors; 0 for none.
         random_state: seed or Generator, for the bootstrap and the sub-samples of the diagnostics.
         tolerance: of the projected gradient, in ranges of the utilities.
-        progress: called with a `Progress` after each step.
+        progress: called with a `Progress` before each Newton step, and after each resample.
         reward: for a file: the column that is maximized.
         columns: for a file: names of its other columns, as `read_scores` takes them: {"prompt": "question"}.
 
@@ -74,7 +76,8 @@ def align(
         Alignment with `multipliers`, `certificate`, `diagnostics`, …; its `status` says whether it is solved.
 
     Raises:
-        DataError: β ≤ 0, both or neither of β and a budget, repeated or contradictory constraints.
+        DataError: β ≤ 0, both or neither of β and a budget, repeated or contradictory constraints, one on a
+            utility called "beta" or "kl_budget", bootstrap = 1 or no whole number.
         UnknownNameError: a constraint on a utility that is not there.
 
     >>> from adjoint.models import align
@@ -83,10 +86,14 @@ def align(
     >>> round(align(scores, beta=1.0, constraints="safe>=0.5").multipliers["safe"], 9)
     1.0
     """
+    given = parsed(constraints)
     if isinstance(scores, (str, os.PathLike)):
-        scores = _read(scores, reward, constraints, columns or {})
+        scores = _read(scores, reward, [one.name for one in given], columns or {})
     elif reward is not None or columns is not None:
-        raise refusal(DataError, "reward and columns name columns of a file, and scores are not one")
+        raise refusal(
+            DataError, "reward and columns name columns of a file, and scores are not one",
+            "Leave them out, or give the file's path.",
+        )  # fmt: skip
     if not isinstance(scores, (Scores, Partitions)):
         raise refusal(
             DataError, f"scores should be Scores or Partitions, got {type(scores).__name__}",
@@ -94,8 +101,19 @@ def align(
         )  # fmt: skip
     beta, kl_budget = check_weight(beta, kl_budget)
     tolerance = check_number(tolerance, "tolerance", strict=True, high=0.1)
-    checked = check_constraints(constraints, utility_names(scores))
-    source = source_of(scores, [one.name for one in checked])
+    bootstrap = check_count(bootstrap, "bootstrap")
+    if bootstrap == 1:
+        raise refusal(
+            DataError, "bootstrap should be 0 (none) or at least 2 resamples: one has no spread",
+            "200 give standard errors to about 5 %.",
+        )  # fmt: skip
+    source = source_of(scores, [one.name for one in given])
+    checked = check_constraints(given, source.utilities)
+    if reserved := [one.name for one in checked if one.name in RESERVED]:
+        raise refusal(
+            DataError, f"a constrained utility cannot be called {reserved[0]!r}: β and κ have those names",
+            "Give that utility another name.",
+        )  # fmt: skip
     setting = prepare(
         source, [one.level for one in checked], [one.relative for one in checked], beta, kl_budget
     )
@@ -130,8 +148,7 @@ def align(
 
 
 def _read(
-    path: str | os.PathLike[str], reward: str | None,
-    constraints: Iterable[Constraint | str] | Constraint | str, columns: Mapping[str, str],
+    path: str | os.PathLike[str], reward: str | None, utilities: list[str], columns: Mapping[str, str]
 ) -> Scores:  # fmt: skip
     """The scores of a file, with the columns that constraints name."""
     if reward is None:
@@ -139,11 +156,10 @@ def _read(
     known = ("prompt", "response", "id", "log_base")
     if unknown := [name for name in columns if name not in known]:
         raise refusal(DataError, f"no column {unknown[0]!r} to name: columns may have {', '.join(known)}")
-    prompt, *others = (columns.get(name) for name in known)
-    response, id, log_base = others
+    prompt, response, id, log_base = (columns.get(name) for name in known)
     return read_scores(
-        path, reward=reward, utilities=[one.name for one in parsed(constraints)], prompt=prompt or "prompt",
-        response=response, id=id, log_base=log_base,
+        path, reward=reward, utilities=utilities, prompt=prompt or "prompt", response=response, id=id,
+        log_base=log_base,
     )  # fmt: skip
 
 

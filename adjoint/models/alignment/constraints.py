@@ -28,7 +28,7 @@ class Constraint:
             are known only up to a number per prompt (Bradley–Terry models).
 
     Raises:
-        DataError: a level that is not a finite number, a name that is not text.
+        DataError: a level that is not a finite number, a name that is not text, a `relative` that is no bool.
     """
 
     name: str
@@ -45,6 +45,9 @@ class Constraint:
             or not np.isfinite(level)
         ):
             raise refusal(DataError, f"the level of {self.name!r} should be a finite number, got {level!r}")
+        if not isinstance(self.relative, (bool, np.bool_)):
+            what = f"relative of {self.name!r} should be True or False, got {self.relative!r}"
+            raise refusal(DataError, what, "True for a level above the reference, False for an absolute one.")
         object.__setattr__(self, "level", float(level))
         object.__setattr__(self, "relative", bool(self.relative))
 

@@ -139,7 +139,7 @@ def minimize(
         problem: what to minimize.
         start: x (m,), or (m + 1,) under a budget.
         tolerance: for the projected gradient.
-        watch: called after each step; True stops.
+        watch: called before each step with the point and the steps taken so far; True stops.
     """
     low, unit = bounds(problem), units(problem)
     at = evaluate(problem, np.maximum(start, low))

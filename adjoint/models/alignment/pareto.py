@@ -10,9 +10,9 @@ import numpy as np
 
 from ...errors import UnknownNameError, refusal
 from ...text import number, table
-from ..base import DataError, Floats
+from ..base import DataError, Floats, _numbers
 from .constraints import Constraint
-from .partitions import source_of, utility_names
+from .partitions import source_of
 from .result import Status
 from .solve import prepare, solve
 
@@ -68,21 +68,19 @@ def pareto(alignment: Alignment, name: str, levels: Sequence[float]) -> Pareto:
         UnknownNameError: no utility has that name.
         DataError: levels that are not finite numbers.
     """
-    known = utility_names(alignment.data)
-    if name not in known:
-        there = ", ".join(repr(one) for one in known) or "none"
-        raise refusal(UnknownNameError, f"no utility {name!r}; there are {there}")
-    wanted = np.atleast_1d(np.asarray(levels, dtype=float))
+    wanted = np.atleast_1d(_numbers(levels, "levels"))
     if wanted.ndim != 1 or not wanted.size or not np.isfinite(wanted).all():
         raise refusal(DataError, f"levels should be finite numbers (L,), got {levels!r}")
     constraints = list(alignment.constraints)
-    names = [one.name for one in constraints]
-    if name not in names:
+    names = list(dict.fromkeys([*(one.name for one in constraints), name]))
+    source = source_of(alignment.data, names)
+    if name not in source.utilities:
+        there = ", ".join(repr(one) for one in source.utilities) or "none"
+        raise refusal(UnknownNameError, f"no utility {name!r}; there are {there}")
+    if len(names) > len(constraints):
         constraints.append(Constraint(name, float(wanted[0])))
-        names.append(name)
     j = names.index(name)
     budget = alignment.kl_budget
-    source = source_of(alignment.data, names)
     given = [one.level for one in constraints]
     setting = prepare(
         source, given, [one.relative for one in constraints],

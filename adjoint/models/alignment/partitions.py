@@ -52,7 +52,7 @@ class Distributed:
 
     Args:
         partitions: the scores.
-        names: the constrained utilities, m of them.
+        names: the constrained utilities, m of them; nothing is summed unless there are such utilities.
 
     Raises:
         DataError: a piece that is no `Scores`, or pieces that differ in their utilities.
@@ -128,14 +128,6 @@ class Distributed:
 def source_of(data: Scores | Partitions, names: Sequence[str]) -> Source:
     """What sums over the scores, wherever they lie."""
     return Local(data, names) if isinstance(data, Scores) else Distributed(data, names)
-
-
-def utility_names(data: Scores | Partitions) -> list[str]:
-    """The utilities there are; of pieces, the first one's."""
-    if isinstance(data, Scores):
-        return list(data.utilities)
-    first = data.parts[0].compute()
-    return list(first.utilities) if isinstance(first, Scores) else []
 
 
 # ------------------------------------------------------------------------------------------ on the workers

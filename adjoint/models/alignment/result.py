@@ -52,8 +52,8 @@ class Certificate:
 
     Attributes:
         violation: the largest b − E g, or KL − κ, at least 0; in the constraint's units.
-        gap: λᵀ∇D: how much the dual value exceeds E r − β KL, exactly; at a feasible policy a bound on what
-            any policy could gain.
+        gap: λᵀ∇D: how much the dual value exceeds E r − β KL, or under a budget E r, exactly; at a feasible
+            policy a bound on what any policy could gain.
         projected_gradient: the largest entry of ∇D that a λ ≥ 0 can still follow down.
     """
 
@@ -98,20 +98,21 @@ class Diagnostic:
 class Alignment:
     """The solution of max E r − β KL(π ‖ π_ref) s.t. E g_j ≥ b_j, on given scores.
 
-    Where the constraints are infeasible, `multipliers` is empty and the averages are those of the reference.
+    Where the constraints are infeasible, `multipliers` is empty, β under a budget is 0, and the averages are
+    those of the reference.
 
     Attributes:
         status: the verdict; `message` has it in words.
         data: what it was computed from, `Scores` or `Partitions`.
         constraints: as given.
-        levels: name → b, absolute (a relative level plus E_ref g).
+        levels: name → b, absolute (of a relative constraint its level plus E_ref g).
         beta: β, given or the KL budget's multiplier.
         kl_budget: κ in nats, or None.
         multipliers: name → λ* ≥ 0, in units of r per unit of g.
         standard_errors: name → standard error of λ*, "beta" too under a budget; 0 for λ* = 0.
         covariance: (q, q) of λ, and β last under a budget: H⁻¹SH⁻¹/N on the active set.
         bootstrap: the same by resampling prompts, or None.
-        objective: the dual value D = E r − β KL + λᵀ(E g − b); under a budget + β (κ − KL).
+        objective: the dual value D = E r − β KL + λᵀ(E g − b); under a budget with + βκ.
         reward: E r of the optimal policy.
         utilities: name → E g, of all utilities.
         kl: E KL(π ‖ π_ref), in nats.
@@ -188,19 +189,33 @@ class Alignment:
 
     @property
     def level_response(self) -> Floats:
-        """dλ/db (m, m): β (E Cov)⁻¹ on the active set."""
+        """dλ/db (m, m): β (E Cov)⁻¹ on the active set.
+
+        Raises:
+            DataError: there is no policy.
+        """
+        self._check_solved("level_response")
         m = len(self.constraints)
         return self.response[:m, :m]
 
     @property
     def value_response(self) -> dict[str, float]:
-        """dP*/db = −λ by name; and dP*/dβ = −KL as "beta", or dP*/dκ = β as "kl_budget"."""
+        """dP*/db = −λ by name; and dP*/dβ = −KL as "beta", or dP*/dκ = β as "kl_budget".
+
+        Raises:
+            DataError: there is no policy.
+        """
+        self._check_solved("value_response")
         prices = {name: -lam + 0.0 for name, lam in self.multipliers.items()}
         last = {"beta": -self.kl} if self.kl_budget is None else {"kl_budget": self.beta}
         return prices | last
 
     def weights(self) -> Floats:
-        """π* (n,): the optimal policy's share of each response, adding to 1 within every prompt."""
+        """π* (n,): the optimal policy's share of each response, adding to 1 within every prompt.
+
+        Raises:
+            DataError: there is no policy.
+        """
         self._check_solved("weights")
         if isinstance(self.data, Scores):
             return Local(self.data, list(self.multipliers)).weights(self._point())
@@ -246,7 +261,7 @@ class Alignment:
         raise refusal(UnknownNameError, f"no diagnostic {name!r}; there are {there}")
 
     def _check_solved(self, what: str) -> None:
-        if not self.multipliers and self.infeasibility is not None:
+        if self.infeasibility is not None:
             raise refusal(DataError, f"{what}: there is no policy; {self.message}", "See .infeasibility.")
 
     def __repr__(self) -> str:

@@ -54,7 +54,7 @@ class Scores:
         utilities: dict[str, Floats] = {}
         for name, values in self.utilities.items():
             if not isinstance(name, str) or not name:
-                raise refusal(DataError, f"names of utilities are text: got {name!r}")
+                raise refusal(DataError, f"names of utilities are text, and not empty: got {name!r}")
             utilities[name] = _column(values, f"utility {name!r}", len(reward))
         base = None if self.log_base is None else _column(self.log_base, "log_base", len(reward))
         for label, column in (("reward", reward), *((f"utility {k!r}", v) for k, v in utilities.items())):
@@ -124,19 +124,25 @@ class Scores:
         pieces = [np.atleast_1d(_numbers(r, f"reward[{x}]")) for x, r in enumerate(reward)]
         if not pieces:
             raise refusal(ShapeError, "no prompts: scores are empty")
+        for x, piece in enumerate(pieces):
+            if piece.ndim != 1:
+                where = _prompt_text(x, prompts)
+                raise refusal(ShapeError, f"{where} should have rewards (K,), got {piece.shape}")
         offsets = np.concatenate([[0], np.cumsum([len(p) for p in pieces])]).astype(np.int64)
-        others: dict[str, Floats] = {}
-        for label, column in [*utilities.items(), *([] if log_base is None else [("", log_base)])]:
-            what = f"utility {label!r}" if label else "log_base"
+
+        def joined(column: Sequence[ArrayLike], what: str) -> Floats:
             arrays = [np.atleast_1d(_numbers(g, what)) for g in column]
             if len(arrays) != len(pieces):
                 raise refusal(ShapeError, f"{what} has {len(arrays)} prompts, reward has {len(pieces)}")
             for x, (g, r) in enumerate(zip(arrays, pieces, strict=True)):
-                if len(g) != len(r):
+                if g.shape != r.shape:
                     where = _prompt_text(x, prompts)
-                    raise refusal(ShapeError, f"{where} has {len(r)} rewards, but {len(g)} of {what}")
-            others[label] = np.concatenate(arrays)
-        base = others.pop("", None)
+                    shape = f" in {g.shape}" if g.ndim > 1 else ""
+                    raise refusal(ShapeError, f"{where} has {len(r)} rewards, but {len(g)} of {what}{shape}")
+            return np.concatenate(arrays)
+
+        others = {name: joined(g, f"utility {name!r}") for name, g in utilities.items()}
+        base = None if log_base is None else joined(log_base, "log_base")
         return cls(offsets, np.concatenate(pieces), others, base, prompts, responses)
 
     @property

@@ -90,7 +90,7 @@ def solve(
         setting: from `prepare`.
         tolerance: for the projected gradient, in ranges of the utilities.
         start: x (m,) or (m + 1,); by `first_guess` if omitted.
-        progress: called before each step with the point and its number.
+        progress: called before each step with the point and the steps taken so far.
     """
     problem = setting.problem
     m, scale = len(problem.levels), problem.scale

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +35,15 @@ def test_verdicts() -> None:
     assert align(two(), beta=1.0, constraints="safe>=1").status is Status.NO_SLATER
     slack = align(two(), beta=1.0, constraints="safe>=0.1")
     assert slack.multipliers == {"safe": 0.0} and slack.standard_errors["safe"] == 0.0
+
+
+def test_constraints_of_a_file_may_come_once(tmp_path: Path) -> None:
+    """From a generator too: the file's columns are named by them, and then they hold."""
+    file = tmp_path / "scores.jsonl"
+    rows = [{"prompt": "x", "r": 0.0, "safe": 1.0}, {"prompt": "x", "r": 1.0, "safe": 0.0}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = align(file, reward="r", beta=1.0, constraints=(text for text in ["safe>=0.5"]))
+    assert found.multipliers == pytest.approx({"safe": 1.0}, abs=1e-9)
 
 
 def test_pickles() -> None:

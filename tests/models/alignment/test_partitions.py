@@ -69,6 +69,20 @@ def test_pieces_give_the_answer_of_the_whole(form: dict[str, float]) -> None:
         refused(DataError, "the scores lie in this process", lambda: expected.delayed_weights())
 
 
+def test_pieces_are_loaded_once() -> None:
+    loaded: list[int] = []
+
+    def load(k: int) -> Scores:
+        loaded.append(k)
+        return piece(k)
+
+    with dask.config.set(scheduler="synchronous"):
+        found = align(Partitions([dask.delayed(load)(k) for k in range(3)]), beta=0.5, constraints="a>=0.2")
+        assert sorted(loaded) == [0, 1, 2]
+        found.pareto("a", [0.1, 0.2])
+    assert sorted(loaded) == [0, 0, 1, 1, 2, 2]
+
+
 def test_infeasible_pieces() -> None:
     with dask.config.set(scheduler="synchronous"):
         found = align(pieces(), beta=0.5, constraints=["a>=1.2", "b>=1.2"])

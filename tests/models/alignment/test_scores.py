@@ -68,7 +68,10 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
         DataError, "prompt 'q' has the response id 3 twice",
         lambda: Scores(OFFSETS, R, {}, prompts=["p", "q"], responses=[1, 3, 3, 2, 3]),
     ),
-    "name": (DataError, "names of utilities are text: got 3", lambda: Scores(OFFSETS, R, {3: R})),  # type: ignore[dict-item]
+    "name": (
+        DataError, "names of utilities are text, and not empty: got 3",
+        lambda: Scores(OFFSETS, R, {3: R}),  # type: ignore[dict-item]
+    ),
     "dense": (
         ShapeError, "reward should be (N, K), prompts × responses, got (5,)", lambda: Scores.dense(R, {})
     ),
@@ -82,6 +85,18 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
     ),
     "ragged prompts": (
         ShapeError, "log_base has 1 prompts, reward has 2", lambda: Scores.ragged([[1.0], [2.0]], {}, [[1.0]])
+    ),
+    "ragged shape": (
+        ShapeError, "prompt 1 should have rewards (K,), got (1, 1)",
+        lambda: Scores.ragged([[1.0], [[2.0]]], {}),
+    ),
+    "ragged utility's shape": (
+        ShapeError, "prompt 1 has 1 rewards, but 1 of utility 'a' in (1, 1)",
+        lambda: Scores.ragged([[1.0], [2.0]], {"a": [[1.0], [[2.0]]]}),
+    ),
+    "no name": (
+        DataError, "names of utilities are text, and not empty: got ''",
+        lambda: Scores.ragged([[1.0, 2.0], [3.0]], {"": [[5.0, 1.0], [2.0]]}),
     ),
     "words": (DataError, "reward should hold numbers", lambda: Scores(OFFSETS, list("abcde"), {})),  # type: ignore[arg-type]
 }  # fmt: skip
@@ -151,6 +166,12 @@ def test_constraints_that_are_refused(given: Any, kind: type[Exception], text: s
     assert text.rstrip() in str(caught.value)
 
 
+def test_relative_is_yes_or_no() -> None:
+    """Not a word: "absolute" is true in Python."""
+    text = "relative of 'safe' should be True or False, got 'absolute'"
+    refused(DataError, text, lambda: Constraint("safe", 0.5, "absolute"))  # type: ignore[arg-type]
+
+
 def test_too_many_constraints() -> None:
     names = [f"g{j}" for j in range(21)]
     refused(
@@ -165,14 +186,25 @@ def test_too_many_constraints() -> None:
     [
         ({}, "neither beta nor kl_budget is given"),
         ({"beta": 1.0, "kl_budget": 1.0}, "both beta and kl_budget are given"),
-        ({"beta": 0.0}, "beta should be a number > 0"),
-        ({"beta": -1}, "beta should be a number > 0"),
-        ({"kl_budget": 0}, "kl_budget should be a number > 0"),
+        ({"beta": 0.0}, "beta should be a finite number > 0"),
+        ({"beta": -1}, "beta should be a finite number > 0"),
+        ({"kl_budget": 0}, "kl_budget should be a finite number > 0"),
         ({"beta": 1.0, "tolerance": 0}, "tolerance should be a number > 0"),
+        ({"beta": 1.0, "bootstrap": 1}, "bootstrap should be 0 (none) or at least 2 resamples"),
+        ({"beta": 1.0, "bootstrap": -1}, "bootstrap should be"),
+        ({"beta": 1.0, "bootstrap": 2.5}, "bootstrap should be"),
     ],
 )
 def test_options_that_are_refused(options: dict[str, Any], text: str) -> None:
     refused(DataError, text, lambda: align(random_scores(0, 3), **options))
+
+
+@pytest.mark.parametrize("name", ["beta", "kl_budget"])
+def test_names_that_the_answer_has_itself(name: str) -> None:
+    scores = Scores(OFFSETS, R, {name: changed(0, 2.0)})
+    text = f"a constrained utility cannot be called {name!r}"
+    refused(DataError, text, lambda: align(scores, beta=1.0, constraints=f"{name}>=0"))
+    assert align(scores, beta=1.0).success  # without a limit it is one like others
 
 
 def test_scores_of_another_kind() -> None:

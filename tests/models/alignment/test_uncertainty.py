@@ -89,8 +89,11 @@ def test_pareto() -> None:
     assert broken.status[1] is Status.INFEASIBLE and np.isnan(broken.objective[1]) and broken.reward[0] < 5
     refused(UnknownNameError, "no utility 'c'; there are 'a', 'b'", lambda: found.pareto("c", [0.1]))
     refused(DataError, "levels should be finite numbers (L,)", lambda: found.pareto("a", [np.nan]))
+    refused(DataError, "levels should hold numbers", lambda: found.pareto("a", ["high"]))  # type: ignore[list-item]
     impossible = align(scores, beta=0.4, constraints="a>=5")
     refused(DataError, "weights: there is no policy", impossible.weights)
+    refused(DataError, "value_response: there is no policy", lambda: impossible.value_response)
+    refused(DataError, "level_response: there is no policy", lambda: impossible.level_response)
     possible, alone = impossible.pareto("a", [0.2]), align(scores, beta=0.4, constraints="a>=0.2")
     assert possible.status == (Status.SOLVED,)
     assert possible.multiplier[0] == pytest.approx(alone.multipliers["a"], abs=1e-9)
