@@ -228,6 +228,9 @@ class Formula:
     def __rtruediv__(self, other: Any) -> Formula:
         return formula(other) / self
 
+    def __bool__(self) -> bool:
+        raise TypeError("a formula has no truth value")  # NumPy's own maximum would choose by it
+
     __hash__ = None  # type: ignore[assignment]
 
 

@@ -110,7 +110,8 @@ class Graph:
         edges: (from, to, ‖(∂f_to/∂z_from)ᵀλ_to‖ or None).
         scopes: the first is the whole; a scope's parent comes before it.
         facts: what is said below the picture: (name, text).
-        rules: of a node's formula, as MathML: z = f(x, y), then what the λ of each operand gains.
+        rules: of a node's formula, or of `#12`, a node whose parameters its formula leaves out, as MathML:
+            z = f(x, y), then what the λ of each operand gains.
         lagrangian: the Lagrangian typeset, as MathML; empty when there is none.
     """
 

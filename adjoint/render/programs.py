@@ -10,7 +10,7 @@ from ..engines.graph import Node as Value
 from ..errors import TraceError
 from .graph import Graph, Node, Scope
 from .numbers import kind_text, size_text, sizes_text
-from .rules import Use, rules_of
+from .rules import Uses
 from .tapes import Places, constant_text, parameter_text
 
 
@@ -29,7 +29,7 @@ def of_compiled(compiled: Any) -> Graph:
     reader = _Reader(executable)
     title = f"compiled {getattr(compiled._f, '__name__', 'function')}: {len(executable.plan.steps)} steps"
     graph = Graph(title, "compiled", reader.nodes, reader.edges, reader.scopes, reader.places.all)
-    graph.rules = rules_of(reader.uses.items())
+    graph.rules = reader.uses.rules()
     graph.facts = [("memory between steps:", size_text(executable.plan.bytes))]
     if len(programs) > 1:
         graph.facts.append(("", f"one of {len(programs)} programs"))
@@ -46,7 +46,7 @@ class _Reader:
         self.scopes = [Scope("", -1)]
         self.places = Places()
         self.outputs = set(map(id, plan.graph.outputs))
-        self.uses: dict[str, Use] = {}
+        self.uses = Uses()
         self.known: dict[int, int] = {}  # id of a value → its number; the plan keeps them alive
         names = self.trace.names
         arguments = [i for i, role in self.trace.roles.items() if role == "input"]
@@ -90,7 +90,7 @@ class _Reader:
         self.nodes.append(node)
         if op is not None:
             known = [None if isinstance(x, Value) else x for x in value.args]
-            self.uses.setdefault(node.formula, Use(op, known, value.params))
+            self.uses.add(node, op, lambda: known, value.params)
         self.edges += [(p, number, None) for p in dict.fromkeys(self.known[id(x)] for x in operands)]
 
     def _formula(self, value: Value, operation: str) -> str:

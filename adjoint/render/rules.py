@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..ops.formula import Formula, letter, number, subscript, word
 from ..ops.primitive import Primitive
+from .graph import Node
 
-MOST = 200  # rules of a graph; constants make them as many as nodes
+MOST = 200  # formulas that a graph has rules of; constants make them as many as nodes
 LETTERS = ("x", "y")
 
 
@@ -23,17 +23,34 @@ class Use(NamedTuple):
     params: dict[str, Any]
 
 
-def rules_of(uses: Iterable[tuple[str, Use]]) -> dict[str, tuple[str, ...]]:
-    """The rules of a graph as MathML, of the first `MOST`.
+class Uses:
+    """How the nodes of a graph came about, one for each formula that the graph says.
 
-    Args:
-        uses: the formula of a node, as the graph says it, and how the node came about.
-
-    Returns:
-        formula → `z = f(x, y)`, then `λ_x += …` for each operand that has a multiplier.
+    A formula leaves out parameters that are too long to be read in a box: a node whose parameters differ from
+    those of the first with its formula is known by its number, `#12`.
     """
-    chosen = islice(uses, MOST)
-    return {said: tuple(f"<math>{line.mathml()}</math>" for line in rule(*use)) for said, use in chosen}
+
+    def __init__(self) -> None:
+        self._first: dict[str, Use] = {}
+        self._others: dict[str, Use] = {}
+        self._params: dict[str, str] = {}
+
+    def add(self, node: Node, op: Primitive, constants: Callable[[], Sequence[Any]], params: Any) -> None:
+        """Note one node; its constants are asked for where they are wanted."""
+        said = str(params) if params else ""
+        if node.formula in self._first:
+            if said != self._params[node.formula] and len(self._others) < MOST:
+                self._others[f"#{node.number}"] = Use(op, constants(), params)
+        elif len(self._first) < MOST:
+            self._first[node.formula] = Use(op, constants(), params)
+            self._params[node.formula] = said
+
+    def rules(self) -> dict[str, tuple[str, ...]]:
+        """The rules as MathML: `z = f(x, y)`, then `λ_x += …` for each operand that has a multiplier."""
+        return {
+            key: tuple(f"<math>{line.mathml()}</math>" for line in rule(*use))
+            for key, use in (self._first | self._others).items()
+        }
 
 
 def rule(op: Primitive, constants: Sequence[Any], params: dict[str, Any]) -> list[Formula]:

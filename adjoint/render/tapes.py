@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import zip_longest
 from types import CodeType
 from typing import Any
@@ -19,7 +20,7 @@ from ..sweeps.pairing import length
 from ..tape import Tape, Variable
 from .graph import Graph, Node, Numbers, Place, Scope
 from .numbers import kind_text, numbers_of, size_text, sizes_text, text_of
-from .rules import Use, rules_of
+from .rules import Uses
 
 VIEWS = frozenset({"reshape", "broadcast_to", "astype", "item"})  # an edge can stand for these
 DETAILED = 2000  # nodes up to which each array gets a histogram
@@ -168,21 +169,25 @@ class _Reader:
             kept += node.bytes
             graph.nodes.append(node)
         graph.edges = self.edges()
-        graph.rules = rules_of(self.uses(graph))
+        graph.rules = self.uses(graph).rules()
         graph.places, graph.scopes = places.all, scopes.all
         if self.has_values:
             graph.facts.append(("values kept:", size_text(kept)))
         return graph
 
-    def uses(self, graph: Graph) -> Iterator[tuple[str, Use]]:
-        """One node for each formula that the graph says."""
-        tape = self.tape
-        for said, i in {node.formula: node.number for node in reversed(graph.nodes)}.items():
-            op = tape.operations[i]
+    def uses(self, graph: Graph) -> Uses:
+        """What rules the graph has."""
+        tape, uses = self.tape, Uses()
+
+        def known(i: int) -> list[Any]:
+            pairs = zip_longest(tape.parents[i], tape.constants[i] or ())
+            return [None if p >= 0 else c for p, c in pairs]
+
+        for node in graph.nodes:
+            op = tape.operations[node.number]
             if op is not None:
-                parents, constants = tape.parents[i], tape.constants[i] or ()
-                known = [None if p >= 0 else c for p, c in zip_longest(parents, constants)]
-                yield said, Use(op, known, tape.params[i])
+                uses.add(node, op, partial(known, node.number), tape.params[node.number])
+        return uses
 
     def node(self, i: int) -> Node:
         tape = self.tape

@@ -16,6 +16,7 @@ import pytest
 import adjoint as ad
 from adjoint.__main__ import main
 from adjoint.ops import PRIMITIVES
+from adjoint.ops.elementwise import Elementwise
 from adjoint.render.page.typeset import tree_of
 from adjoint.render.rules import rule
 
@@ -119,6 +120,26 @@ def test_rules_are_typeset_for_each_use() -> None:
     lines = data_of(ad.draw(top).html())["rules"].popitem()[1]
     assert [read(tree) for tree in lines] == ["z=maxx", "λx+=[x=z]∑[x=z]λ"]
     assert said["power(·, 3)"] == ["z=x3", "λx+=3x2λ"]
+
+
+def test_parameters_that_no_formula_says_have_rules_of_their_own() -> None:
+    with ad.Tape() as tape:
+        x = tape.parameter(np.ones((4, 4)), name="x")
+        loss = np.sum(x[::2, 1:3]) + np.sum(x[1:4, ::2]) + np.sum(x[::2, 1:3])
+    picture = ad.draw(loss)
+    first, second, third = (n for n in picture.graph.nodes if n.operation == "getitem")
+    rules = picture.graph.rules
+    assert first.formula == second.formula == third.formula
+    assert "1:3" in rules[first.formula][0] and "1:4" in rules[f"#{second.number}"][0]
+    assert f"#{third.number}" not in rules
+
+
+def test_a_row_that_calls_numpy_by_name_is_typeset_by_its_name() -> None:
+    clip = Elementwise("positive", lambda m, x: np.maximum(x, 0.0), [lambda m, x, z: np.where(x > 0, 1, 0)])
+    assert [line.latex() for line in rule(clip, [None], {})] == [
+        r"z = \operatorname{positive}\left(x\right)",
+        r"\lambda_{x} \mathrel{+}= {\left(\frac{\partial z}{\partial x}\right)}^{\top} \lambda",
+    ]
 
 
 def test_every_primitive_has_a_rule_that_typesets() -> None:

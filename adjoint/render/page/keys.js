@@ -124,8 +124,8 @@ let onPaper = false;
 function toPaper() {
   if (onPaper) return;
   onPaper = true;
-  const { w, h } = view.root, margin = 12;
-  picture.setAttribute("viewBox", `${-margin} ${-margin} ${w + 2 * margin} ${h + 2 * margin}`);
+  const { w, h } = view.root;
+  picture.setAttribute("viewBox", `-12 -12 ${w + 24} ${h + 24}`); // a margin
   painter.world.removeAttribute("transform");
   painter.update({ x: w / 2, y: h / 2, w, h }, 1);
 }

@@ -59,7 +59,7 @@ class Panel {
 
   ofNode(box) {
     const node = nodes[box.turns[this.turn] ?? box.node.position];
-    const rule = data.rules[node.formula] ?? data.rules[node.operation];
+    const rule = data.rules[`#${node.number}`] ?? data.rules[node.formula] ?? data.rules[node.operation];
     const scope = scopePath(node.scope);
     const role = node.role === "operation" || node.role === node.operation ? node.operation : `${node.role} · ${node.operation}`;
     return [
