@@ -17,8 +17,6 @@ from ..errors import DTypeError, ShapeError, refusal
 from ..problems.solution import Residuals
 from .kkt import KKTReport, Row, findings_of, no_solution
 
-SIGNED = ("nonneg", "nonpos", "pos", "neg")
-
 
 class Term(NamedTuple):
     """One constraint: its values, multipliers, what it violates, and its share in L."""
@@ -42,9 +40,11 @@ def of_cvxpy(problem: Any, tolerance: float) -> KKTReport:
     variables = problem.variables()
     if any(v.value is None for v in variables):
         return no_solution(source, _reason(problem))
+    for v in variables:
+        _refuse_undescribed(v)
     sense = -1.0 if type(problem.objective).__name__ == "Maximize" else 1.0
     objective = problem.objective.args[0]
-    terms = [_term(c, k) for k, c in enumerate(problem.constraints)]
+    terms = [_term(c, label) for c, label in zip(problem.constraints, _labels(problem), strict=True)]
     parts = [(objective, np.array(sense))]
     parts += [(e, t.sign * d) for t in terms for e, d in zip(t.expressions, t.duals, strict=True)]
     notes: list[str] = []
@@ -97,14 +97,31 @@ def _report(
     )  # fmt: skip
 
 
-def _label(c: Any, number: int) -> str:
-    """The constraint as cvxpy writes it, where that is short and the user's own words."""
-    text = str(c)
-    return text if len(text) <= 30 and "Promote" not in text else f"constraints[{number}]"
+def _labels(problem: Any) -> list[str]:
+    """The constraints as cvxpy writes them, where that is short, the user's own words, and no other's."""
+    texts = [str(c) for c in problem.constraints]
+    return [
+        text if len(text) <= 30 and "Promote" not in text and texts.count(text) == 1 else f"constraints[{k}]"
+        for k, text in enumerate(texts)
+    ]
 
 
-def _term(c: Any, number: int) -> Term:
-    kind, label = type(c).__name__, _label(c, number)
+def _refuse_undescribed(v: Any) -> None:
+    """What is declared of a variable may bind, and cvxpy shows no dual of it."""
+    given = v.attributes
+    for name, remedy in (
+        ("PSD", "X >> 0"), ("NSD", "X << 0"), ("bounds", "x >= lower, x <= upper"),
+        ("diag", "cp.diag(x) of a vector x"), ("sparsity", "a vector of the entries"),
+        ("complex", "its real and imaginary part"), ("hermitian", "its real and imaginary part"),
+        ("imag", "a real variable times 1j"),
+    ):  # fmt: skip
+        if given.get(name) is not None and given[name] is not False:
+            what = f"certificate takes no variable declared {name}, as {v.name()} is: it has no dual"
+            raise refusal(DTypeError, what, f"State it in the problem: {remedy}.")
+
+
+def _term(c: Any, label: str) -> Term:
+    kind = type(c).__name__
     duals = c.dual_value if isinstance(c.dual_value, list) else [c.dual_value]
     if any(d is None for d in duals):
         raise refusal(ShapeError, f"constraint {label} has no dual value; the solver returned none")
@@ -193,9 +210,6 @@ def _allowed(g: np.ndarray, v: Any, notes: list[str]) -> np.ndarray:
     low = v.attributes.get("nonneg") or v.attributes.get("pos")
     high = v.attributes.get("nonpos") or v.attributes.get("neg")
     if not (low or high):
-        if v.attributes.get("PSD") or v.attributes.get("NSD"):
-            what = f"{v.name()} is declared semidefinite, and cvxpy does not show the dual of that"
-            raise refusal(DTypeError, what, "State it as a constraint, X >> 0.")
         return np.abs(g)
     at_zero = np.abs(np.ravel(v.value, order="F")) <= 1e-6
     note = f"{v.name()} is declared {'nonneg' if low else 'nonpos'}: its multiplier is ∂L/∂x where it is zero"
@@ -285,19 +299,22 @@ def _reason(problem: Any) -> str:
     """Why there is no solution: the constraints that must give way, or how far f falls."""
     import cvxpy as cp
 
-    with _kept(problem.variables()):
+    duals = [
+        v for c in problem.constraints for v in c.dual_variables
+    ]  # constraints are shared by what is solved
+    with _kept([*problem.variables(), *duals]):
         if "infeasible" in problem.status and "unbounded" not in problem.status:
             return f"infeasible: {_conflict(cp, problem)}"
         if "unbounded" in problem.status:
-            return f"unbounded: {_falling(cp, problem)}"
+            return _falling(cp, problem)
     return str(problem.status)
 
 
 def _conflict(cp: Any, problem: Any) -> str:
     """The constraints relaxed at the least cost: those whose relaxation has a price contradict each other."""
     relaxed, cost, names = [], 0, []
-    for k, c in enumerate(problem.constraints):
-        kind, label = type(c).__name__, _label(c, k)
+    for c, label in zip(problem.constraints, _labels(problem), strict=True):
+        kind = type(c).__name__
         if kind in ("Equality", "Zero", "Inequality", "NonPos"):
             slack = cp.Variable(c.expr.shape)
             relaxed.append(c.expr == slack if kind in ("Equality", "Zero") else c.expr <= slack)
@@ -321,6 +338,11 @@ def _falling(cp: Any, problem: Any) -> str:
     said = []
     for radius in (1e2, 1e4):
         inside = [cp.norm(cp.hstack([cp.vec(v, order="F") for v in problem.variables()])) <= radius]
-        value = cp.Problem(problem.objective, [*problem.constraints, *inside]).solve()
+        try:
+            value = cp.Problem(problem.objective, [*problem.constraints, *inside]).solve()
+        except cp.error.SolverError as error:
+            return f"unbounded, and the problem within ‖x‖ ≤ {radius:.0e} was not solved either ({error})"
+        if value is None or not np.isfinite(value):  # solvers that say "infeasible or unbounded"
+            return f"infeasible: {_conflict(cp, problem)}"
         said.append(f"{value:.3g} within ‖x‖ ≤ {radius:.0e}")
-    return f"the objective reaches {', '.join(said)}; a bound or a constraint is missing"
+    return f"unbounded: the objective reaches {', '.join(said)}; a bound or a constraint is missing"

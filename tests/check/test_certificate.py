@@ -357,7 +357,31 @@ def test_cvxpy_without_solution() -> None:
     assert "is not solved" in message(
         ShapeError, check.certificate, cp.Problem(cp.Minimize(cp.sum(x)), [x >= 0])
     )
+    duals = [c.dual_value.copy() for c in free.constraints]
+    check.certificate(free)
+    np.testing.assert_array_equal([c.dual_value for c in free.constraints], duals)  # these too
+    apart._status = "infeasible_or_unbounded"
+    assert "FAILED: infeasible: constraints must give way by 2" in check.certificate(apart).verdict
     whole = cp.Variable(integer=True)
     assert "has no multipliers" in message(
         DTypeError, check.certificate, cp.Problem(cp.Minimize(whole), [whole >= 0])
     )
+
+
+def test_cvxpy_constraints_of_one_text_and_declarations_without_a_dual() -> None:
+    cp = pytest.importorskip("cvxpy")
+    x = cp.Variable(3, name="x")
+    twice = cp.Problem(cp.Minimize(cp.sum_squares(x - CENTER)), [x <= 1, x <= 1])
+    twice.solve()
+    report = check.certificate(twice)
+    assert report and set(report.multipliers) == {"constraints[0]", "constraints[1]"}
+    np.testing.assert_allclose(sum(report.multipliers.values()), [4, 2, 0], atol=1e-4)
+    for declared in ({"bounds": [-1, 1]}, {"PSD": True}, {"diag": True}, {"complex": True}):
+        y = cp.Variable((2, 2), name="y", **declared)
+        problem = cp.Problem(cp.Minimize(cp.sum_squares(y - 2)))
+        problem.solve()
+        text = message(DTypeError, check.certificate, problem)
+        assert (
+            f"no variable declared {next(iter(declared))}, as y is" in text
+            and "State it in the problem: " in text
+        )
