@@ -87,6 +87,19 @@ def parts_of(explanation: str) -> list[object]:
     return [lines[0], lines[2], nodes[:3], lines[columns], kinds]
 
 
+def test_the_picture_is_of_that_program() -> None:
+    """What its boxes and its legend say is what the program's second block draws today."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[:2]
+    code = "\n".join(blocks)
+    linecache.cache["train.py"] = (len(code), None, code.splitlines(keepends=True), "train.py")
+    program: dict[str, object] = {}
+    exec(compile(code, "train.py", "exec"), program)
+    drawn = ad.draw(program["L"]).svg()
+    kept = (Path(__file__).parents[1] / "docs" / "graph.svg").read_text("utf-8")
+    texts = [re.findall(r"<text[^>]*>([^<]*)</text>", svg) for svg in (kept, drawn)]
+    assert texts[0] == texts[1], "ad.draw(L).save('docs/graph.svg') brings it up to date"
+
+
 def test_commands_stand_where_ci_finds_them() -> None:
     for mark, words in (("demo", "-m adjoint demo"), ("tests", "-m pytest")):
         block = re.search(rf"<!-- {mark} -->\n```\n(.*?)```", README, re.DOTALL)
