@@ -29,8 +29,7 @@ def solved(
     covariance = sandwich(setting, at, moments)
     deviations = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
     labels = names + (["beta"] if problem.budget is not None else [])
-    diagnostics = of_samples(setting, source.counts, names)
-    diagnostics += of_solution(setting, at, moments, source.counts, names)
+    diagnostics = of_samples(setting, names) + of_solution(setting, at, moments, names)
     moved = drift(source, setting, [one.level for one in constraints], labels, deviations, rng)
     return Alignment(
         status=verdict.status, data=data, constraints=constraints, levels=_named(names, problem.levels),
@@ -75,7 +74,7 @@ def infeasible(
         response=np.zeros((size, size)),
         prompt_utilities={name: reference.gaps[:, j] for j, name in enumerate(names)},
         effective_sizes=1 / reference.concentration, share_below=_named(names, np.mean(gaps < 0, axis=0)),
-        diagnostics=tuple(of_samples(setting, source.counts, names)),
+        diagnostics=tuple(of_samples(setting, names)),
         infeasibility=_farkas(names, setting, verdict.margin), steps=verdict.found.steps,
         tolerance=tolerance, _center=problem.center,
     )  # fmt: skip

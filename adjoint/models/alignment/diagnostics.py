@@ -20,11 +20,10 @@ from .solve import SAMPLE, Setting, prepare, solve
 BEST_OF = 2.0  # effective responses below which a prompt's policy is nearly its best response
 
 
-def of_samples(
-    setting: Setting, counts: Sequence[int] | np.ndarray, names: Sequence[str]
-) -> list[Diagnostic]:
+def of_samples(setting: Setting, names: Sequence[str]) -> list[Diagnostic]:
     """What the samples show before anything is solved."""
-    counts = np.asarray(counts)
+    source = setting.problem.source
+    counts = source.counts
     N, several = len(counts), int(np.sum(counts > 1))
     single, found = N - several, []
     text = ""
@@ -49,7 +48,7 @@ def of_samples(
             f"{N} {'prompt' if N == 1 else 'prompts'}: standard errors that rest on fewer than 30 are rough"
         )
     found.append(Diagnostic("prompts", float(N), text))
-    if setting.weighted and several:
+    if source.weighted and several:
         sizes = (1 / setting.reference.concentration)[counts > 1] / counts[counts > 1]
         value, text = float(np.median(sizes)), ""
         if value < 0.5:
@@ -61,18 +60,24 @@ def of_samples(
     return found
 
 
-def of_solution(
-    setting: Setting, at: Value, moments: Moments, counts: np.ndarray, names: Sequence[str]
-) -> list[Diagnostic]:
+def of_solution(setting: Setting, at: Value, moments: Moments, names: Sequence[str]) -> list[Diagnostic]:
     """What the optimal policy shows."""
-    found = [*_sizes(moments, counts)]
+    source = setting.problem.source
+    counts = source.counts
+    found = _sizes(moments, counts)
     several = counts > 1
     cap = float(np.mean(np.log(counts)))
     kl, text = at.divergence, ""
     if cap > 0 and kl > 0.5 * cap:
         text = (
-            f"KL = {kl:.3g} nats is {100 * kl / cap:.0f} % of log K = {cap:.3g}, the most that the responses "
-            "at hand let it be: sample more responses, or raise β"
+            f"KL = {kl:.3g} nats is {100 * kl / cap:.0f} % of log K = {cap:.3g}, "
+            + (
+                # with weights of their own, rare responses cost more than log K
+                "what the best of K equally likely responses costs"
+                if source.weighted
+                else "the most that the responses at hand let it be"
+            )
+            + ": sample more responses, or raise β"
         )
     if several.any():
         found.append(Diagnostic("KL against log K", {"KL": kl, "log K": cap}, text))
@@ -137,7 +142,8 @@ def drift(
 ) -> Diagnostic | None:  # fmt: skip
     """λ̂ from all of each prompt's responses minus λ̂ from a random half of them.
 
-    Measured on at most 10⁵ responses. None where no prompt has four.
+    Measured on at most 10⁵ responses. None where no prompt has four; NaN where those responses alone cannot
+    meet the constraints.
 
     Args:
         source: the scores.
@@ -156,6 +162,12 @@ def drift(
         solved.append(solve(prepare(own, levels, setting.relative, *setting.problem[2:4]), 1e-8))
     whole, less = solved
     K = float(np.mean(sample.counts))
+    if whole.status is Status.INFEASIBLE:
+        text = (
+            f"the drift with K is not known: {sample.n_prompts:,} prompts drawn to measure it cannot meet the"
+        )
+        text += " constraints by themselves, so that all prompts meet them barely"
+        return Diagnostic("drift with K", dict.fromkeys(labels, np.nan), text)
     if less.status is Status.INFEASIBLE:
         text = f"with half the responses (K = {K / 2:.3g}) no policy meets the constraints: K is too small"
         return Diagnostic("drift with K", dict.fromkeys(labels, np.inf), text)

@@ -42,7 +42,7 @@ class Status(Enum):
     )
     STOPPED = (
         "stopped after {steps} steps at a projected gradient of {projected_gradient:.1e}; are the scores' "
-        "scales within 1e8 of each other?"
+        "scales within 1e8 of each other, and β within 1e8 of the reward's?"
     )
 
 

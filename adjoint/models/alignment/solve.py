@@ -28,7 +28,6 @@ class Setting(NamedTuple):
         top: E max g − b (m,): what each constraint could reach alone.
         least: E min r, below which no dual value of a feasible problem lies.
         constant: prompts within which r and each constrained utility are constant (m + 1,).
-        weighted: whether responses have reference weights.
     """
 
     problem: Problem
@@ -37,7 +36,6 @@ class Setting(NamedTuple):
     top: Floats
     least: float
     constant: Floats
-    weighted: bool
 
 
 class Verdict(NamedTuple):
@@ -75,8 +73,7 @@ def prepare(
     scale = np.where(ranges > 1e-12 * size, ranges, size)
     problem = Problem(source, absolute, beta, budget, float(np.mean(reference.reward)), scale)
     return Setting(
-        problem, reference, counts, extremes[1:, 0] - absolute, float(extremes[0, 1]), sums[:, 2],
-        source.weighted,
+        problem, reference, counts, extremes[1:, 0] - absolute, float(extremes[0, 1]), sums[:, 2]
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from adjoint.errors import UnknownNameError
 from adjoint.models import align
-from adjoint.models.alignment import Alignment, Constraint, Scores, Status
+from adjoint.models.alignment import Alignment, Constraint, Scores, Status, diagnostics
 from adjoint.models.alignment.diagnostics import half
 from adjoint.models.base import DataError
 
@@ -142,6 +142,32 @@ def test_drift_with_k_is_noticed_and_real() -> None:
     assert left * drift["a"] > 0 and 0.3 < left / drift["a"] < 3
     small = align(Scores.dense(r[:, :4], {"a": g[:, :4]}), beta=0.4, constraints="a>=0.9", random_state=0)
     assert "with half the responses (K = 2) no policy meets the constraints" in texts(small)["drift with K"]
+
+
+def test_a_drift_that_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prompts drawn for it do not meet the constraints, though all do: K is not to blame."""
+    rng = np.random.default_rng(0)
+    r, g = rng.normal(size=(2, 400, 6))
+    scores = Scores.dense(r, {"a": g + 3 * rng.normal(size=(400, 1))})
+    monkeypatch.setattr(diagnostics, "SAMPLE", 24)
+    said = []
+    for seed in range(8):
+        found = align(scores, beta=0.5, constraints="a>=1.1", random_state=seed)
+        assert found.success
+        drift = found.diagnostic("drift with K")
+        assert isinstance(drift.value, dict)
+        said.append("4 prompts drawn to measure it cannot meet the constraints" in drift.text)
+        assert np.isnan(drift.value["a"]) == said[-1]
+    assert any(said) and not all(said)
+
+
+def test_kl_with_weights_has_no_cap_at_log_k() -> None:
+    """A response of small weight costs more than log K."""
+    rng = np.random.default_rng(0)
+    r = rng.normal(size=(40, 4))
+    found = align(Scores.dense(r, {}, -4 * r), beta=0.01)
+    said = texts(found)["KL against log K"]
+    assert found.kl > np.log(4) and "what the best of K equally likely responses costs" in said
 
 
 def test_other_warnings() -> None:

@@ -182,6 +182,7 @@ def test_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         found.status is Status.STOPPED and "stopped after 1 steps at a projected gradient of" in found.message
     )
+    assert "β within 1e8 of the reward's" in found.message
     # the gap is exact wherever the steps end
     primal = found.reward - found.beta * found.kl
     assert found.objective - primal == pytest.approx(found.certificate.gap, abs=1e-10)
