@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..sweeps.pairing import in_double
-from .line import moved
-from .locate import Entry
+from .locate import Entry, slopes_along
 from .slopes import Claim
 
 
@@ -194,7 +193,7 @@ def clipped(e: Evidence) -> Iterator[str]:
     if np.iscomplexobj(x) or not np.any(e.wrong) or close(r, x):  # wrong in small entries only
         return
     bound = float(np.max(np.abs(r)))
-    if np.sum(np.abs(np.abs(r) - bound) < 1e-9 * bound) >= 1 and close(r, np.clip(x, -bound, bound)):
+    if np.sum(np.abs(np.abs(r) - bound) < 1e-9 * bound) > 1 and close(r, np.clip(x, -bound, bound)):
         yield f"clipped at ±{bound:.4g}"
 
 
@@ -259,10 +258,8 @@ def pushforward(claim: Claim, leaf: int) -> str:
         return ""
     w: list[Any] = [None] * len(subject.x)
     w[leaf] = in_double(claim.w[0])
-    h = claim.eps ** (1 / 3)
-    up, down = (in_double(subject.f(moved(subject.x, w, s * h))[0]) for s in (1, -1))
-    g = claim.gradient[leaf]
-    same = g is not None and close(in_double(g), (up - down) / (2 * h))
+    pushed, g = slopes_along(claim, w), claim.gradient[leaf]
+    same = g is not None and pushed is not None and close(in_double(g), pushed[0])
     return "transposed: it is the pushforward Jλ, not the adjoint Jᵀλ" if same else ""
 
 

@@ -136,9 +136,10 @@ def worst_result(claim: Claim, found: Entry) -> tuple[tuple[int, ...] | None, co
     subject = claim.subject
     v = entry(subject.x, found.leaf, found.index)
     length = float(np.abs(v[found.leaf][found.index]))
-    h = claim.eps ** (1 / 3)
-    up, down = (subject.f(moved(subject.x, v, t)) for t in (h, -h))
-    expected = [(in_double(a) - in_double(b)) / (2 * h * length) for a, b in zip(up, down, strict=True)]
+    slopes = slopes_along(claim, v)
+    if slopes is None:
+        return None, found.received, found.expected
+    expected = [s / length for s in slopes]
     received = _column(claim, found, v, length, expected)
     best: tuple[float, tuple[int, ...] | None, complex, complex] = (
         -1.0,
@@ -155,6 +156,24 @@ def worst_result(claim: Claim, found: Entry) -> tuple[tuple[int, ...] | None, co
             index = tuple(int(i) for i in k)
             best = (float(gap[k]), (leaf, *index) if len(expected) > 1 else index, a[k].item(), b[k].item())
     return best[1:]
+
+
+def slopes_along(claim: Claim, v: Arrays) -> Arrays | None:
+    """Differences of every result along v; from one side where the other is beyond the domain, or None."""
+    subject, h = claim.subject, claim.eps ** (1 / 3)
+    ends: list[tuple[float, Arrays]] = [(0.0, claim.base)]
+    for t in (h, -h):
+        try:
+            with np.errstate(all="ignore"):
+                values = subject.f(moved(subject.x, v, t))
+        except Exception:  # beyond its domain a function may raise what it likes
+            continue
+        if all(np.all(np.isfinite(z)) for z in values):
+            ends.append((t, values))
+    if len(ends) == 1:
+        return None
+    (t, there), (s, here) = ends[-2:]
+    return [(in_double(a) - in_double(b)) / (t - s) for a, b in zip(there, here, strict=True)]
 
 
 def _column(claim: Claim, found: Entry, v: Arrays, length: float, like: Arrays) -> list[Any]:

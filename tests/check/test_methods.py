@@ -93,6 +93,44 @@ def test_breaks_are_named_and_the_rest_is_checked() -> None:
     assert steep and steep.notes == ("infinite slope at argument w[0]: received inf",)
 
 
+def within(x: Any) -> Any:
+    if np.any(x < 0):
+        raise ValueError("beyond the domain")
+    return x
+
+
+def test_faults_at_the_edge_of_a_domain_are_told() -> None:
+    x = np.array([0.0, 1.0])
+    f = lambda x: within(x) ** 2.5  # noqa: E731
+    wrong = lambda x: 2.5 * within(x) ** 1.5 + (x == 0)  # noqa: E731
+    for report in (
+        check.pair(f, None, (x,), vjp=lambda args, lam: wrong(args[0]) * lam),
+        check.pair(f, None, (x,), jvp=lambda args, v: wrong(args[0]) * v[0]),
+    ):
+        assert [(p.index, p.output) for p in report.places] == [((0,), (0,))]
+        assert abs(report.places[0].received - 1) < 1e-12 and abs(report.places[0].expected) < 1e-6
+
+
+def test_a_gradient_that_raises_elsewhere_is_no_error() -> None:
+    def here_only(x: Any) -> Any:
+        if not np.array_equal(x, X):
+            raise ValueError("beyond the domain")
+        return np.cos(x)
+
+    report = check.pair(lambda x: np.sum(np.sin(x)), here_only, (X,))
+    assert report
+    assert report.not_checked == ("the gradient at another point: it raises ValueError there",)
+    rough = lambda x: here_only(x).astype(np.float32) * 1.0000001  # noqa: E731
+    assert not check.pair(lambda x: np.sum(np.sin(x)), rough, (X,))
+
+
+def test_where_nothing_is_finite_nearby_nothing_is_claimed() -> None:
+    f = lambda x: np.sum(x) if np.all(x == 0) else np.nan  # noqa: E731
+    report = check.pair(f, np.ones_like, (np.zeros(2),))
+    assert not report.failures
+    assert any("no finite values nearby" in what for what in report.not_checked)
+
+
 def test_kinks_among_a_hundred_thousand_are_found() -> None:
     x = np.random.default_rng(0).normal(size=100_000)
     x[4321] = 0.0
@@ -217,6 +255,11 @@ def test_no_likely_mistake_is_made_of_entries_too_small_to_tell() -> None:
     )
     assert not report and report.places[0].index == (1,)
     assert report.kind == ""  # the two numbers differ by much: no permutation, no clipping
+
+
+def test_one_entry_at_a_bound_is_not_called_clipped() -> None:
+    report = check.pair(lambda x: np.sum(x**2), lambda x: 2 * x - 0.1 * (x == 2.1), (X,))
+    assert not report and "clipped" not in report.kind
 
 
 def test_entries_are_tried_once() -> None:

@@ -6,9 +6,10 @@ from .pairs import HARD, WRONG, Case, Pair
 
 __all__ = ["HARD", "WRONG", "Case", "Pair"]
 
-THEMES = [
-    *("formulas", "shapes", "layers", "matrices", "states", "second_order", "subtle"),
-    *("kinks", "scales", "noise", "programs", "arguments", "manners"),
-]
-for k, theme in enumerate(THEMES):  # each enters its cases in the tables
-    import_module(f".{'wrong' if k < 7 else 'hard'}_{theme}", __name__)
+THEMES = {
+    "wrong": ("formulas", "shapes", "layers", "matrices", "states", "second_order", "subtle"),
+    "hard": ("kinks", "scales", "noise", "programs", "arguments", "manners"),
+}
+for kind, themes in THEMES.items():  # each enters its cases in the tables
+    for theme in themes:
+        import_module(f".{kind}_{theme}", __name__)

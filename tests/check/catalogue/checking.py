@@ -46,7 +46,8 @@ def missed(case: Case) -> str:
     if report:
         return "not detected"
     lack = misplaced(case, report)
-    if not lack and case.says and not re.search(case.says, repr(report)):
+    said = "\n".join([*map(str, report.failures), *report.notes])  # what passed is named too
+    if not lack and case.says and not re.search(case.says, said):
         lack = f"does not say {case.says}"
     return lack and f"{lack}\n{report!r}"
 
