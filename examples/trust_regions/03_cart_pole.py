@@ -2,8 +2,8 @@
 
     max  E A π/π_old   s.t.  E KL(π_old ‖ π) ≤ δ = 0.01,      λ = d(gain)/dδ in return per nat
 
-λ is large while there is much to learn and little certainty how; it falls as the policy gets better. No step
-leaves the trust region.
+λ rises while episodes get longer, and with them what a step can gain; once the pole stays up there is little
+left to gain, and λ is nearly zero. No step leaves the trust region.
 
 Source: Schulman et al. 2015, arXiv:1502.05477; the cart and its pole: Barto, Sutton and Anderson 1983.
 Picture: cart_pole.png, in the folder given as argument or a temporary one.
@@ -29,7 +29,7 @@ for line in agent.history[::3]:
 trained = agent.evaluate(episodes=10)
 print(f"greedy: {untrained.mean():.0f} steps before, {trained.mean():.0f} after")
 
-# a multiplier's promise: the gain measured at the step is near the one predicted, 2δλ for the undamped part
+# a multiplier's promise: the gain measured at the step is near the one predicted, 2δλ
 ratio = np.median([line.gain / line.predicted_gain for line in agent.history])
 largest = max(line.kl for line in agent.history)
 

@@ -7,7 +7,8 @@ the KL) and ν (of the cost) say what a larger δ, and a looser limit, would gai
 `adjoint.problems`.
 """
 
-from .agents import CPO, TRPO, Iteration
+from .agents import TRPO, Iteration
+from .constrained import CPO
 from .environments import LQR, Box, CartPole, Discrete, Environment, Walk
 from .mdp import MDP, hazard_grid, random_mdp, tabular_policy
 from .policies import Categorical, DiagonalGaussian, Distribution, Policy, mlp_policy

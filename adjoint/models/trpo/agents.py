@@ -20,18 +20,27 @@ import numpy as np
 
 from ... import tree as trees
 from ...engines import compile
-from ...errors import MissingPackageError, refusal
+from ...errors import refusal
 from ...optim import AdamState, adam
 from ...storage import load, save
 from ...transforms import grad
 from ..base import DataError, check_count, check_number
-from .environments import Environment
-from .policies import Categorical, DiagonalGaussian, Distribution, Policy, init_mlp, mlp, mlp_policy
+from .environments import Environment, made
+from .policies import Policy, init_mlp, mlp, mlp_policy
 from .quadratic import Floats
-from .rollouts import Rollout, advantages, as_action, check_seed, collect, distribution_for, features_of
-from .step import PolicyStep, TrustRegion, cpo_step, trpo_step
-
-CostFunction = Callable[[Any, Any, dict[str, Any]], float]
+from .rollouts import (
+    CostFunction,
+    Rollout,
+    advantages,
+    as_action,
+    check_actions,
+    check_seed,
+    collect,
+    distribution_for,
+    features_of,
+    rows,
+)
+from .step import PolicyStep, TrustRegion, trpo_step
 
 
 class Iteration(NamedTuple):
@@ -141,7 +150,7 @@ class TRPO:
         rng = np.random.default_rng(self.seed)
         usual = mlp_policy(rng, inputs, distribution, self.hidden)
         self.policy, self.params = usual if policy is None else policy
-        _check_actions(self.policy.distribution, distribution)
+        check_actions(self.policy.distribution, distribution)
         self.value_params = init_mlp(rng, [inputs, *self.hidden, 1])
         self._adam = adam(self.value_rate)
         self._value_state = self._adam.init(self.value_params)
@@ -229,7 +238,7 @@ class TRPO:
         self, rollout: Rollout, estimates: Floats, rng: np.random.Generator
     ) -> tuple[PolicyStep, dict[str, Any]]:
         """The policy's step, and what else changes by attribute."""
-        seen, done = _rows(rollout.observations), _rows(rollout.actions)
+        seen, done = rows(rollout.observations), rows(rollout.actions)
         return trpo_step(self.policy, self.params, seen, done, estimates, **vars(self.region)), {}
 
     def _estimates(
@@ -246,7 +255,7 @@ class TRPO:
         self, params: Any, state: Any, rollout: Rollout, targets: Floats, rng: np.random.Generator
     ) -> tuple[Any, Any]:
         """The value function after its epochs, and its optimizer's state."""
-        seen = _rows(rollout.observations)
+        seen = rows(rollout.observations)
         size = min(self.value_batch, len(seen))
         for _ in range(self.value_epochs):
             order = rng.permutation(len(seen))
@@ -261,7 +270,7 @@ class TRPO:
                 float(np.mean([getattr(e, name) for e in rollout.episodes])) if rollout.episodes else math.nan
             )
 
-        outputs = self.policy.apply(self.params, _rows(rollout.observations))
+        outputs = self.policy.apply(self.params, rows(rollout.observations))
         return Iteration(
             iteration=number,
             steps=number * rollout.rewards.size,
@@ -399,126 +408,3 @@ class TRPO:
         from .curves import learning_curves
 
         learning_curves(self.history, self.region.delta, path)
-
-
-class CPO(TRPO):
-    """Constrained policy optimization: TRPO under a limit on the mean cost of an episode.
-
-    Args:
-        env: as in `TRPO`, with all parameters not explained here.
-        cost_limit: of the undiscounted cost of an episode, on average.
-        cost: (observation, action, info) → cost of a step; `info["cost"]` by default.
-        cost_gamma: discount of the cost's advantages.
-        **options: of `TRPO`.
-
-    Attributes:
-        cost_params: of the cost's value function.
-
-    Source: Achiam et al. 2017, arXiv:1705.10528.
-    """
-
-    def __init__(
-        self,
-        env: str | Environment | Callable[[], Environment],
-        *,
-        cost_limit: float,
-        cost: CostFunction | None = None,
-        cost_gamma: float = 0.99,
-        **options: Any,
-    ) -> None:
-        super().__init__(env, **options)
-        self.cost_limit = check_number(cost_limit, "cost_limit", low=-np.inf)
-        self.cost_gamma = check_number(cost_gamma, "cost_gamma", high=1)
-        self.cost = _from_info if cost is None else cost
-        rng = np.random.default_rng([self.seed, 0, 1])
-        self.cost_params = init_mlp(rng, [len(self.value_params[0]["W"]), *self.hidden, 1])
-        self._cost_state = self._adam.init(self.cost_params)
-
-    def _cost(self) -> CostFunction | None:
-        return self.cost
-
-    def _improve(
-        self, rollout: Rollout, estimates: Floats, rng: np.random.Generator
-    ) -> tuple[PolicyStep, dict[str, Any]]:
-        cost_estimates, targets, _ = self._estimates(
-            rollout.costs, self.cost_params, rollout, self.cost_gamma
-        )
-        seen, done = _rows(rollout.observations), _rows(rollout.actions)
-        step = cpo_step(
-            self.policy, self.params, seen, done, estimates, cost_estimates, self.excess(rollout),
-            **vars(self.region),
-        )  # fmt: skip
-        params, state = self._fitted(self.cost_params, self._cost_state, rollout, targets, rng)
-        return step, {"cost_params": params, "_cost_state": state}
-
-    def excess(self, rollout: Rollout) -> float:
-        """By how much the mean cost of an episode is above its limit, per step: as its advantages are.
-
-        Where no episode ended within the rollout, the part that was seen stands for a whole one.
-        """
-        if not rollout.episodes:
-            T, E = rollout.costs.shape
-            return (float(np.sum(rollout.costs)) / E - self.cost_limit) / T
-        spent = sum(e.cost for e in rollout.episodes) - self.cost_limit * len(rollout.episodes)
-        return spent / sum(e.steps for e in rollout.episodes)
-
-    def state(self) -> dict[str, Any]:
-        """As in `TRPO`, with the cost's value function."""
-        return {**super().state(), "cost_params": self.cost_params, "cost_state": tuple(self._cost_state)}
-
-    def restore(self, state: dict[str, Any]) -> Self:
-        """As in `TRPO`."""
-        if isinstance(state, dict) and "params" in state and "cost_params" not in state:
-            raise refusal(DataError, "the checkpoint is one of TRPO: it has no value function of the cost")
-        super().restore(state)
-        self.cost_params, self._cost_state = state["cost_params"], AdamState(*state["cost_state"])
-        return self
-
-
-def _check_actions(given: Distribution, wanted: Distribution) -> None:
-    """A policy of one's own samples the environment's actions; of distributions of one's own nobody knows."""
-    known = isinstance(given, (Categorical, DiagonalGaussian))
-    if known and (type(given), given.n) != (type(wanted), wanted.n):
-        what = f"the policy samples {type(given).__name__}({given.n}), the environment's actions need"
-        raise refusal(DataError, f"{what} {type(wanted).__name__}({wanted.n})")
-
-
-def _rows(array: Any) -> Any:
-    """(T, E, …) as (T·E, …)."""
-    return array.reshape(-1, *array.shape[2:])
-
-
-def _from_info(observation: Any, action: Any, info: dict[str, Any]) -> float:
-    if "cost" not in info:
-        what = f"the environment's info has no 'cost'; it has {sorted(info) or 'nothing'}"
-        raise refusal(
-            DataError, what, "Pass cost=, a function (observation, action, info) → cost of the step."
-        )
-    return float(info["cost"])
-
-
-def made(env: str | Environment | Callable[[], Environment], count: int) -> list[Environment]:
-    """Environments of one kind.
-
-    Raises:
-        DataError: several from one object, or something else.
-        MissingPackageError: an id without Gymnasium.
-    """
-    if isinstance(env, str):
-        name = env
-        try:
-            import gymnasium
-        except ImportError as why:
-            what = f"the environment {name!r} needs Gymnasium"
-            raise refusal(MissingPackageError, what, "pip install 'adjoint-autodiff[rl]'") from why
-        return [gymnasium.make(name) for _ in range(count)]
-    if callable(env):
-        return [env() for _ in range(count)]
-    if not hasattr(env, "reset"):
-        raise refusal(
-            DataError, f"env should be a Gymnasium id, an environment or what makes one, got {env!r}"
-        )
-    if count > 1:
-        what = f"{count} environments cannot be made from one object"
-        raise refusal(DataError, what, "Pass a function that makes one, or its Gymnasium id.")
-    return [env]

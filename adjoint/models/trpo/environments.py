@@ -7,11 +7,14 @@ observation, reward, terminated, truncated, info = env.step(action)
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, SupportsFloat
 
 import numpy as np
 
+from ...errors import MissingPackageError, refusal
+from ..base import DataError
 from .mdp import MDP
 from .quadratic import Floats
 
@@ -178,3 +181,30 @@ class Walk:
         self._state = int(self._rng.choice(len(self.mdp.start), p=self.mdp.transitions[s, a]))
         self._steps += 1
         return self._state, float(self.mdp.rewards[s, a]), False, self._steps >= self.limit, {"cost": cost}
+
+
+def made(env: str | Environment | Callable[[], Environment], count: int) -> list[Environment]:
+    """Environments of one kind.
+
+    Raises:
+        DataError: several from one object, or something else.
+        MissingPackageError: an id without Gymnasium.
+    """
+    if isinstance(env, str):
+        name = env
+        try:
+            import gymnasium
+        except ImportError as why:
+            what = f"the environment {name!r} needs Gymnasium"
+            raise refusal(MissingPackageError, what, "pip install 'adjoint-autodiff[rl]'") from why
+        return [gymnasium.make(name) for _ in range(count)]
+    if callable(env):
+        return [env() for _ in range(count)]
+    if not hasattr(env, "reset"):
+        raise refusal(
+            DataError, f"env should be a Gymnasium id, an environment or what makes one, got {env!r}"
+        )
+    if count > 1:
+        what = f"{count} environments cannot be made from one object"
+        raise refusal(DataError, what, "Pass a function that makes one, or its Gymnasium id.")
+    return [env]

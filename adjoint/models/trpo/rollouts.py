@@ -17,6 +17,8 @@ from .environments import Environment
 from .policies import Categorical, DiagonalGaussian, Distribution
 from .quadratic import Floats
 
+CostFunction = Callable[[Any, Any, dict[str, Any]], float]  # observation, action, info → cost of the step
+
 
 class Episode(NamedTuple):
     """One that ended within a rollout.
@@ -104,6 +106,14 @@ def as_action(space: Any) -> Callable[[Any], Any]:
     return lambda action: np.clip(action, low, high).astype(kind)
 
 
+def check_actions(given: Distribution, wanted: Distribution) -> None:
+    """A policy of one's own samples the environment's actions; of distributions of one's own nobody knows."""
+    known = isinstance(given, (Categorical, DiagonalGaussian))
+    if known and (type(given), given.n) != (type(wanted), wanted.n):
+        what = f"the policy samples {type(given).__name__}({given.n}), the environment's actions need"
+        raise refusal(DataError, f"{what} {type(wanted).__name__}({wanted.n})")
+
+
 # ------------------------------------------------------------------------------------------ the steps
 def collect(
     environments: Sequence[Environment],
@@ -111,7 +121,7 @@ def collect(
     noise: Any,
     *,
     seed: tuple[int, ...],
-    cost: Callable[[Any, Any, dict[str, Any]], float] | None = None,
+    cost: CostFunction | None = None,
 ) -> Rollout:
     """Play T steps in each environment.
 
@@ -162,6 +172,11 @@ def collect(
         _refuse(name, array)
     done[-1] = True
     return Rollout(observations, np.stack(actions), rewards, costs, done, reached, terminal, tuple(episodes))
+
+
+def rows(array: Any) -> Any:
+    """(T, E, …) as (T·E, …)."""
+    return array.reshape(-1, *array.shape[2:])
 
 
 def _refuse(name: str, array: Floats) -> None:

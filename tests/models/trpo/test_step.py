@@ -23,8 +23,9 @@ from adjoint.models.trpo import (
     tabular_policy,
     trpo_step,
 )
+from adjoint.models.trpo.batches import sweeps
 from adjoint.models.trpo.quadratic import Proposal, propose
-from adjoint.models.trpo.step import _improves, sweeps
+from adjoint.models.trpo.step import _improves
 from adjoint.problems import Residuals
 from adjoint.transforms.vectors import flatten
 
