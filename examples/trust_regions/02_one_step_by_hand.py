@@ -66,7 +66,7 @@ else:
     axes.clabel(axes.contour(a, b, gains, 14, cmap="Greys", linewidths=0.8), fontsize=7)
     axes.contour(a, b, kls, [delta], colors="#b4531f", linewidths=2)
     axes.contour(a, b, 0.5 * (F[0, 0] * a**2 + F[1, 1] * b**2), [delta], colors="#1b5e9b", linestyles="--")
-    axes.annotate("", by_hand, (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "k"})
+    axes.annotate("", by_hand, (0, 0), arrowprops={"arrowstyle": "-|>", "lw": 2, "shrinkA": 0, "shrinkB": 0})
     axes.plot([], [], "#b4531f", label="KL = δ")
     axes.plot([], [], "#1b5e9b", ls="--", label="½ xᵀFx = δ")
     axes.set(xlabel="change of the mean", ylabel="change of log σ", title=f"Gain; λ = {lam:.2f} per nat")

@@ -107,9 +107,13 @@ def as_action(space: Any) -> Callable[[Any], Any]:
 
 
 def check_actions(given: Distribution, wanted: Distribution) -> None:
-    """A policy of one's own samples the environment's actions; of distributions of one's own nobody knows."""
+    """A policy of one's own samples the environment's actions; of distributions of one's own nobody knows.
+
+    Raises:
+        DataError: it samples others.
+    """
     known = isinstance(given, (Categorical, DiagonalGaussian))
-    if known and (type(given), given.n) != (type(wanted), wanted.n):
+    if known and not (isinstance(given, type(wanted)) and given.n == wanted.n):
         what = f"the policy samples {type(given).__name__}({given.n}), the environment's actions need"
         raise refusal(DataError, f"{what} {type(wanted).__name__}({wanted.n})")
 

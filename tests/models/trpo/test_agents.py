@@ -410,6 +410,17 @@ def test_discrete_spaces_that_start_elsewhere_are_refused() -> None:
         TRPO(Strange(action_space=Shifted(2)))
 
 
+def test_a_distribution_of_ones_own_may_build_on_the_usual_one() -> None:
+    class Bolder(Categorical):
+        """Twice the logits."""
+
+        def log_prob(self, outputs: Any, actions: Any) -> Any:
+            return super().log_prob(2.0 * outputs, actions)
+
+    policy = mlp_policy(np.random.default_rng(0), 4, Bolder(2), (8,))
+    assert TRPO(CartPole, policy=policy, **SMALL).policy is policy[0]
+
+
 def test_vectors_of_bits_are_not_taken_for_integers() -> None:
     class MultiBinary:
         """As in Gymnasium: it has an n, and a shape."""
