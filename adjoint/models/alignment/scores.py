@@ -34,7 +34,7 @@ class Scores:
 
     Raises:
         ShapeError: columns of other lengths, offsets that are no such integers, no rows.
-        DataError: NaN or infinite scores, duplicate ids, a name that is not text.
+        DataError: NaN or infinite scores, duplicate ids, a name that is not text, utilities without names.
 
     >>> from adjoint.models.alignment import Scores
     >>> Scores(np.array([0, 2, 5]), np.arange(5.0), {"safe": np.ones(5)})
@@ -52,7 +52,7 @@ class Scores:
         reward = _column(self.reward, "reward")
         offsets = _checked_offsets(self.offsets, len(reward))
         utilities: dict[str, Floats] = {}
-        for name, values in self.utilities.items():
+        for name, values in _named(self.utilities).items():
             if not isinstance(name, str) or not name:
                 raise refusal(DataError, f"names of utilities are text, and not empty: got {name!r}")
             utilities[name] = _column(values, f"utility {name!r}", len(reward))
@@ -90,7 +90,7 @@ class Scores:
         r = _numbers(reward, "reward")
         if r.ndim != 2 or not r.size:
             raise refusal(ShapeError, f"reward should be (N, K), prompts × responses, got {r.shape}")
-        columns = {name: _numbers(g, f"utility {name!r}") for name, g in utilities.items()}
+        columns = {name: _numbers(g, f"utility {name!r}") for name, g in _named(utilities).items()}
         base = None if log_base is None else _numbers(log_base, "log_base")
         for label, column in [*((f"utility {k!r}", v) for k, v in columns.items()), ("log_base", base)]:
             if column is not None and column.shape != r.shape:
@@ -141,7 +141,7 @@ class Scores:
                     raise refusal(ShapeError, f"{where} has {len(r)} rewards, but {len(g)} of {what}{shape}")
             return np.concatenate(arrays)
 
-        others = {name: joined(g, f"utility {name!r}") for name, g in utilities.items()}
+        others = {name: joined(g, f"utility {name!r}") for name, g in _named(utilities).items()}
         base = None if log_base is None else joined(log_base, "log_base")
         return cls(offsets, np.concatenate(pieces), others, base, prompts, responses)
 
@@ -171,8 +171,18 @@ class Scores:
 
         Args:
             prompts: positions, or a mask (N,).
+
+        Raises:
+            DataError: there are no such prompts.
+            ShapeError: none at all.
         """
-        chosen = np.arange(self.n_prompts)[prompts]
+        try:
+            chosen = np.atleast_1d(np.arange(self.n_prompts)[prompts])
+        except IndexError as why:
+            what = f"no such prompts: {why}"
+            raise refusal(DataError, what, f"Give positions below {self.n_prompts}, or a mask.") from why
+        if not chosen.size:
+            raise refusal(ShapeError, "no prompts to take", "Give at least one position.")
         counts = self.counts[chosen]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         rows = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][chosen] - offsets[:-1], counts)
@@ -211,6 +221,13 @@ class Scores:
 
 
 # ------------------------------------------------------------------------------------------ the checks
+def _named(utilities: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(utilities, Mapping):
+        what = f"utilities should be a dict of names and scores, got {type(utilities).__name__}"
+        raise refusal(DataError, what, 'Write {"safe": scores}.')
+    return utilities
+
+
 def _column(values: object, label: str, rows: int | None = None) -> Floats:
     array = np.ascontiguousarray(_numbers(values, label))
     if array.ndim != 1 or (rows is not None and len(array) != rows):

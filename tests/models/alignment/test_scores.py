@@ -98,6 +98,19 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
         DataError, "names of utilities are text, and not empty: got ''",
         lambda: Scores.ragged([[1.0, 2.0], [3.0]], {"": [[5.0, 1.0], [2.0]]}),
     ),
+    "no names": (
+        DataError, "utilities should be a dict of names and scores, got ndarray",
+        lambda: Scores.dense(np.ones((2, 3)), np.ones((2, 3))),  # type: ignore[arg-type]
+    ),
+    "take beyond": (
+        DataError, "no such prompts: index 2 is out of bounds", lambda: Scores(OFFSETS, R, {}).take([2])
+    ),
+    "take a mask": (
+        DataError, "Give positions below 2, or a mask", lambda: Scores(OFFSETS, R, {}).take(np.ones(3, bool))
+    ),
+    "take none": (
+        ShapeError, "no prompts to take", lambda: Scores(OFFSETS, R, {}).take(np.zeros(2, bool))
+    ),
     "words": (DataError, "reward should hold numbers", lambda: Scores(OFFSETS, list("abcde"), {})),  # type: ignore[arg-type]
 }  # fmt: skip
 
