@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree as trees
+from ..errors import describe
 from ..sweeps.pairing import default_rng
 from ..transforms import make_jvp, make_vjp
 from ..transforms.recording import Argnum
@@ -52,6 +53,8 @@ def gradients(
     >>> bool(gradients(lambda x: np.sum(np.sin(x)), [np.array([0.3, 0.7])]))
     True
     """
+    if not callable(f):
+        raise TypeError(f"check.gradients needs a function, not {describe(f)}")
     home = framework or framework_of(f, as_arguments(args))
     subject = own(f, args, argnum) if home is None else adapted(f, args, argnum, home)
     subject.rng = rng or default_rng()

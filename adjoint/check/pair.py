@@ -78,6 +78,9 @@ def pair(
         raise TypeError(
             "check.pair needs a derivative: gradient(*args), vjp(args, cotangent) or jvp(args, tangents)"
         )
+    for what, g in {"gradient": gradient, "vjp": vjp, "jvp": jvp, "hvp": hvp, "hessian": hessian}.items():
+        if g is not None and not callable(g):
+            raise TypeError(f"check.pair: {what} must be a function, not {describe(g)}")
     if order is None:
         order = 2 if hvp is not None or hessian is not None else 1
     arguments = Arguments(f, args, argnum)

@@ -51,13 +51,10 @@ def rate_finding(
     measured = rate(h, found[order], c.line.noise)
     limit = LIMITS[order]
     right = c.verdict != "differs" if passed is None else passed
-    detail = (
-        ""
-        if right
-        else "remainders: "
-        + ", ".join(f"{r:.2e} at h = {s:.0e}" for s, r in zip(h, found[order], strict=True))
-    )
-    return Finding(f"Taylor rate, order {order}", measured, limit, measured >= limit or right, detail)
+    passed = measured >= limit or right
+    at = (f"{r:.2e} at h = {s:.0e}" for s, r in zip(h, found[order], strict=True))
+    detail = "" if passed else f"remainders: {', '.join(at)}"
+    return Finding(f"Taylor rate, order {order}", measured, limit, passed, detail)
 
 
 def rate_table(c: Comparison, curvature: float | None = None) -> str:

@@ -280,6 +280,10 @@ def test_shapes_name_the_missing_sum() -> None:
 def test_misuse_is_refused_with_the_remedy() -> None:
     with pytest.raises(TypeError, match=r"needs a derivative: gradient\(\*args\), vjp\(args, cotangent\)"):
         check.pair(np.sin, None, (X,))
+    with pytest.raises(TypeError, match=r"check\.pair: gradient must be a function, not \(4,\) float64"):
+        check.pair(np.sum, np.ones(4), (X,))
+    with pytest.raises(TypeError, match=r"check\.gradients needs a function, not float 3\.0"):
+        check.gradients(3.0, (X,))
     with pytest.raises(TypeError, match=r"args must be a tuple .* not \(4,\) float64"):
         check.pair(np.sum, np.ones_like, X)
     with pytest.raises(TypeError, match=r"f returns \(4,\) float64: give vjp\(args, cotangent\) instead"):
