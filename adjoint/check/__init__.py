@@ -6,6 +6,9 @@ Each returns a `Report`: true or false, with the text as its repr.
     product, linearity), line and slopes (differences, rates), complex_step, second; then locate (which
     entry), breaks (kinks and jumps by name), kinds (the likely mistake). `subject` is what all of them
     check; `adapters` make one of torch, jax, autograd and CasADi functions; `rules` uses the same battery.
+
+    certificate → kkt (residuals and verdict); scipy_results, linprog_results and cvxpy_problems bring what
+    other solvers return to its one sign convention. multipliers and training stand on their own.
 """
 
 from .certificate import certificate

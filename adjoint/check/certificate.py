@@ -70,10 +70,13 @@ def certificate(
         return _of_problem(x, None, problem, args, tolerance or 1e-5)
     optimize = sys.modules.get("scipy.optimize")
     if optimize is not None and isinstance(solution, optimize.OptimizeResult):
+        if hasattr(solution, "ineqlin"):
+            from .linprog_results import of_linprog
+
+            _refuse("the dict of linprog's arguments", constraints=constraints, bounds=bounds, args=args)
+            return of_linprog(solution, problem, tolerance or 1e-5)
         from .scipy_results import of_scipy
 
-        if hasattr(solution, "ineqlin"):
-            _refuse("the dict of linprog's arguments", constraints=constraints, bounds=bounds, args=args)
         return of_scipy(solution, problem, constraints, bounds, args, tolerance or 1e-5)
     raise TypeError(
         f"certificate takes a Solution, a SciPy OptimizeResult or a cvxpy Problem, got {describe(solution)}\n"

@@ -1,8 +1,8 @@
-"""Results of scipy.optimize in the one sign convention: `minimize` and `linprog`.
+"""Results of scipy.optimize.minimize in the one sign convention.
 
 SciPy states inequalities as c(x) ≥ 0, here they are g = −c ≤ 0. What it returns of multipliers differs by
 method: SLSQP those of L = f − λᵀc, equalities first, none of the bounds; trust-constr those of L = f + vᵀc,
-where v < 0 pushes from below; linprog marginals df*/db. Others return none.
+where v < 0 pushes from below. Others return none.
 """
 
 from __future__ import annotations
@@ -12,25 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import AdjointError, DTypeError, ShapeError, describe, refusal
+from ..errors import AdjointError, ShapeError, describe, refusal
 from ..problems.point import Block, Point
 from ..transforms import jacobian
-from .kkt import KKTReport, Stated, judge, no_solution
+from .kkt import KKTReport, Stated, judge
 
 Evaluate = Callable[[np.ndarray], tuple[float, float]]  # x → f and the largest violation
-LINPROG = (
-    "c",
-    "A_ub",
-    "b_ub",
-    "A_eq",
-    "b_eq",
-    "bounds",
-    "method",
-    "callback",
-    "options",
-    "x0",
-    "integrality",
-)
 CONVERTED = "SciPy's c(x) ≥ 0 is g = −c ≤ 0 here"
 
 
@@ -55,8 +42,6 @@ def of_scipy(
     result: Any, f: Any, constraints: Any, bounds: Any, args: tuple[Any, ...], tolerance: float
 ) -> KKTReport:
     """The certificate of an OptimizeResult."""
-    if hasattr(result, "ineqlin"):
-        return _of_linprog(result, f, tolerance)
     if not callable(f):
         raise TypeError(
             "a SciPy result holds no problem: certificate(result, f, constraints=…, bounds=…), got "
@@ -68,19 +53,19 @@ def of_scipy(
     if value.size != 1:
         raise refusal(ShapeError, f"f must return one number, got shape {value.shape}")
     found = [_parts(c, k, x, notes) for k, c in enumerate(_as_list(constraints))]
-    limits = _bounds(bounds, x)
+    of_x = _bounds(bounds, x)
     if "v" in result:  # trust-constr: one for each constraint, that of the bounds last
-        groups = [*found, limits] if len(result.v) > len(found) else found
-        *found, limits = [*_split(groups, result.v), limits][: len(found) + 1]
+        groups = [*found, of_x] if len(result.v) > len(found) else found
+        *found, of_x = [*_split(groups, result.v), of_x][: len(found) + 1]
     elif "multipliers" in result:
         found = _slsqp(found, np.asarray(result.multipliers, np.float64))
     parts = [part for group in found for part in group]
-    _refuse_same_names([*parts, *limits])
+    _refuse_same_names([*parts, *of_x])
     if any(c.relation in ("≥", "≤") for c in parts):
         notes.append(CONVERTED)
     known = "multipliers" in result and all(part.lam is not None for part in parts)
-    if limits and known:
-        limits = _from_stationarity(limits, rows[0], parts)
+    if of_x and known:
+        of_x = _from_stationarity(of_x, rows[0], parts)
         notes.append("SLSQP returns no multipliers of bounds: they are what is left of ∂L/∂x where x binds")
     source = f"scipy.optimize.minimize{_method(result)}"
     remark = "" if result.get("success", True) else str(result.get("message", ""))
@@ -93,7 +78,7 @@ def of_scipy(
         ]
         return float(np.ravel(f(v, *args))[0]), float(max(violated, default=0.0))
 
-    return _judged(source, x, float(value[0]), rows[0], [*parts, *limits], tolerance, notes, remark, evaluate)
+    return judged(source, x, float(value[0]), rows[0], [*parts, *of_x], tolerance, notes, remark, evaluate)
 
 
 def _method(result: Any) -> str:
@@ -102,7 +87,7 @@ def _method(result: Any) -> str:
     return ", SLSQP" if "multipliers" in result else ""
 
 
-def _judged(
+def judged(
     source: str, x: np.ndarray, f: float, gradient: np.ndarray, parts: Sequence[Part], tolerance: float,
     notes: list[str], remark: str, evaluate: Evaluate | None = None,
 ) -> KKTReport:  # fmt: skip
@@ -162,7 +147,7 @@ def _differences(function: Callable[[np.ndarray], Any], x: np.ndarray) -> np.nda
 
 
 # ---------------------------------------------------------------------------------------- constraints
-def _dense(matrix: Any) -> np.ndarray:
+def dense(matrix: Any) -> np.ndarray:
     """A matrix (k, n), also a sparse one, or one row."""
     return np.atleast_2d(np.asarray(matrix.toarray() if hasattr(matrix, "toarray") else matrix, np.float64))
 
@@ -189,7 +174,7 @@ def _parts(c: Any, number: int, x: np.ndarray, notes: list[str]) -> list[Part]:
             return [Part(name, "=", value, rows, None, shape, np.arange(len(value)))]
         return [Part(name, "≥", -value, -rows, None, shape, np.arange(len(value)))]
     if hasattr(c, "A"):
-        rows = _dense(c.A)
+        rows = dense(c.A)
         value = rows @ x
     elif hasattr(c, "fun"):
         value, rows = _derivative(c.fun, x, name, notes)
@@ -220,7 +205,7 @@ def _bounds(bounds: Any, x: np.ndarray) -> list[Part]:
     if bounds is None:
         return []
     if hasattr(bounds, "lb"):
-        return _limits(x, bounds.lb, bounds.ub)
+        return limits(x, bounds.lb, bounds.ub)
     bounds = list(bounds)
     if not all(np.shape(pair) == (2,) for pair in bounds):
         raise refusal(
@@ -230,10 +215,10 @@ def _bounds(bounds: Any, x: np.ndarray) -> list[Part]:
     pairs = [(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]
     if len(pairs) != len(x):
         raise refusal(ShapeError, f"bounds has {len(pairs)} pairs, x has {len(x)} elements")
-    return _limits(x, *np.array(pairs, np.float64).T)
+    return limits(x, *np.array(pairs, np.float64).T)
 
 
-def _limits(x: np.ndarray, lower: Any, upper: Any) -> list[Part]:
+def limits(x: np.ndarray, lower: Any, upper: Any) -> list[Part]:
     """Bounds: "lower" and "upper", and "fixed" where they are equal."""
     names = {"≥": "lower", "≤": "upper", "=": "fixed"}
     return [
@@ -279,11 +264,11 @@ def _split(found: list[list[Part]], given: Sequence[Any]) -> list[list[Part]]:
     groups = []
     for parts, v in zip(found, given, strict=True):
         rows = np.ravel(np.asarray(v, np.float64))
-        limits = [part.which for part in parts if part.relation != "="]
+        limited = [part.which for part in parts if part.relation != "="]
         group = []
         for part in parts:
             lam = rows[part.which] * (-1.0 if part.relation == "≥" else 1.0)
-            both = sum(np.isin(part.which, other) for other in limits) > 1
+            both = sum(np.isin(part.which, other) for other in limited) > 1
             group.append(part._replace(lam=np.where(both, np.maximum(lam, 0.0), lam)))
         groups.append(group)
     return groups
@@ -308,103 +293,3 @@ def _from_stationarity(limits: list[Part], gradient: np.ndarray, parts: Iterable
         lam = pull if part.relation == "=" else np.where(binds, np.maximum(pull, 0.0), 0.0)
         found.append(part._replace(lam=lam))
     return found
-
-
-# ---------------------------------------------------------------------------------------- linprog
-def _of_linprog(result: Any, problem: Any, tolerance: float) -> KKTReport:
-    """min cᵀx: marginals are df*/db, so μ = −marginal of A_ub x ≤ b_ub, ν = −marginal of A_eq x = b_eq."""
-    if not isinstance(problem, Mapping) or "c" not in problem:
-        raise TypeError(
-            "a result of linprog holds no problem: certificate(result, {'c': c, 'A_ub': …, 'b_ub': …, "
-            f"'A_eq': …, 'b_eq': …, 'bounds': …}}), got {describe(problem)}"
-        )
-    c = np.asarray(problem["c"], np.float64)
-    unknown = [key for key in problem if key not in LINPROG]
-    if unknown:
-        raise TypeError(f"linprog has no argument {', '.join(map(repr, unknown))}; {', '.join(LINPROG)}")
-    if np.any(problem.get("integrality")):
-        raise refusal(DTypeError, "a problem with integers has no multipliers", "Fix or relax the integers.")
-    bounds = problem.get("bounds")
-    lower, upper = _lp_bounds((0, None) if bounds is None else bounds, len(c))  # None is x ≥ 0 in SciPy too
-    if result.x is None:
-        return no_solution("scipy.optimize.linprog", _reason(result, problem, c, lower, upper))
-    x = np.asarray(result.x, np.float64)
-    parts = []
-    for name, relation, matrix, right, marginals in (
-        ("A_eq", "=", "A_eq", "b_eq", result.eqlin.marginals),
-        ("A_ub", "≤", "A_ub", "b_ub", result.ineqlin.marginals),
-    ):
-        if problem.get(matrix) is not None:
-            rows = _dense(problem[matrix])
-            value = rows @ x - np.asarray(problem[right], np.float64)
-            lam = -np.asarray(marginals)
-            parts.append(Part(name, relation, value, rows, lam, (len(value),), np.arange(len(value))))
-    for part in _limits(x, lower, upper):
-        below, above = (np.asarray(side.marginals)[part.which] for side in (result.lower, result.upper))
-        lam = {"≥": below, "≤": -above, "=": -(below + above)}[part.relation]
-        parts.append(part._replace(lam=lam))
-    notes = ["linprog's marginals are df*/db: μ = −marginal, of lower bounds μ = marginal"]
-    return _judged("scipy.optimize.linprog", x, float(c @ x), c, parts, tolerance, notes, "")
-
-
-def _lp_bounds(bounds: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-    pairs = np.array(
-        [[np.nan if b is None else b for b in row] for row in np.atleast_2d(np.asarray(bounds, object))],
-        float,
-    )
-    pairs = np.broadcast_to(pairs, (n, 2))
-    return np.where(np.isnan(pairs[:, 0]), -np.inf, pairs[:, 0]), np.where(
-        np.isnan(pairs[:, 1]), np.inf, pairs[:, 1]
-    )
-
-
-def _reason(
-    result: Any, problem: Mapping[str, Any], c: np.ndarray, lower: np.ndarray, upper: np.ndarray
-) -> str:
-    """Why there is none: Farkas weights on the rows, or a direction along which f falls forever."""
-    n = len(c)
-    rows, right, labels = [np.zeros((0, n))], [np.zeros(0)], []
-    for matrix, vector, signs in (("A_ub", "b_ub", (1.0,)), ("A_eq", "b_eq", (1.0, -1.0))):
-        if problem.get(matrix) is not None:
-            a = _dense(problem[matrix])
-            b = np.atleast_1d(np.asarray(problem[vector], np.float64))
-            for sign in signs:
-                rows.append(sign * a)
-                right.append(sign * b)
-                labels += [f"{matrix}[{k}]" for k in range(len(b))]
-    for part in _limits(np.zeros(n), lower, upper):
-        for sign in (1.0, -1.0) if part.relation == "=" else (1.0,):
-            rows.append(sign * part.rows)
-            right.append(-sign * part.value)
-            labels += [f"{part.name}[{k}]" for k in part.which]
-    A, b = np.concatenate(rows), np.concatenate(right)
-    return _farkas(A, b, labels) or _recession(A, c) or f"no solution: {result.message}"
-
-
-def _farkas(A: np.ndarray, b: np.ndarray, labels: list[str]) -> str:
-    """y ≥ 0 with Aᵀy = 0 and bᵀy < 0 proves that A x ≤ b has no solution."""
-    from scipy.optimize import linprog
-
-    n = A.shape[1]
-    found = linprog(b, A_eq=np.vstack([A.T, np.ones(len(b))]), b_eq=np.r_[np.zeros(n), 1.0])
-    if found.x is None or not found.fun < -1e-9 * (1 + np.max(np.abs(b), initial=0.0)):
-        return ""
-    weights: dict[str, float] = {}
-    for label, y in zip(labels, found.x, strict=True):
-        if y > 1e-9:
-            weights[label] = weights.get(label, 0.0) + float(y)
-    named = ", ".join(f"{label} × {y:.3g}" for label, y in weights.items())
-    return f"infeasible: added up with these weights the constraints say 0 ≤ {found.fun:.3g}: {named}"
-
-
-def _recession(A: np.ndarray, c: np.ndarray) -> str:
-    """d with A d ≤ 0 and cᵀd < 0: f falls forever along it, from any feasible point."""
-    from scipy.optimize import linprog
-
-    found = linprog(c, A_ub=A if len(A) else None, b_ub=np.zeros(len(A)) if len(A) else None, bounds=(-1, 1))
-    if found.x is None or not found.fun < -1e-9:
-        return ""
-    named = ", ".join(f"{d:.3g}" for d in found.x[:8])
-    return (
-        f"unbounded: cᵀx falls by {-found.fun:.3g} with every step along ({named}), which no constraint stops"
-    )
