@@ -144,7 +144,9 @@ def test_a_row_that_calls_numpy_by_name_is_typeset_by_its_name() -> None:
 
 def test_every_primitive_has_a_rule_that_typesets() -> None:
     rng = np.random.default_rng(0)
-    for op in PRIMITIVES.values():
+    own = [op for op in PRIMITIVES.values() if not op.foreign]  # other tests leave theirs behind
+    assert len(own) > 100
+    for op in own:
         for args, params in op.samples(rng)[:1]:
             lines = rule(op, [None] * len(args), params)
             assert len(lines) <= 1 + len(args), op
