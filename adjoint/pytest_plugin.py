@@ -101,6 +101,8 @@ def parametrize(metafunc: pytest.Metafunc, mark: pytest.Mark, seed: int) -> None
 
     name = metafunc.function.__name__
     try:
+        if sum(own.name == mark.name for own in metafunc.definition.own_markers) > 1:  # one would be lost
+            raise TypeError(f"marker gradients of {name} is given twice; use samples={{'name': (x,), …}}")
         samples = _samples(mark, name)
         made = [
             _made(given, rng_of(seed, f"{metafunc.definition.nodeid} {key}"))

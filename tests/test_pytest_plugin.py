@@ -235,6 +235,7 @@ def test_processes_share_the_seed(pytester: pytest.Pytester, importable: None) -
         ("(W,), digits=3", "has no option 'digits'; there are args, samples, argnum"),
         ("(W, X, W)", "gives 3 arguments, the function takes 2"),
         ("samples={'a': (W,), 'b': (W, X)}", "have [1, 2] arguments; give equally many"),
+        ("(W, X))\n@pytest.mark.gradients((W, X)", "of test_loss is given twice; use samples="),
         ("samples=[(W, X)]", "is a dict of tuples of arguments by name"),
     ],
 )
