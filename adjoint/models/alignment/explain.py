@@ -131,20 +131,14 @@ def _answer(report: Report) -> Blocks:
         opening = [Words(f"Solved. {lead}", "good")]
     else:
         opening = [
-            Words(f"Not to be used as it is: {a.message}.", "bad"),
+            Words(f"Not to be used as it is: {a.message}{'' if a.message.endswith('?') else '.'}", "bad"),
             Words(f"As far as it goes: {lead}"),
         ]
-    counts = a.scores.counts
-    each = str(counts.min()) if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    facts = (
-        f"From {a.scores.n_prompts:,} prompts with {each} responses each. Such a policy has the largest "
-        f"{aim(report)} of all that keep the limits:"
+    facts = _sample(a) + (
+        f" Such a policy has the largest {aim(report)} of all that keep the limits:"
+        if a.constraints
+        else " No constraints: this is plain KL-regularized alignment."
     )
-    if not a.constraints:
-        facts = (
-            f"From {a.scores.n_prompts:,} prompts with {each} responses each. No constraints: this is "
-            "plain KL-regularized alignment."
-        )
     told = "\n".join(_constraint_sentence(report, one) for one in a.constraints)
     budget: Blocks = []
     if a.kl_budget is not None:
@@ -160,6 +154,14 @@ def _answer(report: Report) -> Blocks:
         several = f"{len(a.warnings)} reasons" if len(a.warnings) > 1 else "A reason"
         pointer.append(Words(f"{several} for doubt below: can these samples carry the answer?", "warning"))
     return [*opening, Words(facts), *([Words(told)] if told else []), *budget, *pointer]
+
+
+def _sample(a: Alignment) -> str:
+    """What the answer was computed from, as a sentence."""
+    low, high = int(a.scores.counts.min()), int(a.scores.counts.max())
+    prompts = "1 prompt" if a.scores.n_prompts == 1 else f"{a.scores.n_prompts:,} prompts"
+    responses = f"{low} to {high} responses" if low < high else f"{low} response{'s' if low > 1 else ''}"
+    return f"From {prompts} with {responses} each."
 
 
 def _constraint_sentence(report: Report, one: Constraint) -> str:
@@ -183,11 +185,14 @@ def with_error(value: float, error: float) -> str:
 
     >>> with_error(0.94782, 0.05168), with_error(1234.5, 31.0), with_error(0.5, float("nan"))
     ('0.948 ± 0.052', '1234 ± 31', '0.5')
+    >>> with_error(1.0361e15, 5.4e13)
+    '1.036e+15 ± 5.4e+13'
     """
     if not (np.isfinite(error) and error > 0):
         return number(value)
     places = max(1 - int(np.floor(np.log10(error))), 0)
-    return f"{value:.{places}f} ± {error:.{places}f}" if places < 9 else f"{value:.4g} ± {error:.1e}"
+    plain = places < 9 and abs(value) < 1e6
+    return f"{value:.{places}f} ± {error:.{places}f}" if plain else f"{value:.4g} ± {error:.1e}"
 
 
 def _small_step(one: Constraint, a: Alignment) -> float:
@@ -250,7 +255,8 @@ def _averages(report: Report) -> Blocks:
 def _multipliers(report: Report) -> Blocks:
     a = report.alignment
     if not a.constraints:
-        return [Words(f"There are none. dP*/dβ = −KL = {number(-a.kl)}.")]
+        price = f"dP*/dβ = −KL = {number(-a.kl)}" if a.kl_budget is None else f"dP*/dκ = β = {number(a.beta)}"
+        return [Words(f"There are none. {price}.")]
     rows, drawn = [], []
     for one in a.constraints:
         lam, error = a.multipliers[one.name], a.standard_errors.get(one.name, float("nan"))

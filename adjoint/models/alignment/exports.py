@@ -77,7 +77,8 @@ def write_preferences(
     """
     if labels not in LABELS:
         raise complaint(f"labels should be 'sampled' or 'likely', got {labels!r}")
-    if pairs is not None and (isinstance(pairs, bool) or not isinstance(pairs, int) or pairs < 1):
+    whole = isinstance(pairs, (int, np.integer)) and not isinstance(pairs, bool)
+    if pairs is not None and not (whole and pairs >= 1):
         raise complaint(f"pairs should be a number ≥ 1, or None for all, got {pairs!r}")
     rng = np.random.default_rng() if rng is None else rng
     s = combined(scores, multipliers)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
-from ..base import DataError, Floats
+from ..base import DataError, Floats, is_number
 from .align import align
 from .constraints import Constraint, check_constraints
 from .result import Alignment
@@ -74,8 +74,8 @@ class FiniteProblem:
         tables = {name: _table(name, values, self.base.shape) for name, values in utilities.items()}
         put(self, "utilities", tables)
         _check_distribution(self.base)
-        if not (np.isfinite(beta) and beta > 0):
-            raise refusal(DomainError, f"beta must be a number > 0, got {beta}", "It is the weight of KL.")
+        if not (is_number(beta) and 0 < beta < np.inf):
+            raise refusal(DomainError, f"beta must be a number > 0, got {beta!r}", "It is the weight of KL.")
         put(self, "beta", float(beta))
         put(self, "constraints", check_constraints(constraints, list(tables)))
         put(self, "g", self._centered())
@@ -112,8 +112,15 @@ class FiniteProblem:
 
     # ------------------------------------------------------------------------------------ the dual
     def log_policy(self, lam: ArrayLike) -> tuple[Floats, Floats]:
-        """Log π_λ (N, K), and log Σ π_ref e^{s/β} (N,)."""
-        s = self.reward + np.tensordot(np.asarray(lam, float), self.g, axes=1)
+        """Log π_λ (N, K), and log Σ π_ref e^{s/β} (N,).
+
+        Raises:
+            ShapeError: λ is not (m,).
+        """
+        lam = np.asarray(lam, float)
+        if lam.shape != self.g.shape[:1]:
+            raise refusal(ShapeError, f"λ must be {self.g.shape[:1]}, one per constraint; got {lam.shape}")
+        s = self.reward + np.tensordot(lam, self.g, axes=1)
         logits = np.log(self.base) + s / self.beta
         top = np.max(logits, axis=1, keepdims=True)
         total = top + np.log(np.sum(np.exp(logits - top), axis=1, keepdims=True))

@@ -195,7 +195,7 @@ class Report:
 
 def check_levels(levels: int) -> None:
     """Raise DataError unless a curve can have so many levels."""
-    if isinstance(levels, bool) or not isinstance(levels, int) or levels < 0 or levels == 1:
+    if isinstance(levels, bool) or not isinstance(levels, (int, np.integer)) or levels < 0 or levels == 1:
         raise complaint(f"levels should be 0 (no curves) or a number ≥ 2, got {levels!r}")
 
 

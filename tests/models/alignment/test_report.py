@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from html.parser import HTMLParser
@@ -12,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from adjoint.models.alignment import Report, Scores, align, explain
+from adjoint.models.alignment import Report, Scores, Status, align, explain
 from adjoint.models.alignment.charts import Estimate, Move, Series, histogram, intervals, moves, plot
 from adjoint.models.alignment.report import levels_around
 from adjoint.models.alignment.sections import Drawing, Grid
@@ -68,6 +69,12 @@ def test_verdicts_that_are_not_solved_say_so_first() -> None:
     lines = report(align(stuck, beta=1.0, constraints="a>=0.5")).text()
     assert lines.splitlines()[2].startswith("Not to be used as it is: feasible, but no policy")
     assert "no constraints" in report(FREE).text().lower()
+    bought = align(SCORES, kl_budget=0.2)
+    assert f"There are none. dP*/dκ = β = {bought.beta:.4g}." in report(bought).text()
+    one = report(align(Scores.dense([[1.0]], {}), beta=1.0)).text()
+    assert "From 1 prompt with 1 response each. No constraints" in one
+    odd = dataclasses.replace(SOLVED, status=Status.STOPPED)
+    assert "within 1e8 of each other?\n" in report(odd).text()
 
 
 def test_infeasible_levels_are_told_apart() -> None:
