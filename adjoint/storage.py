@@ -27,6 +27,8 @@ def save(path: str | os.PathLike[str], tree: Any) -> None:
     arrays: dict[str, np.ndarray] = {}
     structure = json.dumps(_encode(tree, arrays, ""))
     target = Path(path)
+    if not target.parent.is_dir():  # else the error would name a file that nobody asked for
+        raise FileNotFoundError(f"cannot write {target}: there is no directory {target.parent}")
     # not a name from tempfile: the file is to have the permissions of any new file
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:

@@ -156,3 +156,8 @@ def test_wrong_files(tmp_path: Path) -> None:
         ad.load(tmp_path / "missing")
     with pytest.raises(FileNotFoundError):
         ad.save(tmp_path / "no" / "folder", 1.0)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="cannot write .*nowhere/a.npz: there is no directory"):
+        ad.save(tmp_path / "nowhere" / "a.npz", {"a": 1.0})

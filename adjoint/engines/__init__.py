@@ -60,6 +60,8 @@ def compile(
     from .compiled import Compiled, Options
 
     positions = (donate,) if isinstance(donate, int) else tuple(donate)
+    if not all(isinstance(k, int) for k in positions):
+        raise TypeError(f"donate holds positions of arguments, 0 for the first; got {donate!r}")
     return Compiled(f, Options(positions, wait, callback))
 
 

@@ -252,6 +252,12 @@ class MaxEnt(Posed):
             self._ready()
         return super().sensitivity(name)
 
+    def __getattr__(self, name: str) -> Any:
+        """Why an attribute of the density is missing, where there is no density."""
+        verdict = self.__dict__.get("message_") if name.endswith("_") and not name.startswith("_") else None
+        what = f"this MaxEnt has no {name}: {verdict}" if verdict else f"MaxEnt has no attribute {name!r}"
+        raise AttributeError(what)
+
     def _ready(self) -> None:
         self._check_fitted("status_")
         if self.status_ is not Verdict.SOLVED:

@@ -279,11 +279,8 @@ class Solution:
         Args:
             limit: rows at most.
         """
-        rows = [row for name, c in self.constraints.items() for row in _rows(name, c)]
-        rows.sort(key=lambda row: not row[2])
-        cells = [
-            [where, relation, "yes" if binds else "no", *values] for where, relation, binds, *values in rows
-        ]
+        rows = [row for name, c in self.constraints.items() for row in _rows(name, c, self.tolerance)]
+        cells = sorted(rows, key=lambda row: row[2] == "no")
         text = table(
             ["constraint", "", "binds", "value", "multiplier", "df*/db"], cells[:limit], right=(3, 4, 5)
         )
@@ -300,6 +297,10 @@ class Solution:
             f"slackness {r.slackness:.1e}"
         )
         lines += [f"  doubt: {doubt.value}" for doubt in self.doubts]
+        if self.status is Status.INFEASIBLE and isinstance(self.certificate, dict):
+            weights = {name: np.max(np.abs(w), initial=0.0) for name, w in self.certificate.items()}
+            shown = ", ".join(f"{name} {number(w)}" for name, w in weights.items() if w > 0)
+            lines.append(f"  certificate: {shown}")
         if self.constraints:
             lines.append(self.table(12))
         return "\n".join(lines)
@@ -309,23 +310,24 @@ def _plain(x: Any) -> float:
     return float(innermost(x))
 
 
-def _rows(name: str, c: Constraint) -> list[tuple[Any, ...]]:
+def _rows(name: str, c: Constraint, tolerance: float) -> list[list[str]]:
     """One row per element that binds, and one for all those that do not."""
     value, mu, active = (
         np.concatenate([np.ravel(innermost(leaf)) for leaf in trees.flatten(part)[0]] or [np.zeros(0)])
         for part in (c.value, c.multiplier, c.active)
     )
     sign = 1.0 if c.relation == "≥" else -1.0
-    rows: list[tuple[Any, ...]] = []
+    rows: list[list[str]] = []
     for k in np.flatnonzero(active):
         label = name if value.size == 1 else f"{name}[{k}]"
         rows.append(
-            (label, c.relation, True, number(value[k] + 0.0), number(mu[k]), number(sign * mu[k] + 0.0))
+            [label, c.relation, "yes", number(value[k] + 0.0), number(mu[k]), number(sign * mu[k] + 0.0)]
         )
     slack = np.flatnonzero((active == 0) & np.isfinite(value))  # an absent bound is no constraint
     if slack.size:
         label = name if value.size == 1 else f"{name} ({slack.size} of {np.sum(np.isfinite(value))})"
-        rows.append((label, c.relation, False, number(np.max(value[slack])), "0", "0"))
+        worst = np.max(value[slack])
+        rows.append([label, c.relation, "violated" if worst > tolerance else "no", number(worst), "0", "0"])
     return rows
 
 

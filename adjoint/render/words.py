@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
@@ -63,13 +64,18 @@ def _title(box: Box, first: Node, nodes: dict[int, Node]) -> str:
 
 def _common_name(turns: list[Node]) -> str:
     """`layer/0…11/b` of names that differ in numbers alone; names inside a scope do not repeat it."""
-    first, last = turns[0].name.partition("#")[0], turns[-1].name.partition("#")[0]
     if len(turns) == 1:
         return turns[0].name
-    a, b = re.split(r"(\d+)", first[:200]), re.split(r"(\d+)", last[:200])
-    if a[::2] != b[::2]:
-        return first
-    return "".join(x if x == y else f"{x}…{y}" for x, y in zip(a, b, strict=True))
+    names = [node.name.partition("#")[0] for node in turns]
+    parts = [re.split(r"(\d+)", name[:200]) for name in names]
+    if any(part[::2] != parts[0][::2] for part in parts):
+        return names[0]
+    # the least and the largest number, not the first and the last name: 10 stands before 2 in a dict
+    ends = [
+        (min(column, key=int), max(column, key=int)) for column in zip(*(p[1::2] for p in parts), strict=True)
+    ]
+    numbers = [low if low == high else f"{low}…{high}" for low, high in ends]
+    return "".join(text + number for text, number in zip_longest(parts[0][::2], numbers, fillvalue=""))
 
 
 def operations_of(box: Box, nodes: dict[int, Node], limit: int = 4) -> str:

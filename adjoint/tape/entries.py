@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AdjointError, DTypeError, describe, refusal
+from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded, dtype_of, innermost
 
 LARGEST_BASE = 1 << 26  # bytes of an array that is copied whole because slices of it were met
@@ -121,7 +122,8 @@ def entry_value(leaf: Any, name: str = "") -> Any:
     elif isinstance(leaf, np.ndarray):
         leaf = base_array(leaf)
     try:
-        array = np.array(innermost(leaf))
+        inner = innermost(leaf)
+        array: Any = inner if type(inner) is Abstract else np.array(inner)  # of the former, the dtype decides
     except (ValueError, AdjointError) as error:
         raise refusal(
             DTypeError, f"an input must be a float, a float array, or a container of these: {error}"

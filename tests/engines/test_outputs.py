@@ -144,3 +144,16 @@ def test_donation_and_other_kinds_of_arguments() -> None:
 def test_donating_what_is_not_there_is_refused() -> None:
     text = message(ad.TreeError, ad.compile(lambda x: x * 2, donate=1), normal(3))
     assert "donate=(1,), but the function was called with 1 arguments" in text
+
+
+def test_donations_are_positions() -> None:
+    with pytest.raises(
+        TypeError, match=r"donate holds positions of arguments, 0 for the first; got \('w',\)"
+    ):
+        ad.compile(lambda w: w, donate=("w",))
+
+
+def test_an_integer_argument_of_a_compiled_gradient_is_named() -> None:
+    with pytest.raises(ad.DTypeError, match="its dtype is int64") as caught:
+        ad.compile(ad.grad(lambda w: np.sum(w**2)))(np.array([1, 2]))
+    assert "Pass x.astype(float)" in str(caught.value)

@@ -208,8 +208,13 @@ def test_a_refit_without_a_density_keeps_nothing_of_the_one_before() -> None:
     assert not any(hasattr(model, name) for name in ("entropy_", "multipliers_", "residuals_", "_problem_"))
     with pytest.raises(DomainError, match="has no density: infeasible"):
         model.sensitivity("mean")
+    with pytest.raises(AttributeError, match="has no natural_parameters_: infeasible"):
+        _ = model.natural_parameters_
     with pytest.raises(NotFittedError, match="not fitted yet"):
         MaxEnt(np.arange(1, 7), moments=4.5).sensitivity("mean")
+    with pytest.raises(AttributeError, match="MaxEnt has no attribute 'entropy_'"):
+        _ = MaxEnt(np.arange(1, 7), moments=4.5).entropy_
+    assert pickle.loads(pickle.dumps(model)).message_ == model.message_
 
 
 def test_prior_on_points() -> None:

@@ -27,6 +27,7 @@ def test_contradictory_constraints_come_with_a_farkas_certificate() -> None:
         assert w["low"] * (x0 - 1) + w["high"] * (20 - 10 * x0) >= found.violation - 1e-9
     np.testing.assert_allclose(found.violation, 10 / 11, atol=1e-9)
     assert found.message.startswith("infeasible: the smallest violation found is 0.909;")
+    assert "violated" in repr(found) and "certificate: " in repr(found)
     with pytest.raises(ad.DomainError, match="no sensitivity without a solution: infeasible"):
         found.sensitivity("low")
 
