@@ -159,5 +159,5 @@ def test_wrong_files(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="cannot write .*nowhere/a.npz: there is no directory"):
+    with pytest.raises(FileNotFoundError, match=r"cannot write .*nowhere/a\.npz: there is no directory"):
         ad.save(tmp_path / "nowhere" / "a.npz", {"a": 1.0})
