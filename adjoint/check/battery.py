@@ -39,7 +39,7 @@ BUDGET = 20  # evaluations of the function, of large inputs, while nothing is wr
 SINGLY = 32  # entries: up to so many, each is tried by itself
 FEW = 4  # wrong arguments that are described one by one
 APPROXIMATE = 1e-6  # relative: more is a mistake, whatever is solved inside
-JVP = "tangent against differences"
+GRADIENT, JVP = "gradient against differences", "tangent against differences"
 
 
 @dataclass
@@ -54,6 +54,7 @@ class Battery:
         not_checked: what was left out, and why.
         rates: the table of Taylor remainders.
         noise: by how much the function changes from call to call.
+        inconclusive: the comparison with the function itself, where it decides nothing.
         breaks: kinks and jumps so far.
     """
 
@@ -64,6 +65,7 @@ class Battery:
     not_checked: list[str] = field(default_factory=list)
     rates: str = ""
     noise: float = 0.0
+    inconclusive: str = ""
 
     def __post_init__(self) -> None:
         if self.order not in (1, 2):
@@ -79,7 +81,7 @@ class Battery:
         """What was found."""
         counts = MappingProxyType(dict(self.subject.counts))
         texts = tuple(self.notes), tuple(self.not_checked)
-        return Report(self.subject.name, tuple(self.findings), *texts, counts, self.rates)
+        return Report(self.subject.name, tuple(self.findings), *texts, counts, self.rates, self.inconclusive)
 
     def run(self) -> Battery:
         """Every method that applies."""
@@ -118,7 +120,7 @@ class Battery:
         if exact is not None:
             lines.insert(1, exact)
         entries = self._singly(claim, known)
-        self.conclude(claim, lines, entries, "gradient against differences" if self.subject.pull else JVP)
+        self.conclude(claim, lines, entries, GRADIENT if self.subject.pull else JVP)
         if self.subject.push is not None and claim.gradient is not None:
             self._tangent(claim, main)
         excused = all(f.passed for f in self.findings) or None
@@ -223,6 +225,8 @@ class Battery:
                 self.not_checked.append(f"{what}: {some}{unresolved(open_lines[0])}")
             if sound or not open_lines:
                 self.findings.append(Finding(what, worst.gap, worst.allowed, True))
+            elif what in (GRADIENT, JVP):
+                self.inconclusive = what
             return
         slight = len(self.notes)
         places = self.places(claim, worst.line.noise, entries)

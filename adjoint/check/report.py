@@ -86,6 +86,8 @@ class Report:
         not_checked: what this check did not look at, and why.
         evaluations: how often the function and each derivative were called.
         rates: the table of Taylor remainders as text, empty when there is none.
+        inconclusive: the comparison that nothing could decide, as in noise larger than every difference; such
+            a report is not true, though nothing failed. Empty otherwise.
     """
 
     subject: str
@@ -94,11 +96,12 @@ class Report:
     not_checked: tuple[str, ...] = ()
     evaluations: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     rates: str = ""
+    inconclusive: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether every finding passed (and there is at least one)."""
-        return bool(self.findings) and all(f.passed for f in self.findings)
+        """Whether every finding passed, there is at least one, and what matters could be compared."""
+        return bool(self.findings) and all(f.passed for f in self.findings) and not self.inconclusive
 
     @property
     def failures(self) -> tuple[Finding, ...]:
@@ -131,6 +134,8 @@ class Report:
         verdict = "passed" if self.passed else f"FAILED {len(self.failures)} of {len(self.findings)} checks"
         if not self.findings:
             verdict = "FAILED: nothing was checked"
+        elif self.inconclusive and not self.failures:
+            verdict = f"INCONCLUSIVE: {self.inconclusive} decides nothing, see below"
         lines = [f"{self.subject}: {verdict}", *(f"  {f}" for f in self.findings)]
         lines += [f"  note  {note}" for note in self.notes]
         lines += [f"  not checked: {what}" for what in self.not_checked]
@@ -143,7 +148,7 @@ class Report:
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = (self.findings, self.notes, self.not_checked, dict(self.evaluations), self.rates)
-        return Report, (self.subject, *parts)
+        return Report, (self.subject, *parts, self.inconclusive)
 
 
 class Summary(dict[str, Report]):

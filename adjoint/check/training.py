@@ -58,7 +58,7 @@ class TrainingReport(Report):
     def __reduce__(self) -> tuple[Any, ...]:
         return TrainingReport, (
             self.subject, self.findings, self.notes, self.not_checked, dict(self.evaluations), self.rates,
-            self.layers, self.per_layer, self.verdict,
+            self.inconclusive, self.layers, self.per_layer, self.verdict,
         )  # fmt: skip
 
     def table(self, limit: int = 40) -> str:

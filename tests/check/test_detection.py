@@ -26,6 +26,20 @@ def test_hard_function_raises_no_false_alarm(case: Case) -> None:
     assert not alarm(case)
 
 
+UNDECIDED = {  # noise or rounding larger than every difference: no check by values could tell
+    "large offset", "exponential near underflow", "saturated softmax", "flat minimum lost in rounding",
+    "at a solution", "cancellation", "expanded polynomial", "half precision inside", "very stochastic values",
+    "deep composition", "single precision offset", "half precision",
+}  # fmt: skip
+
+
+def test_what_nothing_can_decide_is_not_said_to_pass() -> None:
+    for case in HARD:
+        if case.name in UNDECIDED:
+            report = checked(case.build())
+            assert not report and not report.failures and "INCONCLUSIVE" in repr(report), case.name
+
+
 @pytest.mark.slow
 @each("case", WRONG, ids=lambda case: case.name)
 def test_right_derivatives_of_the_same_functions_raise_none(case: Case) -> None:

@@ -72,7 +72,7 @@ def misplaced(case: Case, report: Report, truth: Truth | None = None) -> str:
 def alarm(case: Case) -> str:
     """The false alarm about a hard function, or what should have been said of it; empty when all is well."""
     report = checked(case.build())
-    if not report:
+    if report.failures or not report.findings:
         return f"false alarm\n{report!r}"
     if case.says and not re.search(case.says, repr(report)):
         return f"does not say {case.says}\n{report!r}"
