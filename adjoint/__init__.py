@@ -28,6 +28,7 @@ from .errors import (
     DTypeError,
     IndexingError,
     LeakError,
+    MissingPackageError,
     MissingRuleError,
     MutationError,
     RuleError,
@@ -115,7 +116,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "numpy", "tree_map", "save", "load",
     # errors
     "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError",
-    "LayoutError", "LeakError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TraceError",
+    "LayoutError", "LeakError", "MissingPackageError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TraceError",
     "TreeError", "UnknownNameError",
     "__version__",
 ]

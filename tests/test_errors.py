@@ -20,6 +20,7 @@ BASES: dict[str, tuple[type[Exception], ...]] = {
     "ConversionError": (TypeError,),
     "MutationError": (TypeError,),
     "LeakError": (RuntimeError,),
+    "MissingPackageError": (ImportError,),
     "MissingRuleError": (TypeError,),
     "RuleError": (RuntimeError,),
     "TreeError": (ValueError,),

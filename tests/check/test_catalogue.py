@@ -40,6 +40,9 @@ def test_wrong_second_derivatives_have_right_first_ones(case: Case) -> None:
     assert wrong_entries(case) == {}
 
 
-@each("case", [c for c in HARD if c.smooth], ids=lambda c: c.name)
+LARGE = {c.name: pytest.mark.slow for c in HARD if c.name.startswith("a million")}
+
+
+@each("case", [pytest.param(c, marks=LARGE.get(c.name, ()), id=c.name) for c in HARD if c.smooth])
 def test_hard_functions_have_the_derivatives_that_the_catalogue_gives(case: Case) -> None:
     assert wrong_entries(case, 1e-6) == {}

@@ -79,6 +79,7 @@ def test_a_kink_is_named() -> None:
     assert "kink at argument w[1]: slopes -1 and 1, received 0 between" in repr(report)
 
 
+@pytest.mark.slow
 def test_one_wrong_entry_in_a_million_within_twenty_evaluations() -> None:
     x = np.random.default_rng(0).normal(size=10**6)
 
