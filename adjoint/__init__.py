@@ -116,8 +116,8 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "numpy", "tree_map", "save", "load",
     # errors
     "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError",
-    "LayoutError", "LeakError", "MissingPackageError", "MissingRuleError", "MutationError", "RuleError", "ShapeError", "TraceError",
-    "TreeError", "UnknownNameError",
+    "LayoutError", "LeakError", "MissingPackageError", "MissingRuleError", "MutationError", "RuleError",
+    "ShapeError", "TraceError", "TreeError", "UnknownNameError",
     "__version__",
 ]
 # fmt: on
