@@ -6,7 +6,7 @@ import numpy as np
 
 from ...problems import Residuals
 from .constraints import Constraint
-from .diagnostics import drift, of_samples, of_solution
+from .diagnostics import drift, errors_of, of_samples, of_solution
 from .evaluate import Moments, Point, Source
 from .feasibility import Infeasibility, Margin
 from .newton import projected
@@ -30,6 +30,7 @@ def solved(
     deviations = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
     labels = names + (["beta"] if problem.budget is not None else [])
     diagnostics = of_samples(setting, names) + of_solution(setting, at, moments, names)
+    diagnostics.append(errors_of(labels, at.x, deviations))
     moved = drift(source, setting, [one.level for one in constraints], labels, deviations, rng)
     return Alignment(
         status=verdict.status, data=data, constraints=constraints, levels=_named(names, problem.levels),

@@ -136,6 +136,31 @@ def _condition(setting: Setting, at: Value, names: Sequence[str]) -> Diagnostic:
     return Diagnostic("condition of ∇²D", value, text)
 
 
+def errors_of(labels: Sequence[str], values: Floats, errors: Floats) -> Diagnostic:
+    """Standard errors over the multipliers that are not 0: more than a half, and λ* is hardly known.
+
+    Args:
+        labels: names of the constraints, "beta" last under a budget.
+        values: λ*, and β (q,).
+        errors: their standard errors (q,).
+    """
+    shares = {
+        name: float(error / value)
+        for name, value, error in zip(labels, values, errors, strict=True)
+        if value > 0
+    }
+    unknown = [
+        f"{'β' if name == 'beta' else f'λ of {name}'}" for name, share in shares.items() if share > 0.5
+    ]
+    text = ""
+    if unknown:
+        text = (
+            f"the standard error of {', '.join(unknown)} is more than half of the value: the level is near "
+            "the most that these responses allow, or the prompts are too few; do not train with it"
+        )
+    return Diagnostic("error of λ*", shares, text)
+
+
 def drift(
     source: Source, setting: Setting, levels: Sequence[float],
     labels: Sequence[str], errors: Floats, rng: np.random.Generator,

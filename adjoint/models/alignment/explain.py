@@ -173,6 +173,11 @@ def _constraint_sentence(report: Report, one: Constraint) -> str:
             largest(a.scores.utilities[one.name]),
         )
         return f"• {one} holds by itself (it is {mean}): λ = 0, and it costs nothing."
+    if error > 0.5 * lam:
+        return (
+            f"• {one} binds: λ = {with_error(lam, error)}, which is hardly known: the level is near the most "
+            "that these responses allow, or the prompts are too few."
+        )
     step = _small_step(one, a)
     return (
         f"• {one} binds: λ = {with_error(lam, error)}. Raising the level by {step:g} would cost about "
@@ -268,7 +273,10 @@ def _multipliers(report: Report) -> Blocks:
              number(-lam)]
         )  # fmt: skip
         drawn.append(Estimate(one.name, lam, error, again))
-    drawn_again = f" Bootstrap: {len(a.bootstrap.samples)} resamples of the prompts." if a.bootstrap else ""
+    drawn_again = ""
+    if a.bootstrap:
+        lost = f"; {a.bootstrap.failed} more cannot keep the limits" if a.bootstrap.failed else ""
+        drawn_again = f" Bootstrap: {len(a.bootstrap.samples)} resamples of the prompts{lost}."
     blocks: Blocks = [
         Grid(["constraint", "λ*", "s.e.", "s.e. bootstrap", "95 % interval", "dP*/db"], rows),
         Words(
@@ -384,6 +392,7 @@ MEANINGS = {
     "KL against log K": ("the most that K responses can show is log K", False),
     "condition of ∇²D": ("if large, the multipliers are not unique", False),
     "share below the level": ("prompts whose own average is below", True),
+    "error of λ*": ("standard errors over λ*, where it is not 0", True),
     "drift with K": ("λ* from all responses minus from half of them", False),
 }
 

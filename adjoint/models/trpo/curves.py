@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import MissingPackageError, refusal
+from ...errors import need, refusal
 from ..base import DataError
 
 
@@ -23,11 +23,8 @@ def learning_curves(history: Sequence[Any], delta: float, path: str | os.PathLik
         raise refusal(
             DataError, "there are no learning curves before anything is learned", "Call learn first."
         )
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as why:
-        what = "learning curves need matplotlib"
-        raise refusal(MissingPackageError, what, "pip install 'adjoint-autodiff[plot]'") from why
+    need("matplotlib", "a picture of learning curves", "plot")
+    from matplotlib.figure import Figure
 
     columns = {name: np.array([getattr(line, name) for line in history]) for name in history[0]._fields}
     limited = bool(np.any(columns["nu"] > 0) or np.any(columns["mean_cost"] > 0))

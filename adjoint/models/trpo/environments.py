@@ -13,7 +13,7 @@ from typing import Any, Protocol, SupportsFloat
 
 import numpy as np
 
-from ...errors import MissingPackageError, refusal
+from ...errors import need, refusal
 from ..base import DataError
 from .mdp import MDP
 from .quadratic import Floats
@@ -187,24 +187,24 @@ def made(env: str | Environment | Callable[[], Environment], count: int) -> list
     """Environments of one kind.
 
     Raises:
-        DataError: several from one object, or something else.
+        DataError: several from one object, or something that is no environment.
         MissingPackageError: an id without Gymnasium.
     """
     if isinstance(env, str):
-        name = env
-        try:
-            import gymnasium
-        except ImportError as why:
-            what = f"the environment {name!r} needs Gymnasium"
-            raise refusal(MissingPackageError, what, "pip install 'adjoint-autodiff[rl]'") from why
-        return [gymnasium.make(name) for _ in range(count)]
-    if callable(env):
-        return [env() for _ in range(count)]
-    if not hasattr(env, "reset"):
-        raise refusal(
-            DataError, f"env should be a Gymnasium id, an environment or what makes one, got {env!r}"
-        )
-    if count > 1:
+        need("gymnasium", f"the environment {env!r}", "rl")
+        import gymnasium
+
+        return [gymnasium.make(env) for _ in range(count)]
+    if count > 1 and not callable(env):
         what = f"{count} environments cannot be made from one object"
         raise refusal(DataError, what, "Pass a function that makes one, or its Gymnasium id.")
-    return [env]
+    found = [env() if callable(env) else env for _ in range(count)]
+    for one in found:
+        lacking = [
+            part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(one, part)
+        ]
+        if lacking:
+            what = f"an environment has no {lacking[0]}: got {one!r:.80}"
+            remedy = "Pass a Gymnasium id, an environment or a function that makes one; of an MDP, Walk(mdp)."
+            raise refusal(DataError, what, remedy)
+    return found

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import DTypeError, refusal
+from ...errors import DTypeError, describe, refusal
 from ..base import DataError
 from .environments import Environment
 from .policies import Categorical, DiagonalGaussian, Distribution
@@ -119,6 +119,57 @@ def check_actions(given: Distribution, wanted: Distribution) -> None:
 
 
 # ------------------------------------------------------------------------------------------ the steps
+MANNERS = (
+    "Environments answer as Gymnasium's do: reset(seed=…) → (observation, info), step(action) → five values."
+)
+
+
+def begun_by(env: Environment, seed: int | None) -> Any:
+    """The first observation of an episode.
+
+    Raises:
+        DataError: `reset` answers otherwise than Gymnasium's, or takes no seed.
+    """
+    try:
+        found: Any = env.reset() if seed is None else env.reset(seed=seed)
+    except TypeError as why:
+        raise refusal(DataError, f"reset(seed={seed}) of the environment fails: {why}", MANNERS) from why
+    if not (isinstance(found, tuple) and len(found) == 2):
+        raise refusal(DataError, f"reset of the environment gives {describe(found)}", MANNERS)
+    return found[0]
+
+
+def answered(found: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+    """What a step answers, the reward as a number.
+
+    Raises:
+        DataError: not five values, or a reward that is no number.
+    """
+    if not (isinstance(found, tuple) and len(found) == 5):
+        count = f"{len(found)} values" if isinstance(found, tuple) else describe(found)
+        what = (
+            f"step of the environment gives {count}, not (observation, reward, terminated, truncated, info)"
+        )
+        raise refusal(DataError, what, MANNERS)
+    seen, reward, ended, cut, info = found
+    if isinstance(reward, str) or np.ndim(reward):
+        raise refusal(DataError, f"a reward should be a number, got {describe(reward)}")
+    return seen, float(reward), bool(ended), bool(cut), info
+
+
+def seen_as(vector: Callable[[Any], Floats], observation: Any, size: int) -> Floats:
+    """An observation as numbers (size,).
+
+    Raises:
+        DataError: it has another size than the environment's space.
+    """
+    found = vector(observation)
+    if found.shape != (size,):
+        what = f"an observation {np.shape(observation)} came, the observation space has {size} numbers"
+        raise refusal(DataError, what, "Mend observation_space, or what reset and step give.")
+    return found
+
+
 def collect(
     environments: Sequence[Environment],
     act: Callable[[Floats, Any], Any],
@@ -144,7 +195,7 @@ def collect(
     size, vector = features_of(environments[0].observation_space)
     seeds = np.random.SeedSequence(seed).generate_state(E)
     current = np.stack(
-        [vector(env.reset(seed=int(s))[0]) for env, s in zip(environments, seeds, strict=True)]
+        [seen_as(vector, begun_by(env, int(s)), size) for env, s in zip(environments, seeds, strict=True)]
     )
     observations, reached = np.empty((T, E, size)), np.empty((T, E, size))
     rewards, costs = np.zeros((T, E)), np.zeros((T, E))
@@ -156,9 +207,9 @@ def collect(
         actions.append(chosen)
         for e, env in enumerate(environments):
             action = to_action(chosen[e])
-            seen, reward, ended, cut, info = env.step(action)
-            current[e] = reached[t, e] = vector(seen)
-            rewards[t, e] = float(reward)
+            seen, reward, ended, cut, info = answered(env.step(action))
+            current[e] = reached[t, e] = seen_as(vector, seen, size)
+            rewards[t, e] = reward
             if cost is not None:
                 costs[t, e] = cost(seen, action, info)
             if ended or cut:
@@ -168,7 +219,7 @@ def collect(
                     Episode(float(np.sum(rewards[part, e])), float(np.sum(costs[part, e])), t + 1 - begun[e])
                 )
                 begun[e] = t + 1
-                current[e] = vector(env.reset()[0])
+                current[e] = seen_as(vector, begun_by(env, None), size)
     # the last thing seen is followed by no step, but its value counts, unless nothing is to come
     followed = np.where(terminal[..., None], 0.0, reached)
     signals = {"reward": rewards, "cost": costs, "observation": observations, "next observation": followed}

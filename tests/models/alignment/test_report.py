@@ -77,6 +77,20 @@ def test_verdicts_that_are_not_solved_say_so_first() -> None:
     assert "within 1e8 of the reward's?" in " ".join(report(odd).text().split())
 
 
+def test_a_level_at_the_edge_of_the_possible_is_said_to_be() -> None:
+    rng = np.random.default_rng(0)
+    helpful, safe = rng.normal(size=(2, 200, 6))
+    most = float(np.mean(np.max(safe, axis=1)))
+    scores = Scores.dense(helpful, {"safe": safe})
+    found = align(scores, beta=0.1, constraints=f"safe>={most - 1e-4}", bootstrap=20, random_state=0)
+    text = " ".join(report(found).text().split())
+    assert "which is hardly known: the level is near the most that these responses allow" in text
+    assert f"resamples of the prompts; {found.bootstrap.failed} more cannot keep the limits." in text
+    assert any("do not train with it" in warning for warning in found.warnings)
+    sure = align(scores, beta=0.5, constraints="safe>=0.3")
+    assert "hardly known" not in report(sure).text()
+
+
 def test_infeasible_levels_are_told_apart() -> None:
     assert "Each level is within reach alone; together they are not." in " ".join(
         report(INFEASIBLE).text().split()

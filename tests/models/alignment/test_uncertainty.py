@@ -111,6 +111,7 @@ def test_nothing_to_warn_of() -> None:
     found = align(Scores.dense(r, {"a": g}), beta=3.0, constraints="a>=0.1")
     assert found.warnings == () and "warning" not in repr(found)
     assert {d.name for d in found.diagnostics} == {
+        "error of λ*",
         "single responses", "constant utilities", "prompts", "effective sample size", "best of K",
         "KL against log K", "condition of ∇²D", "share below the level", "drift with K",
     }  # fmt: skip

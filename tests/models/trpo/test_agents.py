@@ -354,7 +354,8 @@ MISUSE = [
      lambda: TRPO(Strange(action_space="a dictionary"))),
     (DataError, "observations should be discrete or a box", lambda: TRPO(Strange(observation_space="text"))),
     (DataError, "2 environments cannot be made from one object", lambda: TRPO(CartPole(), environments=2)),
-    (DataError, "env should be a Gymnasium id, an environment or what makes one, got 42", lambda: TRPO(42)),
+    (DataError, "no reset in 42", lambda: TRPO(42)),
+    (DataError, "no reset in <adjoint.models.trpo.mdp.MDP", lambda: CPO(hazard_grid, cost_limit=1.0)),
     (DataError, "steps should be a whole number ≥ 1, got 0", lambda: TRPO(CartPole, steps=0)),
     (DataError, "steps should be a whole number ≥ 1, got 2.5", lambda: TRPO(CartPole, steps=2.5)),
     (DataError, "steps should be a whole number ≥ 1, got inf", lambda: TRPO(CartPole, **SMALL).learn(np.inf)),
@@ -382,6 +383,42 @@ MISUSE = [
 @pytest.mark.parametrize(("kind", "text", "call"), MISUSE, ids=[text for _, text, _ in MISUSE])
 def test_misuse_is_named(kind: Any, text: str, call: Any) -> None:
     refused(kind, text, call)
+
+
+class Odd(CartPole):
+    """Answers as others do."""
+
+    def __init__(self, reset: Any = None, step: Any = None) -> None:
+        super().__init__()
+        self._first, self._then = reset, step
+
+    def reset(self, *, seed: int | None = None) -> Any:
+        found = super().reset(seed=seed)
+        return found if self._first is None else self._first(*found)
+
+    def step(self, action: Any) -> Any:
+        found = super().step(action)
+        return found if self._then is None else self._then(*found)
+
+
+class Unseeded(CartPole):
+    def reset(self) -> Any:  # type: ignore[override]
+        return super().reset()
+
+
+MANNERS = [
+    ("reset of the environment gives (4,) float64", lambda: Odd(reset=lambda seen, info: seen)),
+    ("step of the environment gives 4 values", lambda: Odd(step=lambda s, r, end, cut, i: (s, r, end, i))),
+    ("an observation (3,) came, the observation space has 4", lambda: Odd(reset=lambda s, i: (s[:3], i))),
+    ("a reward should be a number", lambda: Odd(step=lambda s, r, *rest: (s, "1", *rest))),
+    ("a reward should be a number", lambda: Odd(step=lambda s, r, *rest: (s, np.ones(1), *rest))),
+    ("of the environment fails", Unseeded),
+]
+
+
+@pytest.mark.parametrize(("text", "make"), MANNERS, ids=[text for text, _ in MANNERS])
+def test_an_environment_of_other_manners_is_told_which(text: str, make: Any) -> None:
+    refused(DataError, text, lambda: TRPO(make, **SMALL).learn(60))
 
 
 def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:
