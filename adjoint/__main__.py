@@ -110,7 +110,14 @@ def run_draw(target: str, output: str | None, limit: int, direction: str, adjoin
     except UnknownNameError as error:
         print(error, file=sys.stderr)
         return 2
-    subject = subject() if inspect.isfunction(subject) else subject  # it may import its neighbours
+    if inspect.isfunction(subject):
+        try:
+            inspect.signature(subject).bind()
+        except TypeError as error:
+            what = f"draw {target}: {error}: name a function that takes nothing and returns what to draw,"
+            print(f"{what} such as ad.Lagrangian(tape, loss)", file=sys.stderr)
+            return 2
+        subject = subject()  # it may import its neighbours
     try:
         picture = draw(subject, limit=limit, direction=direction, adjoint=adjoint)
         if output is None:

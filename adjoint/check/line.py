@@ -313,7 +313,6 @@ def _value(
         if g is not None and d is not None:
             with np.errstate(all="ignore"):
                 slip = (in_double(b) - in_double(a)) - t * d
-                delta -= float(
-                    np.sum(np.where((slip == 0) | ~np.isfinite(slip), 0.0, (in_double(g) * slip).real))
-                )
+                owed = (in_double(g) * slip).real
+                delta -= float(np.sum(np.where(np.isfinite(owed), owed, 0.0)))  # a claim may be NaN
     return delta

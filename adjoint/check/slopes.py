@@ -129,7 +129,8 @@ def compare(
     """
     subject = claim.subject
     received, size = claim.received(v)
-    exactly = _exactly(claim, v, received, size, noise) if claim.exact else None
+    usable = claim.exact and np.isfinite(received)
+    exactly = _exactly(claim, v, received, size, noise) if usable else None
     if exactly is not None and exactly.verdict == "agrees":
         return exactly
     line = walk(

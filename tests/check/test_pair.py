@@ -38,6 +38,16 @@ def test_the_value_beside_a_gradient_is_held_against_the_function() -> None:
         check.pair(cubes, slope, (W,), has_value=True)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_claim_that_is_not_finite_is_wrong_where_the_slope_is(value: float) -> None:
+    x = np.array([1.0, 2.0])
+    report = check.pair(lambda x: np.sum(x**3), lambda x: np.array([3 * x[0] ** 2, value]), (x,))
+    assert not report and report.places[0].index == (1,)
+    assert "expected 12;" in repr(report)
+    infinite = check.pair(np.sqrt, lambda x: np.inf, (0.0,))  # where it is infinite, infinity is right
+    assert infinite or infinite.inconclusive, infinite
+
+
 def test_none_stands_for_zero_wherever_a_derivative_is_given() -> None:
     def jvp(args: tuple, v: tuple) -> np.ndarray:
         return slope(args[0]) @ v[0]

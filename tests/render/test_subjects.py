@@ -101,6 +101,8 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
         "        return np.sum(tape.parameter(np.ones(3), name='w') ** 2)\n"
         "def nothing():\n"
         "    return 3\n"
+        "def takes(w):\n"
+        "    return w\n"
     )
     monkeypatch.chdir(tmp_path)
     assert main(["draw", "a_program:loss"]) == 0
@@ -112,6 +114,8 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "cannot draw int 3" in capsys.readouterr().err
     assert main(["draw", "a_program"]) == main(["draw", "a_program:absent"]) == 2
     assert "needs module:function" in capsys.readouterr().err
+    assert main(["draw", "a_program:takes"]) == 2
+    assert "missing a required argument: 'w': name a function that takes nothing" in capsys.readouterr().err
 
 
 def test_constraints_that_bind_and_slack_ones_are_not_one_box() -> None:
