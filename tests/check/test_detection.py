@@ -16,7 +16,10 @@ BUDGET = 20  # evaluations of a function of a million inputs
 each = pytest.mark.parametrize
 
 
-@each("case", WRONG, ids=lambda case: case.name)
+DEAR = {"one in a million": pytest.mark.slow}  # to locate it
+
+
+@each("case", [pytest.param(c, marks=DEAR.get(c.name, ()), id=c.name) for c in WRONG])
 def test_wrong_derivative_is_detected_and_located(case: Case) -> None:
     assert not missed(case)
 

@@ -297,6 +297,11 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+def listening() -> None:
+    """In the child: a shell that runs these tests in the background has it ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_to_a_process_leave_no_file(scores: Path, number: signal.Signals) -> None:
     folder = scores.parent
@@ -304,7 +309,7 @@ def test_signals_to_a_process_leave_no_file(scores: Path, number: signal.Signals
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW_WRITER, "align", str(scores), *USUAL,
          "--preferences", str(folder / "pairs.jsonl")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listening,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "writing\n"
@@ -328,7 +333,8 @@ def test_signals_at_any_moment_leave_no_half_file(tmp_path: Path) -> None:
     took, whole = time.perf_counter() - start, target.read_text()
     for k in range(40):
         target.unlink(missing_ok=True)
-        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(arguments, **quiet, preexec_fn=listening)
         time.sleep(took * (k + 1) / 41)
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)

@@ -141,8 +141,20 @@ FAMILIES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("m", [1, 2])
+SLOW = (
+    "log-linear",
+    "network",
+)  # seconds each; with two constraints in the ordinary run, with one in the slow
+
+
+@pytest.mark.parametrize(
+    ("name", "m"),
+    [
+        pytest.param(name, m, marks=pytest.mark.slow if m == 1 and name in SLOW else ())
+        for name in FAMILIES
+        for m in (1, 2)
+    ],
+)
 def test_certificates_hold_on_every_run(name, m):
     game = problem(49, prompts=5, responses=4, constraints=m, level=-0.1)
     family = FAMILIES[name](game)
