@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -79,7 +78,7 @@ class Battery:
 
     def report(self) -> Report:
         """What was found."""
-        counts = MappingProxyType(dict(self.subject.counts))
+        counts = dict(self.subject.counts)
         texts = tuple(self.notes), tuple(self.not_checked)
         return Report(self.subject.name, tuple(self.findings), *texts, counts, self.rates, self.inconclusive)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from ..errors import AdjointError
@@ -94,7 +93,7 @@ class Report:
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
     not_checked: tuple[str, ...] = ()
-    evaluations: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    evaluations: dict[str, int] = field(default_factory=dict)
     rates: str = ""
     inconclusive: str = ""
 
