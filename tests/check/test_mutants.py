@@ -21,7 +21,7 @@ def harmless(m: Mutant) -> bool:
 
 
 def alarms(seeds: Iterable[int]) -> list[int]:
-    return [seed for seed in seeds if not checked(right(seed))]
+    return [seed for seed in seeds if checked(right(seed)).failures]
 
 
 def missed(seeds: Iterable[int]) -> tuple[list[Mutant], int]:
@@ -56,4 +56,6 @@ def test_many(start: int) -> None:
     false = alarms(seeds)
     assert len(false) <= 0.01 * len(seeds) + 1, false  # in float32 sorting puts many kinks close together
     lost, tried = missed(seeds)
-    assert len(lost) <= 0.02 * tried, lost  # in float32 a few percent of one share of a sum may be lost
+    assert len(lost) <= max(1, 0.02 * tried), (
+        lost
+    )  # in float32 a few percent of one share of a sum may be lost

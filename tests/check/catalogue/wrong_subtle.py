@@ -43,7 +43,7 @@ def hidden_in_rounded_values() -> Pair:
 @wrong("five percent, of a function that computes in float32 inside")
 def hidden_in_single_precision_inside() -> Pair:
     def f(x: Any) -> Any:
-        return np.float64(np.sum(np.exp(x.astype(np.float32))))
+        return np.sum(np.exp(x.astype(np.float32))).astype(np.float64)
 
     return Pair(f, (X,), lambda x: 1.05 * np.exp(x), exact=lambda x: np.sum(np.exp(x)))
 
