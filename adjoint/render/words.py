@@ -66,7 +66,9 @@ def _common_name(turns: list[Node]) -> str:
     """`layer/0…11/b` of names that differ in numbers alone; names inside a scope do not repeat it."""
     if len(turns) == 1:
         return turns[0].name
-    names = [node.name.partition("#")[0] for node in turns]
+    names = list(dict.fromkeys(node.name.partition("#")[0] for node in turns))
+    if len(names) == 1:
+        return names[0]
     parts = [re.split(r"(\d+)", name[:200]) for name in names]
     if any(part[::2] != parts[0][::2] for part in parts):
         return names[0]
