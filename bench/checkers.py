@@ -191,7 +191,7 @@ class Flat:
 def ours(pair: Pair) -> None:
     """check.pair with its defaults."""
     report = checked(pair)
-    if not report:
+    if report.failures:  # an inconclusive report is neither a detection nor an alarm
         raise Rejected(repr(report), report)
 
 

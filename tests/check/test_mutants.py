@@ -27,7 +27,7 @@ def alarms(seeds: Iterable[int]) -> list[int]:
 def missed(seeds: Iterable[int]) -> tuple[list[Mutant], int]:
     """Those not detected, and how many were to be."""
     mutants = [m for m in map(mutant, seeds) if not harmless(m)]
-    return [m for m in mutants if checked(m.pair())], len(mutants)
+    return [m for m in mutants if not checked(m.pair()).failures], len(mutants)
 
 
 def test_right_programs_raise_no_alarm() -> None:

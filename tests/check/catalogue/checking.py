@@ -43,7 +43,7 @@ def paths(report: Report) -> list[tuple[str, tuple[int, ...]]]:
 def missed(case: Case) -> str:
     """What a report about a wrong derivative lacks; empty when it detects, locates and says what it must."""
     report = checked(case.build())
-    if report:
+    if not report.failures:
         return "not detected"
     lack = misplaced(case, report)
     said = "\n".join([*map(str, report.failures), *report.notes])  # what passed is named too
