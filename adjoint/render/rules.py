@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.formula import Formula, letter, number, subscript, word
+from ..ops.formula import Formula, letter, subscript
 from ..ops.primitive import Primitive
+from ..sweeps.typeset import scalar
 from .graph import Node
 
 MOST = 200  # formulas that a graph has rules of; constants make them as many as nodes
@@ -37,13 +38,12 @@ class Uses:
 
     def add(self, node: Node, op: Primitive, constants: Callable[[], Sequence[Any]], params: Any) -> None:
         """Note one node; its constants are asked for where they are wanted."""
-        said = str(params) if params else ""
         if node.formula in self._first:
-            if said != self._params[node.formula] and len(self._others) < MOST:
+            if len(self._others) < MOST and str(params) != self._params[node.formula]:
                 self._others[f"#{node.number}"] = Use(op, constants(), params)
         elif len(self._first) < MOST:
             self._first[node.formula] = Use(op, constants(), params)
-            self._params[node.formula] = said
+            self._params[node.formula] = str(params)
 
     def rules(self) -> dict[str, tuple[str, ...]]:
         """The rules as MathML: `z = f(x, y)`, then `λ_x += …` for each operand that has a multiplier."""
@@ -81,6 +81,4 @@ def rule(op: Primitive, constants: Sequence[Any], params: dict[str, Any]) -> lis
 
 
 def _constant(c: Any) -> Formula:
-    if np.shape(c):
-        return letter("c")
-    return number(float(c)) if np.asarray(c).dtype.kind in "fiu" else word(str(c))
+    return letter("c") if np.shape(c) else scalar(c)

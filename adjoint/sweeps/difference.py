@@ -16,7 +16,7 @@ import numpy as np
 from ..changes import Change, Site
 from ..errors import DomainError, Origin, refusal
 from ..ops.primitive import dtype_of
-from ..text import number, table
+from ..text import number, short, table
 from .lagrangian import Lagrangian
 from .perturbation import Perturbation
 
@@ -142,8 +142,7 @@ class Difference:
 
 
 def _at(cause: Cause) -> str:
-    source = cause.source if len(cause.source) <= 40 else cause.source[:39] + "…"
-    return f"{os.path.basename(cause.place)}  {source}".strip()
+    return f"{os.path.basename(cause.place)}  {short(cause.source, 40)}".strip()
 
 
 def _off(predicted: float, measured: float) -> str:

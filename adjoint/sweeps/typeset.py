@@ -91,8 +91,12 @@ def _constant(c: Any) -> Formula:
     shape = np.shape(c)
     if shape:
         return Formula("subscript", letter("c"), Formula("text", "×".join(map(str, shape))))
-    kind = np.asarray(c).dtype.kind
-    return number(float(c)) if kind in "fiu" else word(str(c))
+    return scalar(c)
+
+
+def scalar(c: Any) -> Formula:
+    """A constant that is no array: a number, or else its text."""
+    return number(float(c)) if np.asarray(c).dtype.kind in "fiu" else word(str(c))
 
 
 # ---------------------------------------------------------------------------------------------- repeats
@@ -134,7 +138,7 @@ def _sum(lines: Sequence[Line], period: int, index: str, limit: int) -> Line | N
         merged = [_merged([lines[k + t * period].term for t in range(turns)]) for k in range(period)]
     except _UnevenError:
         return None
-    begin = next((b for b in _offsets(merged)), 1)
+    begin = next(_offsets(merged), 1)
     terms = [_indexed(f, index, begin) for f in merged]
     rows = [(NOTHING, term if k == 0 else Formula("term", term)) for k, term in enumerate(terms[:limit])]
     if period > limit:

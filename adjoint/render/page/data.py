@@ -144,13 +144,12 @@ def _lines(box: Box, graph: Graph, nodes: dict[int, Node], texts: Texts, whose: 
 
 def _node(node: Node, graph: Graph, texts: Texts) -> list[Any]:
     flags = node.connected + 2 * node.view + 4 * (node.active is not None) + 8 * bool(node.active)
-    row = [
+    return [
         node.number, texts.number(node.operation), texts.number(node.role), texts.number(node.formula),
         texts.number(node.name), node.scope, texts.number(node.kind), node.bytes, node.place, flags,
         _numbers(node.z), _numbers(node.lam), texts.number(node.note),
         texts.number(value_symbol(node) + " " + multiplier_symbol(node, graph)),
     ]  # fmt: skip
-    return row
 
 
 def _numbers(x: Numbers | None) -> Any:
