@@ -47,8 +47,7 @@ def theirs(seed: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    given = (parser := options(__doc__, rounds=3)).parse_args()
-    parser.prog = "trpo"
+    given = options(__doc__, rounds=3).parse_args()
     prepare(given)
     print(heading())
     rows, medians = [], {}

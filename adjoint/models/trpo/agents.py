@@ -32,7 +32,9 @@ from .rollouts import (
     CostFunction,
     Rollout,
     advantages,
+    answered,
     as_action,
+    begun_by,
     check_actions,
     check_seed,
     collect,
@@ -139,10 +141,8 @@ class TRPO:
         self.value_rate = check_number(value_rate, "value_rate", strict=True)
         self.value_epochs = check_count(value_epochs, "value_epochs", low=1)
         self.value_batch = check_count(value_batch, "value_batch", low=1)
-        self.seed, self.hidden = (
-            check_seed(seed),
-            tuple(check_count(size, "hidden", low=1) for size in hidden),
-        )
+        self.seed = check_seed(seed)
+        self.hidden = tuple(check_count(size, "hidden", low=1) for size in hidden)
         first = self.environments[0]
         inputs, self._vector = features_of(first.observation_space)
         distribution = distribution_for(first.action_space)
@@ -326,16 +326,16 @@ class TRPO:
             seed: of the environment.
 
         Raises:
-            DataError: episodes is not a whole number ≥ 1.
+            DataError: episodes is not a whole number ≥ 1, or an environment of other manners.
             DTypeError: seed is no integer ≥ 0.
         """
         player = self.environments[0] if env is None else made(env, 1)[0]
         returns, first = np.zeros(check_count(episodes, "episodes", low=1)), check_seed(seed)
         for k in range(len(returns)):
-            seen, done = player.reset(seed=first if k == 0 else None)[0], False
+            seen, done = begun_by(player, first if k == 0 else None), False
             while not done:
-                seen, reward, ended, cut, _ = player.step(self.predict(seen))
-                returns[k] += float(reward)
+                seen, reward, ended, cut, _ = answered(player.step(self.predict(seen)))
+                returns[k] += reward
                 done = ended or cut
         return returns
 
@@ -392,8 +392,7 @@ class TRPO:
 
     def save_history(self, path: str | os.PathLike[str]) -> None:
         """Write the log as CSV, one line per iteration."""
-        target = Path(path)
-        with open(target, "w", newline="") as file:
+        with open(path, "w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(Iteration._fields)
             writer.writerows(self.history)

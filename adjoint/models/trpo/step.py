@@ -27,7 +27,7 @@ from ...transforms.vectors import flatten
 from ..base import DataError, check_count, check_number
 from .batches import Batch, Direction, sweeps
 from .policies import Policy
-from .quadratic import Case, ConjugateGradients, Floats, Operator, Proposal, propose
+from .quadratic import Case, ConjugateGradients, Floats, Proposal, propose
 
 FINITE = float(np.finfo(float).max)
 
@@ -268,11 +268,10 @@ def _step(
         # below the rounding of its terms: where a policy is sure, all that is left of a gradient of zero
         return np.where(np.max(np.abs(g)) > 1e-15 * np.max(np.abs(advantages[k])), g, 0.0)
 
-    def undamped(v: Floats) -> Floats:
-        product = of.fisher(params, outputs, observations, weights, unflatten(v))
-        return np.asarray(flatten(product)[0], np.float64)
+    def product(v: Floats) -> Floats:
+        found = of.fisher(params, outputs, observations, weights, unflatten(v))
+        return np.asarray(flatten(found)[0], np.float64) + region.damping * v
 
-    product: Operator = lambda v: undamped(v) + region.damping * v  # noqa: E731
     inverse = ConjugateGradients(product, region.cg_steps, region.cg_tolerance)
     g = -gradient(0)
     cost = None if excess is None else (excess, gradient(1))
@@ -289,7 +288,7 @@ def _step(
 
     if np.max(np.abs(found.x)) <= 1e-13 * max(1.0, float(np.max(np.abs(theta)))):
         return replace(step, status=StepStatus.STATIONARY)  # a step of rounding errors
-    step = replace(step, predicted_kl=0.5 * float(found.x @ undamped(found.x)))
+    step = replace(step, predicted_kl=found.size - 0.5 * region.damping * float(found.x @ found.x))
     return _search(step, found, np.asarray(theta, np.float64), unflatten, measured, region, excess)
 
 

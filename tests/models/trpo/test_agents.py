@@ -308,6 +308,26 @@ def test_a_limit_that_nothing_meets_is_recovery_in_every_line() -> None:
     assert all(line.nu == line.lam == 0 for line in agent.history)
 
 
+def test_every_iteration_is_told_and_another_environment_judges() -> None:
+    told: list[Any] = []
+    agent = TRPO(CartPole, **SMALL).learn(180, callback=told.append)
+    assert told == agent.history and len(told) == 3
+    assert agent.evaluate(lambda: CartPole(limit=5), episodes=3).tolist() == [5.0] * 3
+
+
+def test_a_cost_of_ones_own_counts_and_an_episode_without_an_end_stands_for_a_whole_one() -> None:
+    def pushed_right(observation: Any, action: Any, info: dict[str, Any]) -> float:
+        return float(action == 1)
+
+    agent = CPO(CartPole, cost=pushed_right, cost_limit=2.0, **SMALL).learn(60)
+    assert 0 < agent.history[0].mean_cost < agent.history[0].mean_length
+    unended = Rollout(
+        *[np.zeros(0)] * 3, costs=np.full((10, 2), 0.5), done=np.zeros((10, 2), bool), reached=np.zeros(0),
+        terminal=np.zeros((10, 2), bool), episodes=(),
+    )  # fmt: skip
+    assert agent.excess(unended) == pytest.approx((10 * 0.5 - 2.0) / 10)
+
+
 def test_box_actions_stay_within_bounds() -> None:
     class Bounded(LQR):
         def __init__(self) -> None:
@@ -419,6 +439,12 @@ MANNERS = [
 @pytest.mark.parametrize(("text", "make"), MANNERS, ids=[text for text, _ in MANNERS])
 def test_an_environment_of_other_manners_is_told_which(text: str, make: Any) -> None:
     refused(DataError, text, lambda: TRPO(make, **SMALL).learn(60))
+
+
+@pytest.mark.parametrize("k", [0, 1, 3])
+def test_evaluation_tells_which_too(k: int) -> None:
+    text, make = MANNERS[k]
+    refused(DataError, text, lambda: TRPO(CartPole, **SMALL).evaluate(make))
 
 
 def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ def test_damping_shrinks_the_true_kl_by_what_it_says() -> None:
     step = take(theta, batch, damping=0.05, delta=0.01)
     expected = 0.01 - 0.5 * 0.05 * np.sum(step.direction**2)
     assert step.predicted_kl == pytest.approx(expected, rel=1e-9) and step.predicted_kl < 0.009
+    F, x = ad.hessian(divergence)(theta, theta, batch).reshape(18, 18), np.ravel(step.direction)
+    assert step.predicted_kl == pytest.approx(0.5 * x @ F @ x, rel=1e-9)
 
 
 def test_scale_of_the_advantages_scales_lambda_alone() -> None:
@@ -174,6 +176,20 @@ def test_scale_of_the_advantages_scales_lambda_alone() -> None:
     many = trpo_step(TABLE, theta, states, actions, 1e5 * advantages + 7.0, weights=weights, **EXACT)
     assert many.multipliers["kl"] == pytest.approx(1e5 * one.multipliers["kl"], rel=1e-9)
     np.testing.assert_allclose(many.x, one.x, rtol=1e-9)
+
+
+def test_only_centered_advantages_do_not_count_what_all_have_in_common() -> None:
+    """Of samples: their mean gradient of log π is not zero, as it is over all states and actions."""
+    _, theta, batch = tabular()
+    states, actions, advantages, *_ = batch
+
+    def moved(shift: float, center: bool) -> np.ndarray:
+        given = (TABLE, theta, states, actions, advantages + shift)
+        step = trpo_step(*given, center=center, damping=0.1, compiled=False)
+        return np.asarray(step.direction)
+
+    np.testing.assert_allclose(moved(7.0, True), moved(0.0, True), rtol=1e-9, atol=1e-12)
+    assert np.max(np.abs(moved(7.0, False) - moved(0.0, False))) > 1e-2
 
 
 def test_compiled_and_eager_agree_and_both_directions_of_the_kl() -> None:
