@@ -50,7 +50,7 @@ def solved(
         effective_sizes=1 / moments.concentration,
         share_below=_named(names, np.mean(moments.gaps < 0, axis=0)),
         diagnostics=tuple(diagnostics if moved is None else [*diagnostics, moved]),
-        steps=verdict.found.steps, tolerance=tolerance, _center=problem.center,
+        steps=verdict.found.steps, tolerance=tolerance,
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def infeasible(
         effective_sizes=1 / reference.concentration, share_below=_named(names, np.mean(gaps < 0, axis=0)),
         diagnostics=tuple(of_samples(setting, names)),
         infeasibility=_farkas(names, setting, verdict.margin), steps=verdict.found.steps,
-        tolerance=tolerance, _center=problem.center,
+        tolerance=tolerance,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ class Series(NamedTuple):
 
     Attributes:
         x, y: (L,), NaN where there is nothing.
-        kind: class in the style: "line", "second", "tangent".
+        kind: class in the style: "line" or "tangent".
         dots: whether to mark the points.
         label: in words, for the legend; empty: none.
     """

@@ -109,7 +109,6 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 
 OUTPUTS = ("json", "html", "preferences", "reward_weights", "sft_weights")
-EXPORTS = OUTPUTS[2:]
 
 
 def run(options: argparse.Namespace) -> int:

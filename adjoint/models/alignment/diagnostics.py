@@ -15,7 +15,7 @@ from .evaluate import Local, Moments, Source
 from .newton import Value
 from .result import Diagnostic, Status
 from .scores import Scores
-from .solve import SAMPLE, Setting, prepare, solve
+from .solve import SAMPLE, Setting, solve
 
 BEST_OF = 2.0  # effective responses below which a prompt's policy is nearly its best response
 
@@ -149,9 +149,7 @@ def errors_of(labels: Sequence[str], values: Floats, errors: Floats) -> Diagnost
         for name, value, error in zip(labels, values, errors, strict=True)
         if value > 0
     }
-    unknown = [
-        f"{'β' if name == 'beta' else f'λ of {name}'}" for name, share in shares.items() if share > 0.5
-    ]
+    unknown = [_symbol(name) for name, share in shares.items() if share > 0.5]
     text = ""
     if unknown:
         text = (
@@ -159,6 +157,10 @@ def errors_of(labels: Sequence[str], values: Floats, errors: Floats) -> Diagnost
             "the most that these responses allow, or the prompts are too few; do not train with it"
         )
     return Diagnostic("error of λ*", shares, text)
+
+
+def _symbol(label: str) -> str:
+    return "β" if label == "beta" else f"λ of {label}"
 
 
 def drift(
@@ -184,7 +186,7 @@ def drift(
     solved = []
     for scores in (sample, half(sample, rng)):
         own = Local(scores, source.names)
-        solved.append(solve(prepare(own, levels, setting.relative, *setting.problem[2:4]), 1e-8))
+        solved.append(solve(setting.elsewhere(own, levels), 1e-8))
     whole, less = solved
     K = float(np.mean(sample.counts))
     if whole.status is Status.INFEASIBLE:
@@ -201,7 +203,7 @@ def drift(
     noise = errors * np.sqrt(source.prompts / sample.n_prompts)
     size = np.abs(whole.found.at.x)
     moved = [
-        f"{'β' if name == 'beta' else f'λ of {name}'} from {after - d:.4g} to {after:.4g}"
+        f"{_symbol(name)} from {after - d:.4g} to {after:.4g}"
         for name, d, after, wide in zip(
             labels, change, whole.found.at.x, np.abs(change) > 2 * noise + 0.05 * size, strict=True
         )
@@ -230,5 +232,4 @@ def half(scores: Scores, rng: np.random.Generator) -> Scores:
     kept = (counts + 1) // 2
     rows = np.sort(shuffled[rank < np.repeat(kept, counts)])
     offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
-    base = None if scores.log_base is None else scores.log_base[rows]
-    return Scores(offsets, scores.reward[rows], {k: g[rows] for k, g in scores.utilities.items()}, base)
+    return scores._of_rows(offsets, rows)

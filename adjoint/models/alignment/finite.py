@@ -57,7 +57,6 @@ class FiniteProblem:
     constraints: tuple[Constraint, ...]
     beta: float
     g: Floats = field(init=False, repr=False)
-    _optimum: Floats | None = field(default=None, init=False, repr=False)
 
     def __init__(
         self,
@@ -87,7 +86,7 @@ class FiniteProblem:
             g = self.utilities[c.name]
             reference = float(np.mean(np.sum(self.base * g, axis=1))) if c.relative else 0.0
             rows.append(g - reference - c.level)
-        return np.reshape(rows, (len(rows), *self.base.shape)) if rows else np.zeros((0, *self.base.shape))
+        return np.reshape(rows, (len(rows), *self.base.shape))
 
     # ------------------------------------------------------------------------------------ policies
     def expectation(self, policy: Floats, values: Floats) -> float:
@@ -224,14 +223,14 @@ class FiniteProblem:
         Raises:
             DomainError: the constraints cannot be satisfied, or λ* does not exist.
         """
-        if self._optimum is None:
-            found = self.solve()
-            if not found.success:
-                raise refusal(DomainError, f"no λ* to compare with: {found.message}")
-            lam = np.array([found.multipliers[c.name] for c in self.constraints])
-            object.__setattr__(self, "_optimum", lam)
-        assert self._optimum is not None
         return self._optimum.copy()
+
+    @cached_property
+    def _optimum(self) -> Floats:
+        found = self.solve()
+        if not found.success:
+            raise refusal(DomainError, f"no λ* to compare with: {found.message}")
+        return np.array([found.multipliers[c.name] for c in self.constraints])
 
 
 def mean_kl(policy: Floats, log_other: Floats) -> float:

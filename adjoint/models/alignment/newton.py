@@ -149,8 +149,6 @@ def minimize(
         if size <= tolerance * 1e-6 or (watch is not None and watch(at, step)):
             return Found(at, step, size <= tolerance)
         reach = radius * at.beta / unit
-        if problem.budget is not None:
-            reach[-1] = radius * at.beta
         floor = low.copy()
         if problem.budget is not None:
             floor[-1] = max(floor[-1], 0.1 * at.beta)

@@ -49,7 +49,7 @@ svg text { font: 11.5px system-ui, "Segoe UI", Roboto, Arial, sans-serif; fill: 
 svg text.note { fill: var(--ink); font-weight: 600; }
 svg text.name { fill: var(--ink); font-size: 13px; }
 .grid { stroke: var(--rule); } .axis { stroke: var(--soft); }
-.line, .second { fill: none; stroke: var(--main); stroke-width: 2.2; }
+.line { fill: none; stroke: var(--main); stroke-width: 2.2; }
 .tangent { fill: none; stroke: var(--other); stroke-width: 1.8; stroke-dasharray: 6 4; }
 .dot { fill: var(--main); stroke: var(--card); stroke-width: 1; }
 .mark { fill: none; stroke: var(--other); stroke-width: 2.4; }

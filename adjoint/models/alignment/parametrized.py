@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import nn, optim
-from ... import tree as trees
 from ...engines import compile as compiled
 from ...errors import ShapeError, refusal
 from ...transforms import hessian, value_and_grad
+from ...transforms.vectors import flatten
 from ..base import DataError, Floats
 from .finite import FiniteProblem
 
@@ -215,22 +215,14 @@ class Network:
     def _polish(self, data: tuple[Any, ...]) -> None:
         from scipy.optimize import minimize
 
-        leaves, structure = trees.flatten(self.params)
-        ends = np.cumsum([np.size(leaf) for leaf in leaves])
+        start, unpack = flatten(self.params)
         program = _network_program()
-
-        def unpack(flat: Floats) -> Any:
-            parts = np.split(flat, ends[:-1])
-            return trees.unflatten(
-                structure, [np.reshape(p, leaf.shape) for p, leaf in zip(parts, leaves, strict=True)]
-            )
 
         def value(flat: Floats) -> tuple[float, Floats]:
             self.evaluations += 1
             loss, gradient = program(unpack(flat), *data)
-            return float(loss), np.concatenate([np.ravel(g) for g in trees.flatten(gradient)[0]])
+            return float(loss), flatten(gradient)[0]
 
-        start = np.concatenate([np.ravel(leaf) for leaf in leaves])
         options = {"maxiter": self.polish, "ftol": 1e-15, "gtol": 1e-9}
         found = minimize(value, start, jac=True, method="L-BFGS-B", options=options)
         self.params = unpack(np.asarray(found.x))

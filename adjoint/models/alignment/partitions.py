@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import MissingPackageError, refusal
+from ...errors import need, refusal
 from ..base import DataError, Floats
 from .evaluate import Local, Moments, Point, Source, Sums
 from .scores import Scores
@@ -168,8 +168,5 @@ def _weights(piece: Local, at: Point) -> Floats:
 
 
 def _dask() -> Any:
-    try:
-        return import_module("dask")
-    except ImportError as why:
-        what = "scores in partitions need Dask, which is not installed"
-        raise refusal(MissingPackageError, what, "pip install 'adjoint-autodiff[dask]'") from why
+    need("dask", "Partitions", "dask")
+    return import_module("dask")

@@ -7,7 +7,7 @@ dP*/db = −λ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +155,6 @@ class Alignment:
     infeasibility: Infeasibility | None = None
     steps: int = 0
     tolerance: float = 1e-10
-    _center: float = field(default=0.0, repr=False)
 
     @property
     def scores(self) -> Scores:
@@ -234,8 +233,8 @@ class Alignment:
         return Distributed(self.data, list(self.multipliers)).delayed_weights(self._point())
 
     def _point(self) -> Point:
-        lam = np.array(list(self.multipliers.values()))
-        return Point(1 / self.beta, lam / self.beta, self._center, np.array(list(self.levels.values())))
+        lam, levels = (np.array(list(one.values())) for one in (self.multipliers, self.levels))
+        return Point(1 / self.beta, lam / self.beta, self.reference_reward, levels)
 
     def pareto(self, name: str, levels: Sequence[float]) -> Pareto:
         """The same problem at other levels of one constraint: what each costs.

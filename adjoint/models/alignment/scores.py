@@ -186,6 +186,10 @@ class Scores:
         counts = self.counts[chosen]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         rows = np.arange(offsets[-1]) + np.repeat(self.offsets[:-1][chosen] - offsets[:-1], counts)
+        return self._of_rows(offsets, rows)
+
+    def _of_rows(self, offsets: Offsets, rows: NDArray[np.int64]) -> Scores:
+        """Some rows (n′,) in that order, under other offsets; without ids."""
         base = None if self.log_base is None else self.log_base[rows]
         return Scores(offsets, self.reward[rows], {k: g[rows] for k, g in self.utilities.items()}, base)
 

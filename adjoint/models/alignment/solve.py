@@ -37,6 +37,10 @@ class Setting(NamedTuple):
     least: float
     constant: Floats
 
+    def elsewhere(self, source: Source, levels: Sequence[float]) -> Setting:
+        """The same problem on other scores; levels b (m,) as given."""
+        return prepare(source, levels, self.relative, self.problem.beta, self.problem.budget)
+
 
 class Verdict(NamedTuple):
     """How it ended; `margin` where feasibility was asked for."""
@@ -147,7 +151,7 @@ def from_sample(
     if float(np.sum(source.counts)) < 4 * SAMPLE:
         return None
     own = Local(source.sample(SAMPLE, rng), source.names)
-    found = solve(prepare(own, levels, setting.relative, *setting.problem[2:4]), 1e-6)
+    found = solve(setting.elsewhere(own, levels), 1e-6)
     return found.found.at.x if found.status is Status.SOLVED else None
 
 

@@ -76,7 +76,6 @@ def test_every_form_gives_the_same_scores_and_texts(
     written = grouped_rows(rows) if grouped else rows
     if grouped and order == "apart":  # halves of a prompt's responses in two rows
         written = [r for part in (rows[:60], rows[60:]) for r in grouped_rows(part)]
-        rows = rows[:60] + rows[60:]
     path = write(tmp_path / f"scores{form}", written)
     scores = read_scores(path, id="id", **NAMES)  # type: ignore[arg-type]
     assert scores.reward.dtype == np.float64

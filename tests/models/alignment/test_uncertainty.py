@@ -42,7 +42,7 @@ def test_bootstrap_agrees_with_the_sandwich(form: dict[str, float]) -> None:
     drawn = found.bootstrap
     assert drawn is not None and drawn.failed == 0 and len(drawn.samples) == 200
     ratio = [drawn.standard_errors[name] / se for name, se in found.standard_errors.items()]
-    assert len(ratio) == 3 if "kl_budget" in form else 2
+    assert len(ratio) == (3 if "kl_budget" in form else 2)
     np.testing.assert_allclose(ratio, 1.0, atol=0.2)
     again = align(scores, constraints=["a>=0.2", "b>=0.2 relative"], bootstrap=3, random_state=0, **form)
     assert again.bootstrap is not None
