@@ -7,7 +7,7 @@ L = f + νᵀh + μᵀg, μ ≥ 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -58,9 +58,6 @@ class KKTReport(Report):
     rows: tuple[Row, ...] = ()
     estimated: bool = False
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, ({f.name: getattr(self, f.name) for f in fields(self) if f.name != "evaluations"},)
-
     def __repr__(self) -> str:
         lines = [f"certificate of {self.subject}: {self.verdict}", f"  {CONVENTION}"]
         lines += [f"  {f}" for f in self.findings]
@@ -72,10 +69,6 @@ class KKTReport(Report):
         if len(self.rows) > len(shown):
             lines.append(f"… and {len(self.rows) - len(shown)} more")
         return "\n".join(lines)
-
-
-def _rebuilt(parts: dict[str, Any]) -> KKTReport:
-    return KKTReport(**parts)
 
 
 def no_solution(source: str, words: str) -> KKTReport:

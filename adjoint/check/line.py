@@ -66,14 +66,15 @@ class Line:
     noise: float = 0.0
     least: float = 0.0
 
-    def _sorted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def coarse_to_fine(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The steps, δ(t) and δ(−t), from the longest step to the shortest."""
         order = np.argsort(self.steps)[::-1]
         return tuple(np.asarray(a, np.float64)[order] for a in (self.steps, self.up, self.down))  # type: ignore[return-value]
 
     # ---------------------------------------------------------------------------- what the values say
     def slope(self) -> Estimate:
         """The derivative along the line, by central differences; one-sided where one side has no values."""
-        h, up, down = self._sorted()
+        h, up, down = self.coarse_to_fine()
         central = (up - down) / (2 * h)
         if np.sum(np.isfinite(central)) >= 2:
             found = extrapolated(h, central, 4 * self.noise / h, order=2)
@@ -88,19 +89,19 @@ class Line:
 
     def one_sided(self, sign: int) -> Estimate:
         """The derivative along the line from above (1) or from below (−1)."""
-        h, up, down = self._sorted()
+        h, up, down = self.coarse_to_fine()
         return extrapolated(
             h, sign * (up if sign > 0 else down) / h, 4 * self.noise / h, order=1, cautious=True
         )
 
     def curvature(self) -> Estimate:
         """The second derivative along the line."""
-        h, up, down = self._sorted()
+        h, up, down = self.coarse_to_fine()
         return extrapolated(h, (up + down) / h**2, 8 * self.noise / h**2, order=2)
 
     def kink(self) -> Estimate:
         """The difference of the one-sided slopes as the step goes to zero."""
-        h, up, down = self._sorted()
+        h, up, down = self.coarse_to_fine()
         return extrapolated(h, (up + down) / h, 8 * self.noise / h, order=1)
 
     def break_rate(self) -> float:
@@ -108,7 +109,7 @@ class Line:
 
         NaN when the values do not tell: even and odd parts are looked at above the noise only.
         """
-        h, up, down = self._sorted()
+        h, up, down = self.coarse_to_fine()
         sides = [np.abs(side) for side in (up, down) if np.sum(np.isfinite(side)) >= 3]
         rates = []
         for part in [np.abs(up + down), np.abs(up - down)] if len(sides) == 2 else sides:
@@ -122,12 +123,12 @@ class Line:
 
     def is_wild(self) -> bool:
         """Whether nothing but noise is left at the finest steps."""
-        _, up, down = self._sorted()
+        _, up, down = self.coarse_to_fine()
         return bool(np.all(np.abs([up[-3:], down[-3:]]) <= 100 * self.noise)) if self.steps else False
 
     def jumps(self) -> bool:
         """Whether the value changes at t = 0 by what does not depend on the step."""
-        h, up, down = self._sorted()
+        h, up, down = self.coarse_to_fine()
         if len(h) < 3 or not np.all(np.isfinite([*up[-3:], *down[-3:]])):
             return False
         size = max(abs(up[-1]), abs(down[-1]))

@@ -15,7 +15,7 @@ import numpy as np
 from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.pairing import in_double
 from .line import BRIEF, moved
-from .slopes import Claim, Comparison, compare, entry, only
+from .slopes import Claim, Comparison, as_tangents, compare, entry, only
 from .subject import Arrays
 
 EXHAUSTIVE = 48  # up to so many entries of a leaf are tried one by one
@@ -195,7 +195,5 @@ def _column(claim: Claim, found: Entry, v: Arrays, length: float, like: Arrays) 
             out.append(row)
         return out
     if subject.push is not None:
-        zeros = [np.zeros(shape_of(x), dtype_of(x)) for x in subject.x]
-        moving = [z if d is None else np.asarray(d, z.dtype) for z, d in zip(zeros, v, strict=True)]
-        return [in_double(t) / length for t in subject.tangent(subject.x, [m[()] for m in moving])]
+        return [in_double(t) / length for t in subject.tangent(subject.x, as_tangents(v, subject.x))]
     return [None] * len(like)

@@ -19,8 +19,7 @@ WIDTH = 28  # characters of the widest bar
 
 def remainders(c: Comparison, curvature: float | None = None) -> tuple[np.ndarray, list[np.ndarray]]:
     """Steps, coarse to fine, and the remainders of order 0, 1 and, with a curvature, 2; the larger side's."""
-    order = np.argsort(c.line.steps)[::-1]
-    h, up, down = (np.asarray(a, float)[order] for a in (c.line.steps, c.line.up, c.line.down))
+    h, up, down = c.line.coarse_to_fine()
     out = []
     for slope, second in ((0.0, 0.0), (c.received, 0.0), (c.received, curvature)):
         if second is None:

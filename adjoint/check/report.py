@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..errors import AdjointError
 
@@ -144,10 +143,6 @@ class Report:
         if self.rates and not self.passed:
             lines += ["  " + line for line in self.rates.splitlines()]
         return "\n".join(lines)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        parts = (self.findings, self.notes, self.not_checked, dict(self.evaluations), self.rates)
-        return Report, (self.subject, *parts, self.inconclusive)
 
 
 class Summary(dict[str, Report]):

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import shape_of
 from ..sweeps.pairing import in_double
 from . import kinds
 from .line import moved, norm, weighted
 from .report import Finding, Place
-from .slopes import Claim, Comparison, signs
+from .slopes import Claim, Comparison, as_tangents, signs
 from .subject import Arrays, Subject
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ def _brief(values: Arrays) -> str:
 
 def _first_gradient(battery: Battery, base: Arrays, w: Arrays, kept: Arrays) -> Arrays | None:
     subject = battery.subject
-    gradient = subject.adjoint(
-        subject.x, [np.asarray(a, dtype_of(b))[()] for a, b in zip(w, base, strict=True)]
-    )
+    gradient = subject.adjoint(subject.x, as_tangents(w, base))
     if not _untouched(battery, kept, subject.names.get("pull", "gradient")):
         return None
     if not shapes(battery, gradient):
@@ -153,12 +151,12 @@ def single_precision(claim: Claim, leaf: int) -> bool:
     """Whether a float64 gradient was computed in float32: it fits there, or moves in steps of that size."""
     subject = claim.subject
     g = None if claim.gradient is None else claim.gradient[leaf]
-    if g is None or claim.w is None:
+    if g is None:
         return False
     g = in_double(g) * claim.unit
     if np.iscomplexobj(g) or np.all(g.astype(np.float32) == g):
         return True
-    w = [np.asarray(a * claim.unit, dtype_of(b))[()] for a, b in zip(claim.w, claim.base, strict=True)]
+    w = as_tangents([a * claim.unit for a in claim.w], claim.base)
     for factor in (1 + 1e-11, 1 - 1e-11):
         near = [np.asarray(in_double(x) * factor)[()] for x in subject.x]
         try:
@@ -175,9 +173,7 @@ def single_precision(claim: Claim, leaf: int) -> bool:
 def finish(battery: Battery, claim: Claim, first: Arrays, main: Comparison) -> None:
     """The gradient elsewhere, and again here: the same bits as at first, in memory that nobody else wrote."""
     subject = battery.subject
-    if claim.gradient is None:
-        return
-    w = [np.asarray(a * claim.unit, dtype_of(b))[()] for a, b in zip(claim.w, claim.base, strict=True)]
+    w = as_tangents([a * claim.unit for a in claim.w], claim.base)
     k = int(np.argmax(main.line.steps))
     there = _elsewhere(subject, main, main.line.steps[k])  # what f leaves behind must not matter
     if there is None:

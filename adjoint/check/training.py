@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -54,12 +53,6 @@ class TrainingReport(Report):
     layers: tuple[Layer, ...] = ()
     per_layer: float = math.nan
     verdict: str = ""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return TrainingReport, (
-            self.subject, self.findings, self.notes, self.not_checked, dict(self.evaluations), self.rates,
-            self.inconclusive, self.layers, self.per_layer, self.verdict,
-        )  # fmt: skip
 
     def table(self, limit: int = 40) -> str:
         """The layers from input to loss, with the size of λ as a bar on a logarithmic scale.
