@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from .errors import ShapeError, UnknownNameError, describe, need, refusal
 from .ops.primitive import innermost
 from .problems import Solution
+from .problems.typeset import BOUNDS
 from .sweeps import MultiplierHistory
 from .text import clean, number
 
@@ -313,7 +314,7 @@ def _values(
 
 
 def _slope(solution: Solution, constraint: str | None) -> float:
-    names = [name for name in solution.constraints if name not in ("lower", "upper")]
+    names = [name for name in solution.constraints if name not in BOUNDS]
     name = constraint if constraint is not None else names[0] if len(names) == 1 else None
     if name not in solution.constraints:
         raise UnknownNameError(

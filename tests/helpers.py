@@ -76,6 +76,17 @@ def same_kind(a: Any, b: Any) -> None:
         assert np.asarray(x).dtype == np.asarray(y).dtype
 
 
+def twelve_layers() -> Any:
+    """The loss of twelve equal layers, each with a weight of its own: a program that repeats."""
+    rng = np.random.default_rng(0)
+    with ad.Tape() as tape:
+        h = tape.input(rng.normal(size=(5, 3)), name="x")
+        for k in range(12):
+            with ad.scope(f"layer{k}"):
+                h = ad.name(np.tanh(h @ tape.parameter(rng.normal(size=(3, 3)), name=f"W{k}")), "h")
+        return ad.name(np.sum(h), "loss")
+
+
 def record(f: Callable[..., Any], *args: Any) -> tuple[Tape, Any, list[Any]]:
     """The tape of f(*args), its loss, and the Variables of the arguments' leaves."""
     with ad.Tape() as tape:

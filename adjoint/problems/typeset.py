@@ -42,7 +42,7 @@ def of_solution(fun: Any, constraints: dict[str, Any], limit: int) -> Formula:
     """
     lines = []
     for key, c in constraints.items():
-        value, multiplier, active = (_flat(part) for part in (c.value, c.multiplier, c.active))
+        value, multiplier, active = (flat(part) for part in (c.value, c.multiplier, c.active))
         there = np.isfinite(value)  # an absent bound is no constraint
         if there.any() or key not in BOUNDS:
             several = value.size > 1
@@ -93,6 +93,7 @@ def _remark(key: str, relation: str, multiplier: np.ndarray, active: np.ndarray)
     return listed([value, Formula("said", Formula("text", state))]) if state else value
 
 
-def _flat(x: Any) -> np.ndarray:
+def flat(x: Any) -> np.ndarray:
+    """The elements of a container, plain, in one row."""
     pieces = [np.ravel(np.asarray(innermost(leaf))) for leaf in trees.flatten(x)[0]]
     return np.concatenate(pieces) if pieces else np.zeros(0)

@@ -7,7 +7,6 @@ from x carries ‖(∂g/∂x)ᵀμ‖, what the constraint adds to ∂L/∂x. Si
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -15,12 +14,11 @@ from .. import tree as trees
 from ..ops.primitive import dtype_of, innermost, shape_of
 from ..problems import Problem, Solution
 from ..problems.inputs import functions
+from ..problems.typeset import BOUNDS, flat
 from ..sweeps.pairing import length
 from .graph import Graph, Node
 from .numbers import kind_text, numbers_of, text_of
 from .tapes import Places
-
-BOUNDS = ("lower", "upper")
 
 
 def of_problem(problem: Problem) -> Graph:
@@ -76,15 +74,10 @@ def of_solution(solution: Solution) -> Graph:
     return graph
 
 
-def _flat(x: Any) -> np.ndarray:
-    pieces = [np.ravel(np.asarray(innermost(leaf))) for leaf in trees.flatten(x)[0]]
-    return np.concatenate(pieces) if pieces else np.zeros(0)
-
-
 def _constraint(number: int, name: str, solution: Solution) -> Node | None:
     """A constraint's node; None for a bound that no element has."""
     c = solution.constraints[name]
-    value, multiplier, active = _flat(c.value), _flat(c.multiplier), _flat(c.active)
+    value, multiplier, active = flat(c.value), flat(c.multiplier), flat(c.active)
     there = np.isfinite(value)  # an absent bound is no constraint
     if not there.any() and name in BOUNDS:
         return None
@@ -109,7 +102,7 @@ def _constraint(number: int, name: str, solution: Solution) -> Node | None:
 def _join(graph: Graph, solution: Solution, f: Node, total: Node) -> None:
     """Edges from the unknowns through f and the constraints to L, with what each adds where it is known."""
     unknowns = [node for node in graph.nodes if node.operation == "x"]
-    ends = np.cumsum([0] + [_flat(leaf).size for leaf in trees.flatten(solution.x)[0]]).tolist()
+    ends = np.cumsum([0] + [flat(leaf).size for leaf in trees.flatten(solution.x)[0]]).tolist()
     system = solution.system
     sums = np.zeros(ends[-1])
     for node in graph.nodes:
@@ -118,7 +111,7 @@ def _join(graph: Graph, solution: Solution, f: Node, total: Node) -> None:
         added = None
         if system is not None:
             positions, rows = system.rows.get(node.name, (np.zeros(0, int), np.zeros(0, int)))
-            multiplier = _flat(solution.constraints[node.name].multiplier)[positions]
+            multiplier = flat(solution.constraints[node.name].multiplier)[positions]
             added = (system.sign(node.name, rows) * multiplier) @ system.jacobian[rows]
             sums += added
         for leaf, start, end in zip(unknowns, ends, ends[1:], strict=False):

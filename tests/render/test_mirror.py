@@ -14,6 +14,8 @@ import pytest
 import adjoint as ad
 from adjoint.__main__ import main
 
+from ..helpers import twelve_layers
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -119,14 +121,7 @@ def test_every_format_has_both_sides() -> None:
 
 
 def test_repeats_and_folded_scopes_are_mirrored_too() -> None:
-    rng = np.random.default_rng(0)
-    with ad.Tape() as tape:
-        h = tape.input(rng.normal(size=(5, 3)), name="x")
-        for k in range(12):
-            with ad.scope(f"layer{k}"):
-                h = ad.name(np.tanh(h @ tape.parameter(rng.normal(size=(3, 3)), name=f"W{k}")), "h")
-        loss = np.sum(h)
-    picture = ad.draw(loss, adjoint=True)
+    picture = ad.draw(twelve_layers(), adjoint=True)
     assert [c.count for c in picture.view.clusters if c.kind == "scope" or c.count > 1] == [12, 12]
     backwards = [a for a in picture.view.arrows if a.carried and a.side == "adjoint"]
     assert backwards and "λ W0…11 × 12" in picture.text()

@@ -14,7 +14,8 @@ import pytest
 import adjoint as ad
 from adjoint.ops.formula import FORMULAS, MATHML, Formula, document, formula, name, number
 
-from ..helpers import Program, each_program, normal, record
+from ..helpers import Program, each_program, normal, record, twelve_layers
+from ..render.browser import Opened, launched
 
 X = normal(4)
 # how many children an element of MathML Core has; others may have any number
@@ -71,6 +72,7 @@ def test_latex_says_what_the_program_does() -> None:
         w, b = tape.parameter(X, "W_1"), tape.parameter(1.0, "b")
         loss = np.sum(np.tanh(w) + b)
     text = ad.Lagrangian(tape, loss).latex()
+    assert text.splitlines()[1] == r"\mathcal{L}\left(z, W, \lambda\right) ={} & z_{4} \\"
     assert r"\tanh" in text and "W_{1}" in text and r"z_{4}" in text
     assert text.count(r"\lambda_{") == 3
     assert "(2 more)" in ad.Lagrangian(tape, loss).latex(limit=1)
@@ -138,14 +140,8 @@ def test_formulas(made: Formula, latex: str, mathml: str | None) -> None:
 
 
 def test_layers_that_repeat_are_one_sum() -> None:
-    rng = np.random.default_rng(0)
-    with ad.Tape() as tape:
-        h = tape.input(rng.normal(size=(5, 3)), name="x")
-        for k in range(12):
-            with ad.scope(f"layer{k}"):
-                h = ad.name(np.tanh(h @ tape.parameter(rng.normal(size=(3, 3)), name=f"W{k}")), "h")
-        loss = ad.name(np.sum(h), "loss")
-    lagrangian = ad.Lagrangian(tape, loss)
+    loss = twelve_layers()
+    lagrangian = ad.Lagrangian(loss.tape, loss)
     text = lagrangian.latex()
     assert len(text.splitlines()) < 14
     assert r"\sum_{k = 0}^{10} \left[" in text
@@ -267,26 +263,17 @@ def test_a_row_from_outside_that_calls_numpy_by_name() -> None:
 
 def test_a_browser_typesets_it(tmp_path: Path) -> None:
     """Fractions are stacked, lines follow each other, sides are aligned at the equals sign."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    chromium = Path("/usr/bin/chromium")
-    if not chromium.exists():
-        pytest.skip("needs /usr/bin/chromium")
     with ad.Tape() as tape:
         x, y = tape.parameter(X, name="x"), tape.parameter(2.0, name="y")
         loss = ad.name(np.sum(np.sqrt(x * x + 1) / y), "loss")
-    page = tmp_path / "page.html"
-    page.write_text(
-        f"<!doctype html><meta charset=utf-8>{ad.Lagrangian(tape, loss).mathml()}", encoding="utf-8"
-    )
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
-        opened = browser.new_page()
-        opened.goto(page.as_uri())
-        boxes = opened.evaluate(
+    text = f"<!doctype html><meta charset=utf-8>{ad.Lagrangian(tape, loss).mathml()}"
+    with launched() as browser:
+        opened = Opened(browser, tmp_path / "page.html", text)
+        boxes = opened.page.evaluate(
             "() => Object.fromEntries(['mtr', 'mfrac > *', 'mtd:last-child'].map(s => [s, "
             "[...document.querySelectorAll(s)].map(e => e.getBoundingClientRect().toJSON())]))"
         )
-        browser.close()
+        opened.close()
     rows, (over, under), sides = boxes["mtr"], boxes["mfrac > *"], boxes["mtd:last-child"]
     assert all(a["bottom"] <= b["top"] + 1 for a, b in pairwise(rows)) and len(rows) == 6
     middles = [box["x"] + box["width"] / 2 for box in (over, under)]
