@@ -21,7 +21,7 @@ import harness
 import numpy as np
 from agreement import Result
 from environment import clock, heading, options, prepare, versions
-from harness import Contestant
+from harness import Contestant, resident
 
 PACKAGES = ("adjoint-autodiff", "scipy", "jax", "torch", "numpy")
 ASKED = {1_000_000: 1.0, 10_000_000: 6.0}  # seconds, kernels compiled
@@ -218,12 +218,6 @@ CONTESTANTS: list[tuple[str, str, Callable[[Data], Callable[[], Result]]]] = [
 
 
 # ------------------------------------------------------------------------------------------ fresh processes
-def resident(key: str) -> int:
-    """Bytes of the resident set now (VmRSS) or at its largest (VmHWM)."""
-    with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
-
-
 def probe(n: int, ragged: bool) -> dict[str, float]:
     """Seconds of the import, the first and the second call in this process."""
     begun = clock()

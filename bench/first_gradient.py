@@ -23,7 +23,7 @@ from typing import Any
 
 from agreement import deviation
 from environment import clock, heading, options, prepare, versions
-from harness import emit, table
+from harness import emit, resident, table
 from programs import Case, eight_cases
 
 COLD, WARM = 1.5, 1.0  # times jax's, at most
@@ -54,25 +54,19 @@ CASES: list[Callable[[], Case]] = [  # one of each workload, made where it is ne
 
 
 # --------------------------------------------------------------------------------- in the fresh process
-def memory(key: str) -> int:
-    """Bytes of the resident set now (VmRSS) or at its largest (VmHWM)."""
-    with open("/proc/self/status") as lines:
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
-
-
 def probe(entry: int, number: int, started: float) -> dict[str, float]:
     """Build, call, and report seconds since `started` (wall) or since the process began (process time)."""
     module, builder = ENTRIES[entry][3:5]
     before = clock()
     case = CASES[number]()
-    making, held = clock() - before, memory("VmRSS")
+    making, held = clock() - before, resident("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew: the data took more to make
     run = getattr(import_module(f"programs.{module}"), builder)(case)
     result = run()
     seconds = clock() - started - making
     for _ in range(CALLS):
         run()
-    peak = memory("VmHWM")
+    peak = resident("VmHWM")
     from compiled import reference  # only now: it is none of the library's time and memory
     from contest import TOLERANCE
 

@@ -158,6 +158,12 @@ def timed(run: Run, repetitions: int) -> float:
 
 
 # ------------------------------------------------------------------------------------------ the report
+def resident(key: str) -> int:
+    """Bytes of the resident set now (VmRSS) or at its largest (VmHWM)."""
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
+
+
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; a row of two cells is a name and a remark."""
     full = [row for row in (header, *rows) if len(row) == len(header)]

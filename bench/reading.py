@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from environment import heading, versions
+from harness import emit, table
 
 ASKED = 3.0  # times the columns of numbers, at most
 COLUMNS = ("helpful", "safe", "humor")
@@ -52,11 +53,11 @@ if sys.argv[2] == "pyarrow":
 def peak():  # kB; getrusage would also know the peak of the process that started this one
     return next(int(l.split()[1]) for l in open("/proc/self/status") if l.startswith("VmHWM"))
 before = peak()
-wall, cpu = time.perf_counter(), time.process_time()
+wall, process = time.perf_counter(), time.process_time()
 scores = read_scores(sys.argv[1], reward="helpful", utilities=["safe", "humor"])
-wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+wall, process = time.perf_counter() - wall, time.process_time() - process
 grown = peak() - before
-print(json.dumps({"wall": wall, "cpu": cpu, "memory": grown * 1024 / (24 * scores.n_responses)}))
+print(json.dumps({"wall": wall, "process": process, "memory": grown * 1024 / (24 * scores.n_responses)}))
 """
 
 
@@ -66,27 +67,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
     print(heading())
-    print(f"{rows:,} rows; {versions(('adjoint-autodiff', 'pyarrow', 'numpy'))}\n")
-    heads = f"{'file':<12}{'parser':<18}{'process s':>10}{'wall s':>8}{'memory / columns':>18}"
-    print(f"{heads}  asked for ≤ {ASKED:g}")
-    found = []
+    used = versions(("adjoint-autodiff", "pyarrow", "numpy"))
+    shown = []
     with tempfile.TemporaryDirectory() as folder:
-        lines, table = Path(folder) / "scores.jsonl", Path(folder) / "scores.parquet"
+        lines, parquet = Path(folder) / "scores.jsonl", Path(folder) / "scores.parquet"
         write(lines, rows)
-        convert(lines, table)
-        for path, parser_name in ((lines, "pyarrow"), (lines, "standard library"), (table, "pyarrow")):
+        convert(lines, parquet)
+        for path, parser_name in ((lines, "pyarrow"), (lines, "standard library"), (parquet, "pyarrow")):
             command = [sys.executable, "-c", READ, str(path), parser_name]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             result = json.loads(done.stdout)
             verdict = "met" if result["memory"] <= ASKED else "missed"
-            print(
-                f"{path.name.split('.')[1]:<12}{parser_name:<18}{result['cpu']:>10.2f}{result['wall']:>8.2f}"
-                f"{result['memory']:>18.2f}  {verdict}"
-            )
-            found.append({"what": f"{path.suffix} by {parser_name}", "n": rows, "unit": "s"} | result)
-    print()
-    for one in found:
-        print(json.dumps(one))
+            way = f"{path.suffix} by {parser_name}"
+            shown.append([way, *(f"{result[key]:.2f}" for key in ("process", "wall", "memory")), verdict])
+            emit("reading", f"{rows:,} rows", way, result.pop("wall"), "s", rows, **result, versions=used)
+    heads = ["", "process s", "wall s", "memory / columns", f"asked for ≤ {ASKED:g}"]
+    table(f"{rows:,} rows", heads, shown)
 
 
 if __name__ == "__main__":
