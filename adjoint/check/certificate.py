@@ -11,7 +11,8 @@ from .. import tree as trees
 from ..errors import describe
 from ..problems import Problem, Solution
 from ..problems.program import Program
-from .kkt import KKTReport, Row, Stated, findings_of, judge
+from ..transforms.vectors import flatten
+from .kkt import KKTReport, Stated, findings_of, judge, rows_of
 
 
 def certificate(
@@ -95,16 +96,8 @@ def _as_reported(solution: Solution, tolerance: float) -> KKTReport:
     """What the solution says of itself."""
     rows = []
     for name, c in solution.constraints.items():
-        value, lam = (
-            np.concatenate([np.ravel(leaf) for leaf in trees.flatten(part)[0]])
-            for part in (c.value, c.multiplier)
-        )
-        labels = [name if value.size == 1 else f"{name}[{k}]" for k in range(value.size)]
-        rows += [
-            Row(label, c.relation, float(v), float(m))
-            for label, v, m in zip(labels, value, lam, strict=True)
-            if np.isfinite(v)
-        ]
+        value, lam = (flatten(part)[0] for part in (c.value, c.multiplier))
+        rows += [row for row in rows_of(name, c.relation, value, lam) if np.isfinite(row.value)]
     findings = findings_of(solution.residuals, tolerance, {})
     holds = all(f.passed for f in findings)
     verdict = solution.message if holds else f"FAILED: {solution.message}"

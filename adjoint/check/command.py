@@ -237,11 +237,12 @@ def run_rules(names: Sequence[str], seed: int | None, engine: str | None) -> int
 
 
 def _reports(ops: Sequence[Primitive], engine: str, seed: int | None) -> Iterator[tuple[Primitive, Report]]:
-    rng = default_rng() if seed is None else np.random.default_rng(seed)
+    def rng() -> np.random.Generator:
+        return default_rng() if seed is None else np.random.default_rng(seed)
+
     if engine == "numpy":
-        return ((op, rule(op, rng=None if seed is None else np.random.default_rng(seed))) for op in ops)
-    with_samples = [op for op in ops if op.samples(default_rng())]
-    return zip(with_samples, on_engine(with_samples, engine, rng), strict=True)
+        return ((op, rule(op, rng=rng())) for op in ops)
+    return on_engine(ops, engine, rng())
 
 
 def module_of(op: Primitive) -> str:

@@ -6,7 +6,7 @@ pullback and pushforward. Many primitives share one compiled program: a kernel t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +24,16 @@ GROUP = 6  # primitives in one program
 LIMIT = 1e-9  # relative, in float64: kernels add up in another order, and have functions of their own
 
 
-def on_engine(ops: Sequence[Primitive], engine: str, rng: np.random.Generator | None) -> Iterator[Report]:
-    """A report for each primitive, of its kernels on the samples that it brings along.
+def on_engine(
+    ops: Sequence[Primitive], engine: str, rng: np.random.Generator | None
+) -> Iterator[tuple[Primitive, Report]]:
+    """A report for each primitive that brings samples along, of its kernels on these.
 
     Raises:
         ValueError: there is no such engine.
     """
     rng = rng or default_rng()
+    ops = [op for op in ops if op.samples(default_rng())]
     for start in range(0, len(ops), GROUP):
         group = ops[start : start + GROUP]
         cases = [(op, operands, params) for op in group for operands, params in op.samples(rng)]
@@ -51,22 +54,14 @@ def on_engine(ops: Sequence[Primitive], engine: str, rng: np.random.Generator | 
                 for (owner, _, _), want, got in zip(cases, expected, received, strict=True)
                 if owner is op
             )
-            yield Report(f"rule {op.name} on {engine}", findings)
+            yield op, Report(f"rule {op.name} on {engine}", findings)
 
 
 def everything(op: Primitive, operands: Sequence[Any], params: dict[str, Any], seed: int) -> dict[str, Any]:
     """Value, pullback of a fixed λ and pushforward of a fixed ẋ."""
-    positions = [k for k, a in enumerate(operands) if dtype_of(a).kind in "fc"]
-
-    def f(*x: Any) -> Any:
-        inner = list(operands)
-        for k, value in zip(positions, x, strict=True):
-            inner[k] = value
-        return op.unique(op(*inner, **params))
-
-    x = [operands[k] for k in positions]
+    f, x = of_floats(op, operands, params)
     z = f(*x)
-    if not positions or any(dtype_of(p).kind not in "fc" for p in parts(z)):
+    if not x or any(dtype_of(p).kind not in "fc" for p in parts(z)):
         return {"value": z}
     rng = np.random.default_rng(seed)
     chosen = tuple(range(len(x)))
@@ -75,6 +70,21 @@ def everything(op: Primitive, operands: Sequence[Any], params: dict[str, Any], s
     pushed = make_jvp(f, chosen)(*x)(tuple(direction_like(a, rng) for a in x))[1]
     back = pullback(lam if isinstance(value, tuple) else lam[0])
     return {"value": value, "pullback": back, "pushforward": pushed}
+
+
+def of_floats(
+    op: Primitive, operands: Sequence[Any], params: dict[str, Any]
+) -> tuple[Callable[..., Any], list[Any]]:
+    """A primitive as a function of its float operands alone, and those operands."""
+    positions = [k for k, a in enumerate(operands) if dtype_of(a).kind in "fc"]
+
+    def f(*x: Any) -> Any:
+        inner = list(operands)
+        for k, value in zip(positions, x, strict=True):
+            inner[k] = value
+        return op.unique(op(*inner, **params))
+
+    return f, [operands[k] for k in positions]
 
 
 def _agreement(op: Primitive, want: dict[str, Any], got: dict[str, Any]) -> Finding:

@@ -15,7 +15,9 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError, refusal
 from ..problems.solution import Residuals
-from .kkt import KKTReport, Row, findings_of, no_solution
+from .kkt import KKTReport, findings_of, no_solution, rows_of
+
+KINK = "L has a kink at x: stationarity is that of one-sided slopes, good to some 1e-6"
 
 
 class Term(NamedTuple):
@@ -85,11 +87,7 @@ def _report(
     rows = []
     for t in terms:
         if len(t.duals) == 1:
-            value, lam = np.ravel(t.expressions[0].value), np.ravel(t.duals[0])
-            labels = [t.name if value.size == 1 else f"{t.name}[{k}]" for k in range(value.size)]
-            rows += [
-                Row(w, t.relation, float(v), float(m)) for w, v, m in zip(labels, value, lam, strict=True)
-            ]
+            rows += rows_of(t.name, t.relation, np.ravel(t.expressions[0].value), np.ravel(t.duals[0]))
     multipliers = {t.name: t.duals[0] if len(t.duals) == 1 else tuple(t.duals) for t in terms}
     return KKTReport(
         source, findings, tuple(notes), residuals=residuals, multipliers=multipliers, verdict=verdict,
@@ -157,24 +155,24 @@ def _stationarity(
     parts: list[tuple[Any, np.ndarray]], variables: Sequence[Any], notes: list[str]
 ) -> tuple[float, float]:
     """‖∂L/∂x‖∞ and the scale max(1, ‖∇f‖∞); with what signs of variables allow taken off."""
+
+    def largest(gradient: list[np.ndarray]) -> float:
+        pairs = zip(gradient, variables, strict=True)
+        return max((float(np.max(_allowed(g, v, notes), initial=0.0)) for g, v in pairs), default=0.0)
+
     gradient = _gradient(parts, variables)
-    of_f = _gradient(parts[:1], variables)
+    of_f = None
     if gradient is None:
-        gradient = _slopes(parts, variables, notes)
-        of_f = None
-    left = max(
-        (float(np.max(_allowed(g, v, notes), initial=0.0)) for g, v in zip(gradient, variables, strict=True)),
-        default=0.0,
-    )
-    if left > 1e-4:  # a kink of the L that cvxpy differentiates by any one of its subgradients?
-        sloped = _slopes(parts, variables, [])
-        better = max(
-            (float(np.max(_allowed(g, v, []), initial=0.0)) for g, v in zip(sloped, variables, strict=True)),
-            default=0.0,
-        )
-        if better < 0.1 * left:
-            notes.append("L has a kink at x: stationarity is that of one-sided slopes, good to some 1e-6")
-            left = better
+        notes.append(KINK)
+        left = largest(_slopes(parts, variables))
+    else:
+        of_f = _gradient(parts[:1], variables)
+        left = largest(gradient)
+        if left > 1e-4:  # a kink of the L that cvxpy differentiates by any one of its subgradients?
+            better = largest(_slopes(parts, variables))
+            if better < 0.1 * left:
+                notes.append(KINK)
+                left = better
     size = max((float(np.max(np.abs(g), initial=0.0)) for g in of_f or ()), default=0.0)
     return left, max(1.0, size)
 
@@ -229,12 +227,8 @@ def _kept(variables: Sequence[Any]) -> Iterator[None]:
             v.save_value(value)
 
 
-def _slopes(
-    parts: list[tuple[Any, np.ndarray]], variables: Sequence[Any], notes: list[str]
-) -> list[np.ndarray]:
+def _slopes(parts: list[tuple[Any, np.ndarray]], variables: Sequence[Any]) -> list[np.ndarray]:
     """For each entry the slope of L that is nearest to zero among those between left and right."""
-    if not notes:
-        notes.append("L has a kink at x: stationarity is that of one-sided slopes, good to some 1e-6")
 
     def lagrangian() -> float:
         return sum(float(np.sum(w * e.value)) for e, w in parts if np.any(w))

@@ -40,6 +40,15 @@ class Row:
     multiplier: float
 
 
+def rows_of(name: str, relation: str, value: np.ndarray, multiplier: np.ndarray) -> list[Row]:
+    """A row for every element of one constraint, from vectors."""
+    labels = [name if value.size == 1 else f"{name}[{k}]" for k in range(value.size)]
+    return [
+        Row(label, relation, float(v), float(m))
+        for label, v, m in zip(labels, value, multiplier, strict=True)
+    ]
+
+
 @dataclass(frozen=True, repr=False)
 class KKTReport(Report):
     """Whether the KKT conditions hold: true when all four residuals are within the tolerance.

@@ -14,7 +14,7 @@ from ..ops.primitive import PRIMITIVES, Primitive, dtype_of, parts, shape_of
 from ..sweeps.pairing import default_rng, direction_like, in_double
 from ..transforms import make_jvp, make_vjp
 from .battery import Battery
-from .compiled import checked_names, on_engine
+from .compiled import checked_names, of_floats, on_engine
 from .gradients import own
 from .report import Finding, Report, Summary
 
@@ -57,8 +57,8 @@ def rule(
             raise ValueError(
                 f"check.rule({op.name}, engine={engine!r}) takes the samples of {op.name}: no operands"
             )
-        if op.samples(default_rng()):
-            return next(on_engine([op], engine, rng))
+        for _, report in on_engine([op], engine, rng):
+            return report
     samples = [(args, params)] if args else op.samples(rng)
     if not samples:
         raise MissingRuleError(f"{op.name} has no samples; give operands: check.rule({op.name}, x, …)")
@@ -87,25 +87,15 @@ def all_rules(*, engine: str = "numpy", rng: np.random.Generator | None = None) 
     ops = [PRIMITIVES[name] for name in checked_names()]
     if engine == "numpy":
         return Summary(engine, {op.name: rule(op, rng=rng) for op in ops})
-    with_samples = [op for op in ops if op.samples(default_rng())]
-    reports = on_engine(with_samples, engine, rng)
-    return Summary(engine, dict(zip((op.name for op in with_samples), reports, strict=True)))
+    return Summary(engine, {op.name: report for op, report in on_engine(ops, engine, rng)})
 
 
 def _check_sample(
     op: Primitive, operands: Sequence[Any], params: dict[str, Any], rng: np.random.Generator
 ) -> Report:
-    positions = tuple(k for k, a in enumerate(operands) if dtype_of(a).kind in "fc")
-    if not positions:
+    f, x = of_floats(op, operands, params)
+    if not x:
         return Report(op.name, (_no_derivative(op, operands, params),))
-
-    def f(*x: Any) -> Any:
-        inner = list(operands)
-        for k, value in zip(positions, x, strict=True):
-            inner[k] = value
-        return op.unique(op(*inner, **params))
-
-    x = [operands[k] for k in positions]
     f.__name__ = op.name
     subject = own(f, x)
     subject.rng = rng

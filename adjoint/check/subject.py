@@ -177,13 +177,14 @@ class Arguments:
         if len(set(self.chosen)) < len(self.chosen):
             raise ValueError(f"argnum {tuple(chosen)} names an argument twice")
         names = names or parameter_names(f, count)
-        self.structures = [trees.flatten(self.args[k])[1] for k in self.chosen]
+        flat = [trees.flatten(self.args[k]) for k in self.chosen]
+        self._leaves = [leaves for leaves, _ in flat]
+        self.structures = [structure for _, structure in flat]
         self.x: Arrays = []
         self.labels: list[str] = []
         self.positions: list[int] = []
         self._moving: list[list[bool]] = []
-        for k, structure in zip(self.chosen, self.structures, strict=True):
-            leaves = trees.flatten(self.args[k])[0]
+        for k, (leaves, structure) in zip(self.chosen, flat, strict=True):
             moving = [is_float(x) for x in leaves]
             self._moving.append(moving)
             for x, path, moves in zip(leaves, trees.paths(structure, names[k]), moving, strict=True):
@@ -199,8 +200,9 @@ class Arguments:
         """All arguments, with other arrays in the places of the float leaves."""
         feed = iter(x)
         args = list(self.args)
-        for k, structure, moving in zip(self.chosen, self.structures, self._moving, strict=True):
-            leaves = trees.flatten(self.args[k])[0]
+        for k, structure, leaves, moving in zip(
+            self.chosen, self.structures, self._leaves, self._moving, strict=True
+        ):
             new = [next(feed) if moves else leaf for leaf, moves in zip(leaves, moving, strict=True)]
             args[k] = trees.unflatten(structure, new)
         return args

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -131,24 +132,19 @@ def _median(rms: np.ndarray) -> np.ndarray:
 
 
 def _depth(rms: np.ndarray) -> np.ndarray:
-    """log10 of each layer's rms over that of the last: the median over the steps where both are positive."""
-    found = np.full(rms.shape[1], np.nan)
-    end = rms[:, -1]
-    for k, column in enumerate(rms.T):
-        there = (column > 0) & (end > 0) & np.isfinite(column) & np.isfinite(end)
-        if np.any(there):
-            found[k] = np.median(np.log10(column[there]) - np.log10(end[there]))
-    return found
+    """log10 of each layer's rms over that of the last."""
+    return np.array([_log_ratio(column, rms[:, -1]) for column in rms.T])
 
 
 def _factors(rms: np.ndarray) -> np.ndarray:
-    found = np.full(rms.shape[1], np.nan)
-    for k in range(rms.shape[1] - 1):
-        a, b = rms[:, k], rms[:, k + 1]
-        there = (a > 0) & (b > 0) & np.isfinite(a) & np.isfinite(b)
-        if np.any(there):
-            found[k] = 10 ** float(np.median(np.log10(a[there]) - np.log10(b[there])))
-    return found
+    """Each layer's rms over that of the next; NaN of the last."""
+    return np.array([*(10 ** _log_ratio(a, b) for a, b in pairwise(rms.T)), np.nan])
+
+
+def _log_ratio(a: np.ndarray, b: np.ndarray) -> float:
+    """log10 a/b: the median over the steps where both are positive; NaN where none is."""
+    there = (a > 0) & (b > 0) & np.isfinite(a) & np.isfinite(b)
+    return float(np.median(np.log10(a[there]) - np.log10(b[there]))) if np.any(there) else math.nan
 
 
 def _per_layer(depth: np.ndarray) -> float:
