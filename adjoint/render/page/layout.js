@@ -259,7 +259,7 @@ function pool(layer, above, below) {
 
 /** Size of a cluster, and where in it its children, dummies and ports are. */
 function measure(cluster, layers, right) {
-  let low = Infinity, high = -Infinity, along = 0;
+  let low = Infinity, high = -Infinity;
   for (const v of layers.flat()) {
     low = min(low, v.at - v.cross / 2);
     high = max(high, v.at + v.cross / 2);
@@ -268,10 +268,9 @@ function measure(cluster, layers, right) {
   const outer = cluster.parent === null;
   const title = outer ? 0 : cluster.titleWidth + 2 * PADDING.side;
   const head = outer && mirrored ? HEAD : 0;
-  const before = outer ? (right ? 0 : head) : right ? PADDING.side : PADDING.top;
+  let along = outer ? (right ? 0 : head) : right ? PADDING.side : PADDING.top;
   const start = outer ? (right ? head : 0) : right ? PADDING.top : PADDING.side;
   const end = outer ? 0 : PADDING.side; // of either axis
-  along = before;
   layers.forEach((layer, k) => {
     const isPort = (l) => l.every((v) => v.item?.port);
     const thickness = layer.reduce((most, v) => max(most, v.main), 0);

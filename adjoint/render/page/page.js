@@ -1,6 +1,5 @@
 // What is open and what is selected.
 
-const stage = document.getElementById("stage");
 const byId = (id) => document.getElementById(id);
 const painter = new Painter();
 let view = null;
