@@ -312,10 +312,7 @@ def _plain(x: Any) -> float:
 
 def _rows(name: str, c: Constraint, tolerance: float) -> list[list[str]]:
     """One row per element that binds, and one for all those that do not."""
-    value, mu, active = (
-        np.concatenate([np.ravel(innermost(leaf)) for leaf in trees.flatten(part)[0]] or [np.zeros(0)])
-        for part in (c.value, c.multiplier, c.active)
-    )
+    value, mu, active = (typeset.flat(part) for part in (c.value, c.multiplier, c.active))
     sign = 1.0 if c.relation == "≥" else -1.0
     rows: list[list[str]] = []
     for k in np.flatnonzero(active):
