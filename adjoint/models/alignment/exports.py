@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from .columns import complaint
 from .outputs import same_file
 from .reading import FileScores, Texts, texts_of
 from .scores import Scores
+from .source import Progress
 
 LABELS = ("sampled", "likely")
-Progress = Callable[[int, int], None]
 
 
 def combined(scores: Scores, multipliers: Mapping[str, float]) -> Floats:
@@ -265,9 +265,8 @@ def _messages(texts: Texts, x: int) -> tuple[Any, list[Any]]:
 def _pairs(count: int, most: int | None, rng: np.random.Generator) -> tuple[list[int], list[int]]:
     """Positions a < b of pairs among `count` responses."""
     total = count * (count - 1) // 2
-    index = np.arange(total)
-    if most is not None and most < total:
-        index = rng.choice(total, most, replace=False)
+    few = most is not None and most < total
+    index = rng.choice(total, most, replace=False) if few else np.arange(total)
     # pairs (0,1) (0,2) (1,2) (0,3) …: b is the root of b(b − 1)/2 ≤ index
     b = ((1 + np.sqrt(1 + 8 * index.astype(np.float64))) / 2).astype(np.int64)
     b -= b * (b - 1) // 2 > index

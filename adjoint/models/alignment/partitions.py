@@ -80,23 +80,23 @@ class Distributed:
     def dual(self, at: Point, weight: Floats | None = None) -> Sums:
         """Value, gradient and curvature of the dual, summed over prompts."""
         parts = [None] * len(self._pieces) if weight is None else np.split(weight, self._ends[:-1])
-        found = self._each(_dual, [(at, part) for part in parts])
+        found = self._each(Local.dual, [(at, part) for part in parts])
         # in the order of the pieces, whoever was ready first
         return Sums(*(sum(column[1:], start=column[0]) for column in zip(*found, strict=True)))
 
     def moments(self, at: Point) -> Moments:
         """What each prompt's policy gives."""
-        found = self._each(_moments, [(at,)] * len(self._pieces))
+        found = self._each(Local.moments, [(at,)] * len(self._pieces))
         return Moments(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
     def support(self, u: Floats, levels: Floats) -> tuple[float, Floats]:
         """Σ max uᵀ(g − b), and Σ E (g − b) where it is attained (m,), over prompts."""
-        values, slopes = zip(*self._each(_support, [(u, levels)] * len(self._pieces)), strict=True)
+        values, slopes = zip(*self._each(Local.support, [(u, levels)] * len(self._pieces)), strict=True)
         return float(sum(values)), np.sum(slopes, axis=0)
 
     def extremes(self) -> Floats:
         """Σ max, Σ min and the number of constant prompts, of r and each constrained utility (m + 1, 3)."""
-        total: Floats = np.sum(self._each(_extremes), axis=0)
+        total: Floats = np.sum(self._each(Local.extremes), axis=0)
         return total
 
     def sample(self, rows: int, rng: np.random.Generator) -> Scores:
@@ -114,7 +114,7 @@ class Distributed:
 
     def delayed_weights(self, at: Point) -> list[Any]:
         """π of each piece's responses, as delayed arrays: nothing is computed yet."""
-        return [self._dask.delayed(_weights)(piece, at) for piece in self._pieces]
+        return [self._dask.delayed(Local.weights)(piece, at) for piece in self._pieces]
 
     def _each(self, f: Callable[..., Any], arguments: Sequence[tuple[Any, ...]] | None = None) -> list[Any]:
         given = arguments or [()] * len(self._pieces)
@@ -143,28 +143,8 @@ def _facts(piece: Any) -> tuple[str, list[str], NDArray[np.int64], bool]:
     return "Scores", list(scores.utilities), scores.counts, scores.log_base is not None
 
 
-def _dual(piece: Local, at: Point, weight: Floats | None) -> Sums:
-    return piece.dual(at, weight)
-
-
-def _moments(piece: Local, at: Point) -> Moments:
-    return piece.moments(at)
-
-
-def _support(piece: Local, u: Floats, levels: Floats) -> tuple[float, Floats]:
-    return piece.support(u, levels)
-
-
-def _extremes(piece: Local) -> Floats:
-    return piece.extremes()
-
-
 def _sample(piece: Local, rows: int, seed: int) -> Scores:
     return piece.sample(rows, np.random.default_rng(seed))
-
-
-def _weights(piece: Local, at: Point) -> Floats:
-    return piece.weights(at)
 
 
 def _dask() -> Any:

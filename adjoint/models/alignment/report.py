@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,9 @@ from .columns import complaint
 from .pareto import Pareto
 from .result import Alignment, Status
 from .sections import Grid, Section, Words, visible
+from .source import Progress
 
 COLUMNS = 100  # of the text
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -66,8 +66,8 @@ def prepare(
     m = len(levels)
     zero = np.zeros(m)
     reference = source.moments(Point(0.0, zero, 0.0, zero))
-    counts = np.array(relative, dtype=float)
-    absolute = np.array(levels, dtype=float) + counts * np.mean(reference.gaps, axis=0)
+    shifted = np.array(relative, dtype=float)
+    absolute = np.array(levels, dtype=float) + shifted * np.mean(reference.gaps, axis=0)
     sums = source.extremes()
     extremes = sums[:, :2] / source.prompts
     ranges = extremes[:, 0] - extremes[:, 1]
@@ -77,7 +77,7 @@ def prepare(
     scale = np.where(ranges > 1e-12 * size, ranges, size)
     problem = Problem(source, absolute, beta, budget, float(np.mean(reference.reward)), scale)
     return Setting(
-        problem, reference, counts, extremes[1:, 0] - absolute, float(extremes[0, 1]), sums[:, 2]
+        problem, reference, shifted, extremes[1:, 0] - absolute, float(extremes[0, 1]), sums[:, 2]
     )  # fmt: skip
 
 

@@ -204,3 +204,7 @@ def test_half() -> None:
         own = part.reward[part.offsets[x] : part.offsets[x + 1]]
         assert set(own) <= whole and len(set(own)) == len(own)
     assert average(part, part.reward, reference_weights(part)) != 0
+    for name in ("log_base", "a"):  # every column has the same rows
+        given, kept = ((s.log_base if name == "log_base" else s.utilities[name]) for s in (scores, part))
+        of = dict(zip(scores.reward, given, strict=True))
+        np.testing.assert_array_equal(kept, [of[r] for r in part.reward])
