@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.primitive import dtype_of
-from ..sweeps.pairing import in_double
+from ..sweeps.pairing import in_double, length
 from . import noise as noises
 from .subject import Arrays
 
@@ -194,12 +194,9 @@ def weighted(w: Arrays, values: Arrays, base: Arrays) -> float:
 
 
 def norm(arrays: Sequence[Any]) -> float:
-    """√Σ|a|² over lists of arrays, without overflow and underflow on the way."""
-    parts = [np.abs(in_double(a)).ravel() for a in arrays if a is not None]
-    largest = max((float(np.max(p, initial=0)) for p in parts), default=0.0)
-    if largest == 0 or not np.isfinite(largest):
-        return largest
-    return largest * float(np.sqrt(sum(float(np.sum(np.square(p / largest))) for p in parts)))
+    """√Σ|a|² over lists of arrays."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return length(tuple(arrays))
 
 
 def spacing(w: Arrays, base: Arrays) -> float:

@@ -53,7 +53,7 @@ def length(x: Any) -> float:
         x = x.astype(np.float64)
     x = x.ravel()
     square = float(np.dot(x, x))
-    if square and math.isfinite(square):
+    if 1e-280 < square < math.inf:  # below, the squares of some entries have lost their digits
         return math.sqrt(square)
     largest = float(np.abs(x).max(initial=0.0))  # squares of large and of tiny numbers leave the range
     if not largest or not math.isfinite(largest):
