@@ -14,6 +14,8 @@ from ..problems.program import Program
 from ..transforms.vectors import flatten
 from .kkt import KKTReport, Stated, findings_of, judge, rows_of
 
+TOLERANCE = 1e-5  # of the four residuals, of answers that bring none
+
 
 def certificate(
     solution: Any,
@@ -59,7 +61,7 @@ def certificate(
         from .cvxpy_problems import of_cvxpy
 
         _refuse("a cvxpy Problem", problem=problem, constraints=constraints, bounds=bounds, args=args)
-        return of_cvxpy(solution, tolerance or 1e-5)
+        return of_cvxpy(solution, tolerance or TOLERANCE)
     if isinstance(solution, Solution):
         _refuse("a Solution's Problem", constraints=constraints, bounds=bounds)
         if problem is None:
@@ -68,17 +70,17 @@ def certificate(
     if isinstance(problem, Problem):
         _refuse("a Problem", constraints=constraints, bounds=bounds)
         x = solution.x if hasattr(solution, "fun") else solution
-        return _of_problem(x, None, problem, args, tolerance or 1e-5)
+        return _of_problem(x, None, problem, args, tolerance or TOLERANCE)
     optimize = sys.modules.get("scipy.optimize")
     if optimize is not None and isinstance(solution, optimize.OptimizeResult):
         if hasattr(solution, "ineqlin"):
             from .linprog_results import of_linprog
 
             _refuse("the dict of linprog's arguments", constraints=constraints, bounds=bounds, args=args)
-            return of_linprog(solution, problem, tolerance or 1e-5)
+            return of_linprog(solution, problem, tolerance or TOLERANCE)
         from .scipy_results import of_scipy
 
-        return of_scipy(solution, problem, constraints, bounds, args, tolerance or 1e-5)
+        return of_scipy(solution, problem, constraints, bounds, args, tolerance or TOLERANCE)
     raise TypeError(
         f"certificate takes a Solution, a SciPy OptimizeResult or a cvxpy Problem, got {describe(solution)}\n"
         "  For any other x: certificate(x, ad.Problem(f, eq=…, ineq=…, bounds=…))."

@@ -35,7 +35,7 @@ def from_differences(values: Sequence[float]) -> float:
     return 2 * max(estimates)
 
 
-def is_quantized(steps: np.ndarray, moved: np.ndarray, slope: float, curvature: float) -> float:
+def quantum_of(steps: np.ndarray, moved: np.ndarray, slope: float, curvature: float) -> float:
     """The size of the quanta of a function whose values are rounded; 0 when nothing speaks for that.
 
     Steps that do not move the value at all, beside larger ones that move it as the claimed slope says, to

@@ -283,7 +283,7 @@ def _quantum(line: Line, slope: float) -> float:
     if not line.steps[k]:
         return 0.0
     curvature = (line.up[k] + line.down[k]) / line.steps[k] ** 2
-    return noises.is_quantized(h[good], change[good], slope, float(np.nan_to_num(curvature)))
+    return noises.quantum_of(h[good], change[good], slope, float(np.nan_to_num(curvature)))
 
 
 # ------------------------------------------------------------------------------------------ directions

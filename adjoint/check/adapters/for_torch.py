@@ -42,24 +42,21 @@ def subject(f: Any, args: Sequence[Any], argnum: int | Sequence[int] | None) -> 
     else:
         owner = getattr(f, "__self__", None)
         name = owner.__name__ if isinstance(owner, type) and name == "apply" else name
-    originals: list[Any] = []
+
+    def moves(leaf: Any) -> bool:
+        return isinstance(leaf, torch.Tensor) and (leaf.is_floating_point() or leaf.is_complex())
 
     def lowered(leaf: Any) -> Any:
         if not isinstance(leaf, torch.Tensor):
             return Fixed(leaf)
-        if not (leaf.is_floating_point() or leaf.is_complex()):
+        if not moves(leaf):
             return leaf
         if leaf.dtype == torch.bfloat16:
             raise DTypeError("check.gradients cannot hold bfloat16, which NumPy lacks: give x.float()")
         return leaf.detach().cpu().numpy()
 
     arguments = Arguments(f, [trees.tree_map(lowered, a) for a in args], argnum, names)
-    for k in arguments.chosen:
-        originals += [
-            leaf
-            for leaf in trees.flatten(args[k])[0]
-            if isinstance(leaf, torch.Tensor) and (leaf.is_floating_point() or leaf.is_complex())
-        ]
+    originals = [leaf for k in arguments.chosen for leaf in trees.flatten(args[k])[0] if moves(leaf)]
 
     def tensors(x: Arrays) -> list[Any]:
         return [
@@ -74,10 +71,7 @@ def subject(f: Any, args: Sequence[Any], argnum: int | Sequence[int] | None) -> 
 
     def outputs(inputs: list[Any]) -> list[Any]:
         given = [trees.tree_map(raised, a) for a in arguments.at(inputs)]
-        leaves = trees.flatten(f(*given))[0]
-        return [
-            z for z in leaves if isinstance(z, torch.Tensor) and (z.is_floating_point() or z.is_complex())
-        ]
+        return [z for z in trees.flatten(f(*given))[0] if moves(z)]
 
     def value(x: Arrays) -> Arrays:
         with torch.no_grad():
