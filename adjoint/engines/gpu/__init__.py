@@ -1,0 +1,1 @@
+"""The GPU engine: the CPU engine's plan as CUDA kernels, launched through cupy."""
