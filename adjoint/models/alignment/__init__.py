@@ -26,6 +26,7 @@ from .reading import FileScores, read_scores
 from .report import Report
 from .result import Alignment, Bootstrap, Certificate, Diagnostic, Status
 from .scores import Scores
+from .training import Pair, dpo_loss, policy_advantages, policy_gradient_loss, read_preferences
 
 # fmt: off
 __all__ = [  # noqa: RUF022  (grouped by use)
@@ -33,6 +34,8 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "Diagnostic", "Infeasibility", "Pareto", "Progress",
     # from a file to what trainers read
     "read_scores", "FileScores", "Report", "write_preferences", "write_reward_weights", "write_weights",
+    # what trainers do with it
+    "read_preferences", "Pair", "dpo_loss", "policy_advantages", "policy_gradient_loss",
     # scores from preferences
     "Preferences", "sample_preferences", "fit_bradley_terry", "BradleyTerry", "mocan_scores", "pecan_scores",
     # finite spaces, and families of policies on them
