@@ -31,9 +31,10 @@ from . import contractions, ragged, rearranging  # noqa: F401  they register the
 from .containers import ARRAY, COMPLEX, FLOAT, SCALAR, STATIC, maker, taker
 from .cpu import cache
 from .cpu.driver import DONE, FAILED, Patch, Program, Step
+from .cpu.steps import CUTTING, Library, Native, write_steps
 from .explain import Explanation, Report, report_of
 from .graph import Graph, Node, build, is_native
-from .plan import Library, Native, Plan, make_plan
+from .plan import make_plan
 from .randomness import Randomness
 
 Function = Callable[..., Any]
@@ -216,7 +217,9 @@ class Executable:
             traced = time.perf_counter()
             graph = build(self.trace, inputs, [x for x in results if _is_number(x)])
             self.donated = _donations(graph, structure, kinds, donate)
-            self.plan: Plan = make_plan(graph, self.donated)
+            self.graph = graph
+            self.plan = make_plan(graph, self.donated, CUTTING)
+            self.code = write_steps(self.plan)
             planned = time.perf_counter()
             self._assemble()
         self.seconds = (traced - begun, planned - traced, time.perf_counter() - planned)
@@ -255,14 +258,14 @@ class Executable:
 
     def _assemble(self) -> None:
         """Compile the kernels and put the steps in a row."""
-        plan = self.plan
+        graph, code = self.graph, self.code
         steps: list[Step] = []
         patches: list[Patch] = []
         self.calls: list[tuple[int, Library]] = []
         self.natives: list[Native] = []
         self.kernels: dict[str, cache.Kernel] = {}
-        count = len(plan.graph.inputs)
-        for step in plan.steps:
+        count = len(graph.inputs)
+        for step in code.steps:
             if isinstance(step, Library):
                 self.calls.append((len(steps), step))
                 continue
@@ -273,15 +276,15 @@ class Executable:
             self.natives.append(step)
             for block, cell, (kind, k), skip in step.patches:
                 patches.append(Patch(k if kind == "input" else count + k, block, cell, skip))
-        outputs = [(x.shape, x.dtype) for x in plan.graph.outputs]
-        inputs = [(x.shape, x.dtype) for x in plan.graph.inputs]
+        outputs = [(x.shape, x.dtype) for x in graph.outputs]
+        inputs = [(x.shape, x.dtype) for x in graph.inputs]
         self.program = Program(inputs, outputs, steps, patches)
         self.steps = len(steps)
         # a program that has failed is run again from the start, which arguments that were taken over forbid
         replaced = bool(self.donated) and any(step.reserve for step in self.natives)
-        parts = self.calls or plan.flags or replaced
+        parts = self.calls or code.flags or replaced
         self.run = self._run_in_parts if parts else self.program.run
-        for flag, source, complaint in plan.graph.checks:
+        for flag, source, complaint in graph.checks:
             if not isinstance(flag, Node) and flag:
                 raise self._complaint(source, complaint)
 
@@ -296,7 +299,7 @@ class Executable:
         self, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure, results: Sequence[Any]
     ) -> None:
         """The code that takes arguments apart and puts results together."""
-        outputs = self.plan.graph.outputs
+        outputs = self.graph.outputs
         self.inputs = [kind for kind in kinds if type(kind) is tuple]
         self._outputs = [(x.shape, x.dtype) for x in outputs]
         donated = {j for _, j in self.donated}
@@ -385,7 +388,7 @@ class Executable:
                 self._call_library(step, args, outs)
             if self.steps > at:
                 self._advance(at, self.steps, args, outs)
-            for flag, source, complaint in self.plan.flags:
+            for flag, source, complaint in self.code.flags:
                 if flag.any():
                     raise self._complaint(source, complaint)
         return DONE

@@ -9,8 +9,8 @@ from typing import Any
 from ..ops.elementwise import positive
 from ..text import table
 from .chains import Chain
+from .cpu.steps import Library
 from .graph import Node, foreign_kinds
-from .plan import Library
 from .regions import Call, Product, Region, Scalars
 
 WORDS = 6  # operations named per step, arguments per program
@@ -119,8 +119,8 @@ def _reason(node: Node) -> str:
 
 def report_of(executable: Any) -> Report:
     """The report of one program."""
-    plan, trace, lines, fallbacks, seen = executable.plan, executable.trace, [], [], set()
-    for step in plan.steps:
+    code, trace, lines, fallbacks, seen = executable.code, executable.trace, [], [], set()
+    for step in code.steps:
         nodes = step.group.nodes
         # `positive` is how a value comes into another array
         names = Counter("copy" if n.op is positive else n.op.name for n in nodes if n.op is not None)
@@ -147,7 +147,7 @@ def report_of(executable: Any) -> Report:
     arguments = tuple(
         f"{dtype}{list(shape)}{' (Python)' if weak else ''}" for shape, dtype, weak in executable.inputs
     )
-    outputs = sum(x.size * x.dtype.itemsize for x in plan.graph.outputs)
+    outputs = sum(x.size * x.dtype.itemsize for x in executable.graph.outputs)
     return Report(
-        arguments, len(trace), tuple(lines), tuple(fallbacks), plan.bytes, outputs, executable.seconds
+        arguments, len(trace), tuple(lines), tuple(fallbacks), code.bytes, outputs, executable.seconds
     )

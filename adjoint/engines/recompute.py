@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..ops import elementwise as ew
-from .cpu.emit import DEAR
 from .graph import Node
 from .regions import FULL, REDUCTIONS, REGION_NODES, Access, Group, Region, reads_of
+from .spec import DEAR
 from .views import View, contiguous
 
 MOST = 8  # operations repeated for one value

@@ -27,10 +27,10 @@ def of_compiled(compiled: Any) -> Graph:
         )
     executable = compiled._last if compiled._last is not None else programs[-1]
     reader = _Reader(executable)
-    title = f"compiled {getattr(compiled._f, '__name__', 'function')}: {len(executable.plan.steps)} steps"
+    title = f"compiled {getattr(compiled._f, '__name__', 'function')}: {len(executable.code.steps)} steps"
     graph = Graph(title, "compiled", reader.nodes, reader.edges, reader.scopes, reader.places.all)
     graph.rules = reader.uses.rules()
-    graph.facts = [("memory between steps:", size_text(executable.plan.bytes))]
+    graph.facts = [("memory between steps:", size_text(executable.code.bytes))]
     if len(programs) > 1:
         graph.facts.append(("", f"one of {len(programs)} programs"))
     return graph
@@ -40,19 +40,19 @@ class _Reader:
     """Numbers for the plan's values, arguments first and operands before what is computed of them."""
 
     def __init__(self, executable: Any) -> None:
-        self.trace, plan = executable.trace, executable.plan
+        self.trace, graph = executable.trace, executable.graph
         self.nodes: list[Node] = []
         self.edges: list[tuple[int, int, float | None]] = []
         self.scopes = [Scope("", -1)]
         self.places = Places()
-        self.outputs = set(map(id, plan.graph.outputs))
+        self.outputs = set(map(id, graph.outputs))
         self.uses = Uses()
         self.known: dict[int, int] = {}  # id of a value → its number; the plan keeps them alive
         names = self.trace.names
         arguments = [i for i, role in self.trace.roles.items() if role == "input"]
-        for k, value in enumerate(plan.graph.inputs):
+        for k, value in enumerate(graph.inputs):
             self._add(value, 0, names.get(arguments[k], "") if k < len(arguments) else "")
-        for step, line in zip(plan.steps, report_of(executable).steps, strict=True):
+        for step, line in zip(executable.code.steps, report_of(executable).steps, strict=True):
             space = sizes_text(line.space) or "1"
             note = f"{space} · {line.kernel[:10] or 'by NumPy'}"
             self.scopes.append(Scope(line.kind, 0, "kernel", note))

@@ -13,7 +13,7 @@ import pytest
 
 import adjoint as ad
 from adjoint import tree as trees
-from adjoint.engines.plan import CHUNK
+from adjoint.engines.cpu.steps import CHUNK
 
 from ..helpers import normal
 

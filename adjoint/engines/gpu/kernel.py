@@ -55,7 +55,7 @@ class Launch:
         source: CUDA C of the kernel, an `extern "C" __global__ void` function called `name`; the functions
             of `device.cuh` are put before it.
         grid, block: of threads.
-        arguments: in the order of the kernel's parameters; numbers are NumPy scalars of the parameters' width.
+        arguments: in the order of the kernel's parameters; numbers as NumPy scalars of their width.
         shared: bytes of dynamic shared memory, at most 48 KiB.
         complaint: what to raise when the kernel has reported a failure; None when the step then runs by the
             primitive's own value.

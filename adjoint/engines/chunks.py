@@ -1,0 +1,159 @@
+"""Regions cut in chunks: fixed parts of the work, so that results do not depend on who does which.
+
+A reduction over chunks has one partial result per chunk, and a region of its own that puts them together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..ops import broadcast as bc
+from ..ops.abstract import Abstract
+from .chains import Chain
+from .graph import Node
+from .regions import FULL, OUT, Group, Planner, Region
+from .spec import Shaped, schedule, shape_region
+from .views import View, contiguous
+
+MOST = 4096  # chunks of a step at most: their partial results are one row
+
+
+class Cutting(NamedTuple):
+    """How large the parts are into which a target cuts its work.
+
+    Attributes:
+        chunk: points of a chunk, if there are not too many chunks.
+        column_chunks: partial results of a column reduction, at most.
+        narrow: rows up to this length have the form for narrow rows.
+        height: rows of a block of narrow rows, of so many columns.
+        overflows: whether a region's rows are too long for the memory that a kernel has between its loops.
+        chains: whether work on the same rows runs block by block.
+    """
+
+    chunk: int
+    column_chunks: int
+    narrow: int
+    height: Callable[[int], int]
+    overflows: Callable[[Shaped], bool]
+    chains: bool
+
+
+class Cut(NamedTuple):
+    """A region with its shape settled, and its chunks."""
+
+    shaped: Shaped
+    rows: int  # per chunk; the rows of a flat region are its elements
+    chunks: int
+
+
+def cut_region(
+    region: Region,
+    stored: set[Node],
+    pieces: dict[Group, Cut],
+    cutting: Cutting,
+    chain: Chain | None = None,
+) -> list[Region]:
+    """Shape a region and cut it in chunks, into `pieces`; the regions that put partial results together."""
+    s = shape_region(region, stored, cutting.narrow)
+    if s.spec.mode != "flat" and cutting.overflows(s):
+        spilled = _spilled(region, s)
+        if spilled:
+            stored |= spilled
+            s = shape_region(region, stored, cutting.narrow)
+    rows, chunks = _cut(region, s, cutting) if chain is None else _cut_for(chain, s)
+    combine: list[Region] = []
+    if chunks > 1:
+        for node in [n for n in region.nodes if region.level[n] == OUT]:
+            at = s.nodes.index(node)
+            if not any(s.strides[at]) or (s.rows and not s.strides[at][0]):
+                combine.append(_partial(region, node, chunks, stored))
+        if combine:
+            s = shape_region(region, stored, cutting.narrow)
+    pieces[region] = Cut(s, rows, chunks)
+    for extra in combine:
+        whole = shape_region(extra, stored, cutting.narrow)
+        pieces[extra] = Cut(whole, *_cut(extra, whole, cutting))
+    return combine
+
+
+def _spilled(region: Region, s: Shaped) -> set[Node]:
+    """Full values that one loop leaves to another, of rows too long for the stack."""
+    _, at = schedule(s.spec)
+    found = set()
+    for k, it in enumerate(s.spec.items):
+        for a in it.args:
+            if a[0] == "n" and at[a[1]] != at[k] and s.spec.items[a[1]].level == FULL:
+                found.add(region.nodes[a[1]])
+    return found
+
+
+def _cut(region: Region, s: Shaped, cutting: Cutting) -> tuple[int, int]:
+    """(rows per chunk, chunks); the rows of a flat region are its elements."""
+    chunk = max(cutting.chunk, -(-s.size // MOST))
+    if s.spec.mode == "flat":
+        n = s.columns
+        return (n, 1) if n <= 2 * chunk else (chunk, -(-n // chunk))
+    count = math.prod(s.rows)
+    if s.size <= 2 * chunk:
+        return count, 1
+    rows = max(1, chunk // max(s.columns, 1))
+    outer = math.prod(s.rows[1:])
+    for node in region.nodes:
+        if region.level[node] == OUT:
+            strides = s.strides[s.nodes.index(node)]
+            if any(strides) and strides[0]:
+                rows = -(-rows // outer) * outer  # the chunk owns what it adds into
+            elif any(strides):
+                if count < 2 * cutting.column_chunks:
+                    return count, 1
+                rows = max(rows, -(-count // cutting.column_chunks))
+    if s.spec.mode == "narrow":
+        height = cutting.height(s.columns)
+        if rows > height and not any(any(x) and x[0] for x in _out_strides(region, s)):
+            rows = -(-rows // height) * height
+    return rows, -(-count // rows)
+
+
+def _cut_for(chain: Chain, s: Shaped) -> tuple[int, int]:
+    """(rows per chunk, chunks) of a chain's member: one chunk per block."""
+    count = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
+    return chain.height * (count // chain.rows), chain.blocks
+
+
+def add_lanes(product: Group, chain: Chain, stored: set[Node]) -> Region:
+    """Let every lane of a chain have its own sum of products, and a region add them."""
+    (node,) = product.nodes
+    part = _part(node, chain.lanes, product)
+    product.nodes = [part]
+    node.op = bc.sum_
+    return _added_up(node, part, stored)
+
+
+def _out_strides(region: Region, s: Shaped) -> list[tuple[int, ...]]:
+    return [s.strides[s.nodes.index(n)] for n in region.nodes if region.level[n] == OUT]
+
+
+def _partial(region: Region, node: Node, chunks: int, stored: set[Node]) -> Region:
+    """Let the region reduce into one result per chunk, and another one reduce those."""
+    part = _part(node, chunks, region)
+    region.nodes[region.nodes.index(node)] = part
+    region.level[part], region.reads[part] = region.level.pop(node), region.reads.pop(node)
+    region.outs[part] = region.outs.pop(node)
+    return _added_up(node, part, stored)
+
+
+def _part(node: Node, count: int, group: Group) -> Node:
+    """`count` partial results in the place of one."""
+    part = Node(node.op, node.args, node.params, Abstract((count, *node.shape), node.dtype))
+    part.number, part.source, part.group = node.number, node.source, group
+    part.view = View(part, 0, part.shape, contiguous(part.shape))
+    return part
+
+
+def _added_up(node: Node, part: Node, stored: set[Node]) -> Region:
+    """The region that reduces partial results along their first axis."""
+    node.args, node.params, node.group = (part,), {"axis": (0,), "keepdims": False}, None
+    stored |= {part, node}
+    return Planner.region_of(node)
