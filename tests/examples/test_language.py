@@ -1,0 +1,74 @@
+"""The language model of the examples, on a text whose entropy is known; no network."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+
+language = importlib.import_module("language")
+model = importlib.import_module("language.model")
+text = importlib.import_module("language.text")
+training = importlib.import_module("language.training")
+
+NOUNS, WORDS = ("film", "plot", "cast", "music"), ("good", "dull", "not good", "too long")
+TEXTS = [f"The {noun} is {word}." for noun in NOUNS for word in WORDS]
+# of the seven or eight words and marks only the noun, and what is said of it, are open: 1 of 4 each
+NATS = np.log(16) * len(TEXTS) / sum(len(text.words(s)) + 1 for s in TEXTS)
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Any:
+    return language.Vocabulary(TEXTS, least=1)
+
+
+@pytest.fixture(scope="module")
+def trained(vocabulary: Any) -> Any:
+    rng = np.random.default_rng(0)
+    start = language.init(rng, len(vocabulary), units=16)
+    return language.train(start, vocabulary, 8 * TEXTS, TEXTS, rng=rng, steps=300, size=32, rate=2e-2)
+
+
+def by_hand(params: Any, prompt: list[int], response: list[int], temperature: float) -> float:
+    """log π in float64, word by word, with the gates written out."""
+    E, b = params["embedding"]["W"].astype(float), params["bias"].astype(float)
+    W, c, U, d = (params["gru"][a][k].astype(float) for a in ("input", "state") for k in ("W", "b"))
+    n = E.shape[1]
+    h, total = np.zeros(n), 0.0
+    for k, (before, word) in enumerate(zip([1, *prompt, *response], [*prompt, *response], strict=False)):
+        x, s = 0.5 * np.sqrt(n) * E[before] @ W + c, h @ U + d
+        r, u = 1 / (1 + np.exp(-(x + s)[: 2 * n].reshape(2, n)))
+        h = (1 - u) * np.tanh(x[2 * n :] + r * s[2 * n :]) + u * h
+        z = np.delete((E @ h + b) / temperature, [text.PAD, text.UNKNOWN])
+        if k >= len(prompt):
+            total += (E[word] @ h + b[word]) / temperature - np.log(np.sum(np.exp(z)))
+    return total
+
+
+def test_it_learns_what_can_be_learnt(trained: Any, vocabulary: Any) -> None:
+    found = language.perplexity(trained, training.blocks(vocabulary, TEXTS))
+    assert np.exp(NATS) <= found < 1.02 * np.exp(NATS)
+
+
+def test_sampled_and_stated_probabilities(trained: Any, vocabulary: Any) -> None:
+    prompts = np.array([[3, 0, 0], [3, vocabulary.encode("film")[0], vocabulary.encode("is")[0]]], np.int32)
+    said = language.sample(trained, prompts, 400, np.random.default_rng(1), steps=8, temperature=1.3)
+    stated = ad.compile(language.log_prob)(trained, prompts, said.tokens, np.float32(1.3))
+    np.testing.assert_allclose(said.log_prob, stated, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(language.log_prob(trained, prompts, said.tokens, 1.3), stated, rtol=1e-4)
+    for p, prompt in enumerate([[3], list(prompts[1])]):
+        for k in range(5):
+            words = [int(w) for w in said.tokens[p, k][said.mask[p, k]]]
+            assert by_hand(trained, prompt, words, 1.3) == pytest.approx(stated[p, k], abs=1e-4)
+    said_good = [vocabulary.decode(row) == "good." for row in said.tokens[1]]
+    good = [*vocabulary.encode("good."), text.END]
+    sure = np.exp(by_hand(trained, list(prompts[1]), good, 1.3))
+    assert np.mean(said_good) == pytest.approx(sure, abs=4 * np.sqrt(sure / 400))
