@@ -5,12 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops import segment as sg
 from ..ops.abstract import Abstract
+from ..ops.primitive import Primitive
 from .graph import REWRITES, Graph, Node, _elementwise
-from .special.segments import shares, spread
+
+
+class Spread(Primitive):
+    """z = x[k] for every row of segment k: what `x[segment_of_row(offsets)]` is."""
+
+    name = "segment_spread"
+
+    def value(self, x: Any, offsets: Any, rows: int) -> Any:
+        return np.repeat(x, np.diff(offsets), axis=0)
+
+
+class Shares(Primitive):
+    """z = exp(x − z_k) λ_k for every row of segment k: the pullback of segment_logsumexp, in one pass."""
+
+    name = "segment_shares"
+
+    def value(self, x: Any, z: Any, lam: Any, offsets: Any) -> Any:
+        counts = np.diff(offsets)
+        return np.exp(x - np.repeat(z, counts)) * np.repeat(lam, counts)
+
+
+spread, shares = Spread(), Shares()
+
 
 _getitem, _scatter_add = REWRITES[ix.getitem], REWRITES[ix.scatter_add]
 

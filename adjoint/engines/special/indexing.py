@@ -7,73 +7,17 @@ a range of rows, into which it adds in the order of the grid, as `np.add.at` doe
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
 
-import numpy as np
-
-from ...errors import IndexingError
 from ...ops import index as ix
-from ...ops.abstract import broadcast_shape
 from ..cpu.emit import NARROW
 from ..cpu.threads import get_num_threads
-from ..graph import Node, Shape
-from ..views import View, view_of
-from .kernel import CHUNK, Kernel, joined, whole
+from ..graph import Node
+from ..indexed import Indexed, along, complaint_of, indexed, spread_over, written_over
+from ..views import View, joined, view_of, whole
+from .kernel import CHUNK, Kernel
 
 OWNERS = 8  # ranges of rows that a scattering is cut into, at most: each reads all indices
 WIDE = 16  # elements per index from which that pays
-
-
-class Indexed(NamedTuple):
-    """An array seen through an index: what each part of the result's axes does to an address in it."""
-
-    offset: int
-    lead: list[tuple[int, int]]  # (size, stride) of the axes before the grid of indices
-    tail: list[tuple[int, int]]
-    arrays: list[tuple[Node, int, int]]  # index array, size and stride of its axis
-    grid: Shape
-
-
-def _indexed(v: View, template: tuple[Any, ...], arrays: Sequence[Any]) -> Indexed | None:
-    """NumPy's rule: the grid stands where the index arrays stand, or first if they are apart."""
-    if any(isinstance(a, Node) and a.dtype.kind not in "iu" for a in arrays):
-        return None
-    named = sum(part is not None and part is not Ellipsis for part in template)
-    feed = iter(arrays)
-    kept: list[tuple[int, int]] = []
-    found: list[tuple[Node, int, int]] = []
-    places: list[tuple[int, int]] = []  # of each index: among the parts, among the axes kept
-    offset, axis = v.offset, 0
-    for at, part in enumerate((*template, Ellipsis) if Ellipsis not in template else template):
-        if part is None:
-            continue
-        if part is Ellipsis:
-            stop = len(v.shape) - named + axis
-            kept += zip(v.shape[axis:stop], v.strides[axis:stop], strict=True)
-            axis = stop
-            continue
-        n, step = v.shape[axis], v.strides[axis]
-        axis += 1
-        if isinstance(part, slice):
-            start, _, stride = part.indices(n)
-            offset += start * step
-            kept.append((len(range(*part.indices(n))), stride * step))
-            continue
-        places.append((at, len(kept)))
-        value = next(feed) if isinstance(part, str) else part
-        if isinstance(value, Node):
-            if not n:
-                return None
-            found.append((value, n, step))
-        elif isinstance(value, (bool, np.bool_)):
-            return None
-        else:
-            offset += int(value) % n * step
-    apart = places[-1][0] - places[0][0] >= len(places)
-    place = 0 if apart else places[0][1]
-    grid = broadcast_shape([(), *[a.shape for a, _, _ in found]])
-    return Indexed(offset, kept[:place], kept[place:], found, grid)
 
 
 class _Loops:
@@ -93,7 +37,7 @@ class _Loops:
             sizes, both = joined([n for n, _ in part], [[s for _, s in part], strides])
             self.ends += zip(sizes, *both, strict=True)
         lists = [other[depth : depth + width]]
-        lists += [_spread(view_of(a), seen.grid) for a, _, _ in seen.arrays]
+        lists += [spread_over(view_of(a), seen.grid) for a, _, _ in seen.arrays]
         self.grid, self.strides = joined(seen.grid, lists)
         if not self.grid:
             self.grid, self.strides = (1,), [(0,) for _ in lists]
@@ -168,32 +112,18 @@ class _Loops:
         return [*lines, "    " * len(self.ends) + statement.format(i=i, o=o)]
 
 
-def _spread(v: View, grid: Shape) -> tuple[int, ...]:
-    """Strides of an array over the grid it broadcasts to."""
-    own = [0 if n == 1 else s for n, s in zip(v.shape, v.strides, strict=True)]
-    return (*(0,) * (len(grid) - len(own)), *own)
-
-
-COMPLAINT = "an index is out of bounds for an axis of size {sizes}"
-
-
-def _complaint(seen: Indexed) -> tuple[type[IndexingError], str]:
-    sizes = " or ".join(dict.fromkeys(str(n) for _, n, _ in seen.arrays))
-    return IndexingError, COMPLAINT.format(sizes=sizes)
-
-
 def gather(node: Node) -> Kernel | None:
     """Kernel of z = x[index]."""
     x, *arrays = node.args
     if not isinstance(x, Node) or not arrays:
         return None
     v = view_of(x)
-    seen = _indexed(v, node.params["template"], arrays)
+    seen = indexed(v, node.params["template"], arrays)
     if seen is None or not seen.arrays:
         return None
     z = whole(node)
-    kernel = Kernel(complaint=_complaint(seen))
-    loops = _Loops(kernel, seen, _along(node.shape, z.strides, seen))
+    kernel = Kernel(complaint=complaint_of(seen))
+    loops = _Loops(kernel, seen, along(node.shape, z.strides, seen))
     points = math.prod(loops.grid)
     each = max(1, CHUNK // max(loops.each, 1))
     kernel.chunks = -(-points // each) if points * loops.each > 2 * CHUNK else 1
@@ -204,13 +134,6 @@ def gather(node: Node) -> Kernel | None:
     return kernel
 
 
-def _along(shape: Shape, strides: Sequence[int], seen: Indexed) -> tuple[int, ...]:
-    """Strides over (lead, grid, tail): axes that the index inserts have length one and do not count."""
-    long = iter([s for n, s in zip(shape, strides, strict=True) if n != 1])
-    wanted = [*[n for n, _ in seen.lead], *seen.grid, *[n for n, _ in seen.tail]]
-    return tuple([0 if n == 1 else next(long) for n in wanted])
-
-
 def scatter(node: Node) -> Kernel | None:
     """Kernel of z = 0 or x, z[index] += v or = v."""
     adds = node.op is ix.scatter_add
@@ -218,14 +141,14 @@ def scatter(node: Node) -> Kernel | None:
     if not arrays or not isinstance(v, Node) or v.dtype != node.dtype or (adds and v.dtype.kind == "b"):
         return None
     z = whole(node)
-    seen = _indexed(z, node.params["template"], arrays)
+    seen = indexed(z, node.params["template"], arrays)
     base = None if adds else view_of(node.args[0])
     if seen is None or not seen.arrays or (base is not None and base.strides != z.strides):
         return None
     kinds = [a.kind if isinstance(a, Node) else a for a in arrays]
     target = ix.getitem.abstract(node.kind, *kinds, template=node.params["template"]).shape
-    kernel = Kernel(complaint=_complaint(seen))
-    loops = _Loops(kernel, seen, _along(target, _broadcast_strides(view_of(v), target), seen))
+    kernel = Kernel(complaint=complaint_of(seen))
+    loops = _Loops(kernel, seen, along(target, written_over(view_of(v), target), seen))
     points = math.prod(loops.grid)
     rows, step = seen.arrays[0][1:]
     owns = step * rows == node.size
@@ -252,12 +175,3 @@ def scatter(node: Node) -> Kernel | None:
         ),
     ]
     return kernel
-
-
-def _broadcast_strides(v: View, target: Shape) -> tuple[int, ...]:
-    """Strides of what is written over the axes of x[index]; leading ones too many do not count."""
-    shape, strides = v.shape, v.strides
-    extra = max(0, len(shape) - len(target))
-    lead = len(target) - len(shape) + extra
-    own = zip(shape[extra:], strides[extra:], strict=True)
-    return (*(0,) * lead, *[0 if n == 1 else s for n, s in own])

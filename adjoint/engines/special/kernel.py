@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...errors import AdjointError
 from ..cpu.emit import pointer
-from ..graph import Node, Shape
-from ..views import View, contiguous, view_of
+from ..graph import Node
+from ..views import View
 
 Places = tuple[Node, int]  # a buffer and an offset in it, in elements
 CHUNK = 16384  # elements that a chunk moves: fixed, so that results do not depend on threads
@@ -83,41 +81,3 @@ class Kernel:
         lines += ["", "@cfunc(SIGNATURE, cache=True)", "def entry(a, chunk):"]
         lines += [f"    kernel({', '.join([*self._values, 'chunk'])})", ""]
         return "\n".join(lines)
-
-
-def whole(node: Node) -> View:
-    """A node's own buffer."""
-    return View(node, 0, node.shape, contiguous(node.shape))
-
-
-def joined(shape: Sequence[int], lists: Sequence[Sequence[int]]) -> tuple[Shape, list[tuple[int, ...]]]:
-    """As few axes as describe the same elements in the same order to several readers at once."""
-    sizes: list[int] = []
-    strides: list[list[int]] = []
-    for k, n in enumerate(shape):
-        if n == 1:
-            continue
-        own = [s[k] for s in lists]
-        if sizes and all(a == b * n for a, b in zip(strides[-1], own, strict=True)):
-            sizes[-1], strides[-1] = sizes[-1] * n, own
-        else:
-            sizes.append(n)
-            strides.append(own)
-    return tuple(sizes), [tuple([s[k] for s in strides]) for k in range(len(lists))]
-
-
-def around(x: Any, axis: int) -> tuple[View, list[tuple[int, int]]] | None:
-    """(size, stride) of what comes before an axis of x, of the axis, and of what comes after it.
-
-    None when the axes before or after it are not one axis to the reader.
-    """
-    if not isinstance(x, Node):
-        return None
-    v = view_of(x)
-    parts: list[tuple[int, int]] = []
-    for cut in (slice(0, axis), slice(axis, axis + 1), slice(axis + 1, None)):
-        sizes, (strides,) = joined(v.shape[cut], [v.strides[cut]])
-        if len(sizes) > 1:
-            return None
-        parts.append((math.prod(sizes), strides[0] if strides else 0))
-    return v, parts

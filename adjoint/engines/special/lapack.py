@@ -18,8 +18,8 @@ import numpy as np
 from ...ops.factorize import cholesky
 from ...ops.linalg import inv, solve
 from ..graph import Node
-from ..views import View, view_of
-from .kernel import Kernel, joined, whole
+from ..views import View, joined, view_of, whole
+from .kernel import Kernel
 
 CALL = """
 @intrinsic

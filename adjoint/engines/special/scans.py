@@ -5,8 +5,8 @@ from __future__ import annotations
 from ...ops import index as ix
 from ..cpu.text import BOOL
 from ..graph import Node
-from ..views import contiguous
-from .kernel import CHUNK, Kernel, around, whole
+from ..views import around, contiguous, whole
+from .kernel import CHUNK, Kernel
 
 BLOCK = 512  # columns that go along the axis together, with an accumulator each
 

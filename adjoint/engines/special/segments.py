@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ...errors import ShapeError
 from ...ops import segment as sg
-from ...ops.primitive import Primitive
 from ..cpu.text import BOOL
 from ..graph import Node
-from ..views import view_of
-from .kernel import CHUNK, Kernel, around, whole
+from ..ragged import shares, spread
+from ..views import around, view_of, whole
+from .kernel import CHUNK, Kernel
 
 BLOCK = 1024  # rows of short segments whose exponentials are taken together, as vectors
 WIDTH = 512  # columns that are reduced together
@@ -40,28 +38,6 @@ def bound(offsets, step, count, rows, part, parts):
             hi = middle
     return lo
 """
-
-
-class Spread(Primitive):
-    """z = x[k] for every row of segment k: what `x[segment_of_row(offsets)]` is."""
-
-    name = "segment_spread"
-
-    def value(self, x: Any, offsets: Any, rows: int) -> Any:
-        return np.repeat(x, np.diff(offsets), axis=0)
-
-
-class Shares(Primitive):
-    """z = exp(x − z_k) λ_k for every row of segment k: the pullback of segment_logsumexp, in one pass."""
-
-    name = "segment_shares"
-
-    def value(self, x: Any, z: Any, lam: Any, offsets: Any) -> Any:
-        counts = np.diff(offsets)
-        return np.exp(x - np.repeat(z, counts)) * np.repeat(lam, counts)
-
-
-spread, shares = Spread(), Shares()
 
 
 def _begun(offsets: Any, rows: int, elements: int) -> Kernel | None:

@@ -1,0 +1,95 @@
+"""An array seen through an index with arrays in it: what gathering and scattering kernels have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import IndexingError
+from ..ops.abstract import broadcast_shape
+from .graph import Node, Shape
+from .views import View
+
+
+class Indexed(NamedTuple):
+    """An array seen through an index: what each part of the result's axes does to an address in it."""
+
+    offset: int
+    lead: list[tuple[int, int]]  # (size, stride) of the axes before the grid of indices
+    tail: list[tuple[int, int]]
+    arrays: list[tuple[Node, int, int]]  # index array, size and stride of its axis
+    grid: Shape
+
+
+def indexed(v: View, template: tuple[Any, ...], arrays: Sequence[Any]) -> Indexed | None:
+    """NumPy's rule: the grid stands where the index arrays stand, or first if they are apart."""
+    if any(isinstance(a, Node) and a.dtype.kind not in "iu" for a in arrays):
+        return None
+    named = sum(part is not None and part is not Ellipsis for part in template)
+    feed = iter(arrays)
+    kept: list[tuple[int, int]] = []
+    found: list[tuple[Node, int, int]] = []
+    places: list[tuple[int, int]] = []  # of each index: among the parts, among the axes kept
+    offset, axis = v.offset, 0
+    for at, part in enumerate((*template, Ellipsis) if Ellipsis not in template else template):
+        if part is None:
+            continue
+        if part is Ellipsis:
+            stop = len(v.shape) - named + axis
+            kept += zip(v.shape[axis:stop], v.strides[axis:stop], strict=True)
+            axis = stop
+            continue
+        n, step = v.shape[axis], v.strides[axis]
+        axis += 1
+        if isinstance(part, slice):
+            start, _, stride = part.indices(n)
+            offset += start * step
+            kept.append((len(range(*part.indices(n))), stride * step))
+            continue
+        places.append((at, len(kept)))
+        value = next(feed) if isinstance(part, str) else part
+        if isinstance(value, Node):
+            if not n:
+                return None
+            found.append((value, n, step))
+        elif isinstance(value, (bool, np.bool_)):
+            return None
+        else:
+            offset += int(value) % n * step
+    apart = places[-1][0] - places[0][0] >= len(places)
+    place = 0 if apart else places[0][1]
+    grid = broadcast_shape([(), *[a.shape for a, _, _ in found]])
+    return Indexed(offset, kept[:place], kept[place:], found, grid)
+
+
+def spread_over(v: View, grid: Shape) -> tuple[int, ...]:
+    """Strides of an array over the grid it broadcasts to."""
+    own = [0 if n == 1 else s for n, s in zip(v.shape, v.strides, strict=True)]
+    return (*(0,) * (len(grid) - len(own)), *own)
+
+
+COMPLAINT = "an index is out of bounds for an axis of size {sizes}"
+
+
+def complaint_of(seen: Indexed) -> tuple[type[IndexingError], str]:
+    """What to raise for an index that is out of bounds."""
+    sizes = " or ".join(dict.fromkeys(str(n) for _, n, _ in seen.arrays))
+    return IndexingError, COMPLAINT.format(sizes=sizes)
+
+
+def along(shape: Shape, strides: Sequence[int], seen: Indexed) -> tuple[int, ...]:
+    """Strides over (lead, grid, tail): axes that the index inserts have length one and do not count."""
+    long = iter([s for n, s in zip(shape, strides, strict=True) if n != 1])
+    wanted = [*[n for n, _ in seen.lead], *seen.grid, *[n for n, _ in seen.tail]]
+    return tuple([0 if n == 1 else next(long) for n in wanted])
+
+
+def written_over(v: View, target: Shape) -> tuple[int, ...]:
+    """Strides of what is written over the axes of x[index]; leading ones too many do not count."""
+    shape, strides = v.shape, v.strides
+    extra = max(0, len(shape) - len(target))
+    lead = len(target) - len(shape) + extra
+    own = zip(shape[extra:], strides[extra:], strict=True)
+    return (*(0,) * lead, *[0 if n == 1 else s for n, s in own])
