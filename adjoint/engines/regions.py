@@ -24,9 +24,10 @@ from ..ops.primitive import NO_PARAMS
 from ..ops.products import matmul
 from .boxes import remainder
 from .cpu.interpreter import can_interpret
-from .cpu.text import TEXT, NoText, Term
+from .cpu.text import TEXT, Term
 from .graph import Graph, Node, Shape, assemble, is_native, scalar_key
 from .periods import Stretch, stretches
+from .text import NoText
 from .views import View, contiguous, merged, root_of, sliced, view_of
 
 REGION_NODES = 96  # compile time grows faster than the region: .15 s at 5 nodes, .9 at 100, 2.5 at 200

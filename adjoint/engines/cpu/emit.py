@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import broadcast as bc
-from ...ops.elementwise import Elementwise, positive
 from ..regions import FULL, OUT, REDUCTIONS, ROW
 from ..spec import AXES, MAP, MATRIX, VECTOR, Item, Loop, Spec, block_layout, schedule
-from .text import BOOL, F32, F64, TEXT, Term, cast, literal, term
+from ..text import BOOL, F32, F64
+from .text import TEXT, Term, cast, literal
 
 NARROW = 64  # rows up to this length are emitted in blocks, with the length as a constant
 BLOCK = 1024  # elements of a block of narrow rows: its scratch stays in the first-level cache
@@ -96,10 +95,7 @@ class _Writer:
 
     def expression(self, item: Item, operands: list[Any]) -> str:
         """The row's value in the item's dtype."""
-        if item.op is bc.astype or item.op is positive:  # (NumPy has no +x of a boolean number)
-            return cast(term(operands[0]), item.dtype)
-        assert isinstance(item.op, Elementwise)
-        return cast(term(item.op.function(TEXT, *operands)), item.dtype)
+        return str(TEXT.value(item.op, operands, item.dtype))
 
     def operand(self, item: Item, a: tuple[Any, ...], read: Any) -> Any:
         """An operand as a term, weak ones in the dtype of the result."""

@@ -14,8 +14,8 @@ from ...ops import broadcast as bc
 from ...ops import elementwise as ew
 from ...ops.abstract import Abstract
 from ...ops.primitive import Primitive
+from ..text import BOOL, F32, F64, NoText
 from .machine import COMPARISONS, COPIES, HALT, HEADER, I32, I64, LOADS, PAIR, POWERS, Key, codes, kernel_text
-from .text import BOOL, F32, F64, NoText
 
 Kind = Any  # a dtype; or float, int, bool for a Python number, which promotes weakly
 Dtype = np.dtype[Any]

@@ -23,7 +23,8 @@ import numpy as np
 from ...ops import elementwise as ew
 from ...ops.elementwise import Elementwise
 from ...ops.primitive import PRIMITIVES
-from .text import BOOL, F32, F64, NoText, Term, TextReading, term
+from ..text import BOOL, F32, F64, NoText
+from .text import NumbaReading, Term, term
 
 I32, I64 = np.dtype(np.int32), np.dtype(np.int64)
 
@@ -50,10 +51,10 @@ LIBM = {
 PAIR = "sin and cos"  # of one number: two results
 
 
-class _Reading(TextReading):
+class _Reading(NumbaReading):
     """Rows read as text for one number at a time."""
 
-    def __getattr__(self, name: str) -> Callable[..., Term]:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in LIBM:
             return super().__getattr__(name)
         return lambda *args: Term(f"{LIBM[name]}({', '.join(term(a).text for a in args)})", F64)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...ops import index as ix
-from ..cpu.text import BOOL
 from ..graph import Node
+from ..text import BOOL
 from ..views import around, contiguous, whole
 from .kernel import CHUNK, Kernel
 

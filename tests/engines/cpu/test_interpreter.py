@@ -13,7 +13,7 @@ import adjoint as ad
 from adjoint.engines.cpu import cache
 from adjoint.engines.cpu.interpreter import Constant, assemble, can_interpret
 from adjoint.engines.cpu.machine import POWERS, operations
-from adjoint.engines.cpu.text import NoText
+from adjoint.engines.text import NoText
 from adjoint.ops import PRIMITIVES, gamma, special
 from adjoint.ops import broadcast as bc
 from adjoint.ops import elementwise as ew
