@@ -58,11 +58,12 @@ def compile(
     if not callable(f):
         raise TypeError(f"compile needs a function, got {describe(f)}: write ad.compile(f)(x)")
     from .compiled import Compiled, Options
+    from .cpu.executable import CPU
 
     positions = (donate,) if isinstance(donate, int) else tuple(donate)
     if not all(isinstance(k, int) for k in positions):
         raise TypeError(f"donate holds positions of arguments, 0 for the first; got {donate!r}")
-    return Compiled(f, Options(positions, wait, callback))
+    return Compiled(f, Options(CPU, positions, wait, callback))
 
 
 def set_num_threads(n: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,48 @@ from ..tree import Structure, is_namedtuple, rebuild
 
 # what a leaf is to a compiled function: an array, one number of a dtype, a Python number, part of the program
 ARRAY, SCALAR, FLOAT, COMPLEX, STATIC = "array", "scalar", "float", "complex", "static"
+
+
+class Kind(NamedTuple):
+    """What a plan depends on, of an argument that may change.
+
+    Attributes:
+        shape, dtype: of the array or number.
+        weak: whether it is a Python number, which promotes as one.
+        sort: ARRAY, or the sort of number that is made an array for the call.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    weak: bool
+    sort: str
+
+
+def kind_of_number(x: Any) -> Any:
+    """The kind of a Python float or complex; anything else is part of the program."""
+    if type(x) is float or type(x) is complex:
+        return Kind((), np.dtype(type(x)), True, FLOAT if type(x) is float else COMPLEX)
+    return Static(x)
+
+
+class Static:
+    """An argument that is part of the program: compared by value where that is possible."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Static) or type(self.value) is not type(other.value):
+            return False
+        return self.value is other.value or bool(self.value == other.value)
+
+    def __hash__(self) -> int:
+        try:
+            return hash(self.value)
+        except TypeError:
+            return id(self.value)
 
 
 def taker(structure: Structure, kinds: Sequence[str], statics: Sequence[Any]) -> Callable[[Any], Any]:

@@ -145,7 +145,7 @@ def report_of(executable: Any) -> Report:
             )
         )  # fmt: skip
     arguments = tuple(
-        f"{dtype}{list(shape)}{' (Python)' if weak else ''}" for shape, dtype, weak in executable.inputs
+        f"{kind.dtype}{list(kind.shape)}{' (Python)' if kind.weak else ''}" for kind in executable.inputs
     )
     outputs = sum(x.size * x.dtype.itemsize for x in executable.graph.outputs)
     return Report(
