@@ -99,11 +99,13 @@ def _download(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     command = ["download", "-q", "--no-deps", "--no-binary", PACKAGE, f"{PACKAGE}=={VERSION}"]
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        run = subprocess.run(
-            [sys.executable, "-m", "pip", *command, "-d", folder], capture_output=True, text=True
-        )
-        if run.returncode or not (Path(folder) / FILE).exists():
-            why = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
+        try:
+            pip = [sys.executable, "-m", "pip", *command, "-d", folder]
+            said = subprocess.run(pip, capture_output=True, text=True).stderr
+        except OSError as error:
+            said = str(error)
+        if not (Path(folder) / FILE).exists():
+            why = (said.strip().splitlines() or ["pip gave no reason"])[-1]
             raise MissingText(
                 f"the text, {PACKAGE} {VERSION}, could not be fetched: {why}\n"
                 f"  Fetch it where there is a network: python -m pip {' '.join(command)} -d {file.parent}"
@@ -132,7 +134,7 @@ def _read(file: Path) -> list[Sentence]:
 # ------------------------------------------------------------------------------------------ words
 # a word with its n't or o'; then the endings 's, 're, …, which are words of their own; marks; a dash,
 # which the file writes as three spaces or more
-_WORDS = re.compile(r"[^\W_]+'t\b|[^\W_]+|'(?:s|re|ve|ll|d|m)\b|[.,;:!?]|\s{3,}")
+_WORDS = re.compile(r"[^\W_]+'t\b|[^\W_]+|(?<=\w)'(?:s|re|ve|ll|d|m)\b|[.,;:!?]|\s{3,}")
 _CLOSE = re.compile(r" (?=[.,;:!?](?: |$)|'(?:s|re|ve|ll|d|m)\b)")
 
 

@@ -15,6 +15,7 @@ import adjoint as ad
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
 language = importlib.import_module("language")
+baselines = importlib.import_module("language.baselines")
 model = importlib.import_module("language.model")
 text = importlib.import_module("language.text")
 training = importlib.import_module("language.training")
@@ -72,3 +73,54 @@ def test_sampled_and_stated_probabilities(trained: Any, vocabulary: Any) -> None
     good = [*vocabulary.encode("good."), text.END]
     sure = np.exp(by_hand(trained, list(prompts[1]), good, 1.3))
     assert np.mean(said_good) == pytest.approx(sure, abs=4 * np.sqrt(sure / 400))
+
+
+def test_counts(vocabulary: Any) -> None:
+    parts = training.blocks(vocabulary, TEXTS)
+    counts, every = baselines.Counts(parts, len(vocabulary)), np.arange(len(vocabulary))
+    rare = baselines.Counts([np.random.default_rng(0).integers(1, 9, (5, 9))], len(vocabulary))
+    for found in (counts, rare):
+        for word in every:  # also after words that nothing follows
+            assert np.sum(found.bigram(np.full_like(every, word), every)) == pytest.approx(1, abs=1e-12)
+        assert np.sum(found.unigram) == pytest.approx(1, abs=1e-12)
+    assert np.min(rare.bigram(every, every)) > 0
+    the, film, dull = (vocabulary.encode(word)[0] for word in ("the", "film", "dull"))
+    # after "the" come four nouns, four times each; no pair occurs once, so that nothing is discounted
+    assert counts.bigram(the, film) == pytest.approx(1 / 4)
+    assert counts.bigram(the, dull) == 0
+    assert counts.perplexities(parts)[1] == pytest.approx(np.exp(NATS))
+
+
+def test_words_and_numbers_go_round(vocabulary: Any, tmp_path: Path) -> None:
+    odd = "It's   well , 'a' film--that DOESN'T (really) end...  or 're-do' 3 times!"
+    once = text.sentence(text.words(odd))
+    assert once == "it's – well, a film that doesn't really end... or re do 3 times!"
+    assert text.words(once) == text.words(odd)
+    for known in TEXTS:
+        assert vocabulary.decode(vocabulary.encode(known)) == known.lower()
+    assert vocabulary.decode(vocabulary.encode("The film is blue.")) == "the film is <unknown>."
+    block = vocabulary.block([*TEXTS, "The film is good. " * 9], 10)
+    assert [vocabulary.decode(row) for row in block[:-1]] == [s.lower() for s in TEXTS]
+    assert text.END not in block[-1]  # cut off, not ended
+    found = vocabulary.prompts(["The film is good.", "The blue film is good.", "The film is"], 2)
+    np.testing.assert_array_equal(found, [vocabulary.encode("the film")])
+
+
+def test_checkpoints(trained: Any, tmp_path: Path) -> None:
+    ad.save(tmp_path / "model.npz", trained)
+    again = ad.load(tmp_path / "model.npz")
+    prompts = np.array([[3]], np.int32)
+    a, b = (language.sample(p, prompts, 9, np.random.default_rng(0)) for p in (trained, again))
+    np.testing.assert_array_equal(a.tokens, b.tokens)
+    np.testing.assert_array_equal(a.log_prob, b.log_prob)
+
+
+def test_a_text_that_cannot_be_fetched_names_the_command(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(text.sys, "executable", str(tmp_path / "no python"))
+    with pytest.raises(language.MissingText) as caught:
+        language.load_text(directory=tmp_path / "texts")
+    assert "pip download" in str(caught.value) and "vaderSentiment==3.3.2" in str(caught.value)
+    assert not list((tmp_path / "texts").iterdir())
+    (tmp_path / "texts" / text.FILE).write_bytes(b"something else")
+    with pytest.raises(language.MissingText, match="SHA-256"):
+        language.load_text(directory=tmp_path / "texts")
