@@ -24,6 +24,7 @@ from .errors import (
     AdjointError,
     ConvergenceError,
     ConversionError,
+    DeviceError,
     DomainError,
     DTypeError,
     IndexingError,
@@ -115,7 +116,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     # NumPy's namespace; containers; files
     "numpy", "tree_map", "save", "load",
     # errors
-    "AdjointError", "ConvergenceError", "ConversionError", "DomainError", "DTypeError", "IndexingError",
+    "AdjointError", "ConvergenceError", "ConversionError", "DeviceError", "DomainError", "DTypeError", "IndexingError",
     "LayoutError", "LeakError", "MissingPackageError", "MissingRuleError", "MutationError", "RuleError",
     "ShapeError", "TraceError", "TreeError", "UnknownNameError",
     "__version__",

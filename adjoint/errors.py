@@ -99,6 +99,10 @@ class ConvergenceError(AdjointError, RuntimeError):
     """An iteration stopped before it met its tolerance."""
 
 
+class DeviceError(AdjointError, RuntimeError):
+    """A GPU, its driver, its memory or its compiler is not there or refuses."""
+
+
 class MissingPackageError(AdjointError, ImportError):
     """A package is asked for that only an extra installs; the message has the command."""
 

@@ -26,6 +26,7 @@ BASES: dict[str, tuple[type[Exception], ...]] = {
     "TreeError": (ValueError,),
     "TraceError": (TypeError,),
     "ConvergenceError": (RuntimeError,),
+    "DeviceError": (RuntimeError,),
     "UnknownNameError": (KeyError,),
     "AdjointError": (Exception,),
 }

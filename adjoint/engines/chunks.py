@@ -14,9 +14,10 @@ from ..ops.abstract import Abstract
 from .chains import Chain
 from .graph import Node
 from .regions import FULL, OUT, Group, Planner, Region
-from .spec import Shaped, schedule, shape_region
+from .spec import AXES, Shaped, schedule, shape_region
 from .views import View, contiguous
 
+NEVER = 1 << 62  # rows: more than there are
 MOST = 4096  # chunks of a step at most: their partial results are one row
 
 
@@ -46,6 +47,41 @@ class Cut(NamedTuple):
     shaped: Shaped
     rows: int  # per chunk; the rows of a flat region are its elements
     chunks: int
+
+    def arguments(self) -> dict[str, int | tuple[Node, int]]:
+        """What the cells of `block_layout` hold: numbers, or a buffer and an offset in it, in elements."""
+        s = self.shaped
+        values: dict[str, int | tuple[Node, int]] = {}
+        for k, (node, offset, strides, b) in enumerate(
+            zip(s.nodes, s.offsets, s.strides, s.spec.buffers, strict=True)
+        ):
+            values[f"p{k}"] = node, offset
+            if b.row == "s":
+                values[f"r{k}"] = strides[-2]
+            elif b.row in AXES:
+                values |= {f"r{k}_{d}": strides[d] for d in range(s.spec.axes)}
+            if b.column == "s":
+                values[f"c{k}"] = strides[-1]
+        values |= {f"n{d}": s.rows[d] for d in range(1, s.spec.axes)}
+        for it in s.spec.items:
+            if it.level == OUT:
+                values |= self._of_result(it.stored)
+        count = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
+        return {**values, "C": s.columns, "R": count, "chunk": self.rows}
+
+    def _of_result(self, k: int) -> dict[str, int | tuple[Node, int]]:
+        """Of a reduction: bytes from one chunk's result to the next, or the part of it that each owns."""
+        s = self.shaped
+        node, strides = s.nodes[k], s.strides[k]
+        partial = self.chunks > 1 and (not any(strides) or (bool(s.rows) and not strides[0]))
+        length = node.size // self.chunks if partial else node.size
+        owns = bool(s.rows) and strides[0] and self.chunks > 1
+        return {
+            f"advance{k}": length * node.dtype.itemsize if partial else 0,
+            f"per{k}": math.prod(s.rows[1:]) if owns else NEVER,
+            f"each{k}": strides[0] if owns else 0,
+            f"zero{k}": 0 if owns else length,
+        }
 
 
 def cut_region(

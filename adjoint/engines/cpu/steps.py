@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +15,8 @@ from ..chunks import Cutting
 from ..graph import Node
 from ..memory import Arena, allocate, settled
 from ..plan import Plan
-from ..regions import OUT, Assembly, Group, Product, Region, Scalars
-from ..spec import AXES, Shaped, block_layout
+from ..regions import Assembly, Group, Product, Region, Scalars
+from ..spec import Shaped, block_layout
 from ..special import special_kernel
 from ..views import View, contiguous, view_of
 from . import chain as ch
@@ -25,7 +24,6 @@ from .emit import NARROW, SCRATCH, block_height, emit
 from .interpreter import Constant, assemble, kind_number
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
-NEVER = 1 << 62
 ALIGNMENT = 64
 PARALLEL = 32768  # points from which threads pay
 
@@ -208,40 +206,15 @@ class _Layout:
 
     # ---------------------------------------------------------------- kernels
     def _region(self, region: Region) -> Native:
-        s, rows, chunks = self.plan.pieces[region]
+        cut = self.plan.pieces[region]
+        s, chunks = cut.shaped, cut.chunks
         cells = block_layout(s.spec)
         block = np.zeros(len(cells), np.int64)
         step = Native(region, emit(s.spec), block, chunks, chunks > 1 and s.size >= PARALLEL)
-        for k, (node, offset, strides, b) in enumerate(
-            zip(s.nodes, s.offsets, s.strides, s.spec.buffers, strict=True)
-        ):
-            block[cells[f"p{k}"]] = self._address(node, offset, cells[f"p{k}"], step)
-            if b.row == "s":
-                block[cells[f"r{k}"]] = strides[-2]
-            elif b.row in AXES:
-                for d in range(s.spec.axes):
-                    block[cells[f"r{k}_{d}"]] = strides[d]
-            if b.column == "s":
-                block[cells[f"c{k}"]] = strides[-1]
-        for d in range(1, s.spec.axes):
-            block[cells[f"n{d}"]] = s.rows[d]
-        for it in s.spec.items:
-            if it.level == OUT:
-                self._out_cells(s, it.stored, chunks, cells, block)
-        block[cells["C"]] = s.columns
-        block[cells["R"]] = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
-        block[cells["chunk"]] = rows
+        for name, value in cut.arguments().items():
+            known = isinstance(value, int)
+            block[cells[name]] = value if known else self._address(*value, cells[name], step)
         return step
-
-    def _out_cells(self, s: Shaped, k: int, chunks: int, cells: dict[str, int], block: np.ndarray) -> None:
-        node, strides = s.nodes[k], s.strides[k]
-        partial = chunks > 1 and (not any(strides) or (bool(s.rows) and not strides[0]))
-        length = node.size // chunks if partial else node.size
-        block[cells[f"advance{k}"]] = length * node.dtype.itemsize if partial else 0
-        owns = bool(s.rows) and strides[0] and chunks > 1
-        block[cells[f"per{k}"]] = math.prod(s.rows[1:]) if owns else NEVER
-        block[cells[f"each{k}"]] = strides[0] if owns else 0
-        block[cells[f"zero{k}"]] = 0 if owns else length
 
     def _scalars(self, group: Scalars) -> Native:
         """A stretch of scalars as a program of the interpreter."""

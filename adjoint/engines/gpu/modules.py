@@ -1,0 +1,96 @@
+"""Kernels' sources as functions on the device: compiled once, kept on disk by cupy.
+
+The kernels that a program needs and nobody has compiled yet go into one module: most of the time that NVRTC
+takes for a small kernel goes into what stands before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from ...errors import DeviceError
+
+OPTIONS = ("-std=c++17",)
+
+
+class Function(NamedTuple):
+    """A kernel on the device.
+
+    Attributes:
+        launch: cupy's `launch(grid, block, arguments, shared_mem=bytes)`.
+        name: unique to its source.
+        compiled: by this process; else by an earlier program of it.
+    """
+
+    launch: Any
+    name: str
+
+
+@cache
+def prelude() -> str:
+    """The device functions that stand before every kernel."""
+    return files(__package__).joinpath("device.cuh").read_text(encoding="utf-8")
+
+
+@cache
+def unique(source: str, name: str) -> str:
+    """The name of a kernel in a module of many: two sources never share it."""
+    return f"{name}_{hashlib.sha256((prelude() + source).encode()).hexdigest()[:16]}"
+
+
+def module_text(kernels: Iterable[tuple[str, str]]) -> str:
+    """One source of several kernels, given as (source, name), each under its unique name."""
+    parts = [prelude()]
+    for source, name in kernels:
+        own = unique(source, name)
+        text, count = re.subn(rf"(?<=\bvoid )(\s*){re.escape(name)}(?=\s*\()", rf"\1{own}", source)
+        assert count, f"no kernel {name} in\n{source}"
+        # every kernel has its own names: constants, helpers and types of two of them must not meet
+        parts.append(f"namespace of_{own} {{\n{text}\n}}")
+    return "\n".join(parts)
+
+
+class Functions:
+    """The kernels of one device, by source."""
+
+    def __init__(self, cupy: Any) -> None:
+        self._cupy = cupy
+        self._known: dict[str, Function] = {}
+        self._lock = threading.Lock()
+
+    def load(self, kernels: Iterable[tuple[str, str]]) -> tuple[list[Function], int]:
+        """Functions for (source, name) pairs, and how many had to be compiled or loaded.
+
+        Raises:
+            DeviceError: NVRTC refuses a source, which is a fault of this library or of its installation.
+        """
+        wanted = list(kernels)
+        names = [unique(*pair) for pair in wanted]
+        with self._lock:
+            new = {name: pair for name, pair in zip(names, wanted, strict=True) if name not in self._known}
+            if new:
+                pairs = [new[name] for name in sorted(new)]
+                module = self._cupy.RawModule(code=module_text(pairs), options=OPTIONS, backend="nvrtc")
+                try:
+                    for name in sorted(new):
+                        self._known[name] = Function(module.get_function(name), name)
+                except self._cupy.cuda.compiler.CompileException as error:
+                    raise DeviceError(f"NVRTC refuses a kernel: {str(error).strip()}") from error
+        return [self._known[name] for name in names], len(new)
+
+
+_devices: dict[tuple[int, int], Functions] = {}
+
+
+def functions_of(cupy: Any) -> Functions:
+    """The kernels of the current device."""
+    key = id(cupy), cupy.cuda.Device().id
+    if key not in _devices:
+        _devices[key] = Functions(cupy)
+    return _devices[key]
