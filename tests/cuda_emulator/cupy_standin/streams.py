@@ -1,0 +1,204 @@
+"""Streams that queue work and run it only when something waits; events; capture and graphs.
+
+So a host buffer changed before its copy ran, memory freed too early and a result read without waiting show
+as what they are. On one stream work runs in order; streams do not wait for each other unless told to.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from . import memory
+from .errors import CONTROL, CUDARuntimeError
+
+Work = tuple[str, Callable[[], None], tuple[Any, ...]]  # name, what runs, what it keeps alive
+_pointers = itertools.count(0x7F0000000000, 0x1000)
+
+
+class Stream:
+    """As `cupy.cuda.Stream`."""
+
+    null: Stream
+
+    def __init__(
+        self, null: bool = False, non_blocking: bool = False, ptds: bool = False, priority: Any = None
+    ) -> None:
+        if not null:
+            CONTROL.require_device()
+        self.ptr = 0 if null else next(_pointers)
+        self.non_blocking = non_blocking
+        self._queue: deque[Work] = deque()
+        self._captured: list[Work] | None = None
+        self._previous: list[Stream] = []
+
+    # ------------------------------------------------------------------------------------------ work
+    def push(self, name: str, run: Callable[[], None], keep: tuple[Any, ...] = ()) -> None:
+        """Queue work, or record it while capturing. A graph keeps nothing alive, so a capture does not."""
+        CONTROL.require_device()
+        if self._captured is not None:
+            self._captured.append((name, run, ()))
+        else:
+            self._queue.append((name, run, keep))
+
+    def drain(self) -> None:
+        """Run what is queued, and what the null stream has to wait for."""
+        for stream in [self] if self.non_blocking else [Stream.null, self]:
+            while stream._queue:
+                name, run, _ = stream._queue.popleft()
+                CONTROL.log.append(name)
+                run()
+                memory.check_zones()
+
+    def refuse_in_capture(self, what: str = "synchronous API calls") -> None:
+        """What waits cannot be recorded."""
+        if self._captured is not None:
+            raise RuntimeError(f"the current stream is capturing, so {what} are disallowed")
+
+    def synchronize(self) -> None:
+        """Wait for the work queued so far."""
+        CONTROL.require_device()
+        if self._captured is not None:
+            raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported")
+        CONTROL.counts.synchronizations += 1
+        self.drain()
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is queued."""
+        return not self._queue
+
+    def __enter__(self) -> Stream:
+        self._previous.append(_current[-1])
+        _current[-1] = self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        _current[-1] = self._previous.pop()
+
+    def use(self) -> Stream:
+        """Make it the current stream."""
+        _current[-1] = self
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stream) and other.ptr == self.ptr
+
+    def __hash__(self) -> int:
+        return hash(self.ptr)
+
+    # ------------------------------------------------------------------------------------------ events
+    def record(self, event: Event | None = None) -> Event:
+        """Record an event."""
+        event = event or Event()
+        event.record(self)
+        return event
+
+    def wait_event(self, event: Event) -> None:
+        """Let later work wait for an event."""
+        source = event._stream
+        if source is not None and source is not self:
+            self.push("wait", source.drain)
+
+    # ------------------------------------------------------------------------------------------ capture
+    def begin_capture(self, mode: int | None = None) -> None:
+        """Record what follows as a graph instead of queueing it."""
+        if self.ptr == 0:
+            raise RuntimeError("cannot capture on the default (legacy) stream")
+        if self._captured is not None:
+            raise CUDARuntimeError("cudaErrorIllegalState")
+        self._captured = []
+
+    def end_capture(self) -> Graph:
+        """The graph of what was recorded."""
+        if self._captured is None:
+            raise RuntimeError("cannot end capture: the stream is not capturing")
+        graph, self._captured = Graph(self._captured), None
+        return graph
+
+    def is_capturing(self) -> bool:
+        """Whether it records."""
+        return self._captured is not None
+
+
+class Graph:
+    """Work with its addresses and numbers frozen; it keeps no memory alive."""
+
+    def __init__(self, work: list[Work]) -> None:
+        self._work = work
+
+    def launch(self, stream: Stream | None = None) -> None:
+        """Queue all of it."""
+        target = chosen(stream)
+        CONTROL.counts.graphs += 1
+        for name, run, keep in self._work:
+            target.push(name, run, keep)
+
+    def upload(self, stream: Stream | None = None) -> None:
+        """Prepare the first launch."""
+
+
+class Event:
+    """As `cupy.cuda.Event`: a place in a stream, and a time."""
+
+    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
+        CONTROL.require_device()
+        self._stream: Stream | None = None
+        self._time: float | None = None
+        self._timed = not disable_timing
+
+    def record(self, stream: Stream | None = None) -> None:
+        """Record the place where the stream is now."""
+        self._stream = chosen(stream)
+        self._time = None
+
+        def pass_by() -> None:
+            self._time = time.perf_counter()
+
+        self._stream.push("event", pass_by)
+
+    def synchronize(self) -> None:
+        """Wait until the stream has passed it."""
+        if self._stream is not None:
+            self._stream.synchronize()
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream has passed it."""
+        return self._stream is None or self._time is not None
+
+
+def get_elapsed_time(start_event: Event, end_event: Event) -> float:
+    """Milliseconds between two events that have passed."""
+    if start_event._time is None or end_event._time is None:
+        raise CUDARuntimeError("cudaErrorInvalidValue", "an event has not passed")
+    return 1e3 * (end_event._time - start_event._time)
+
+
+Stream.null = Stream(null=True)
+_current: list[Stream] = [Stream.null]
+
+
+def current() -> Stream:
+    """The current stream."""
+    return _current[-1]
+
+
+def get_current_stream(device_id: int = -1) -> Stream:
+    """As `cupy.cuda.get_current_stream`."""
+    return current()
+
+
+def chosen(stream: Any) -> Stream:
+    """A stream that was named, or the current one."""
+    return current() if stream is None else stream
+
+
+def reset() -> None:
+    """No work, no capture."""
+    Stream.null._queue.clear()
+    Stream.null._captured = None
+    _current[:] = [Stream.null]
