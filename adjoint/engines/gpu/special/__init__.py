@@ -1,0 +1,32 @@
+"""Steps of structured primitives on the GPU: kernels written for one primitive, or calls of cupy.
+
+Indexing by arrays, matrix products. A node that has no entry runs by its own value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ....ops import index as ix
+from ....ops.products import matmul
+from ...graph import Node, foreign_kinds
+from ..kernel import Call, Launch
+from . import gemm, indexing
+
+_PLANNERS: dict[Any, Callable[[Node, bool], list[Launch | Call] | list[Launch] | None]] = {
+    ix.getitem: indexing.gather, ix.scatter_add: indexing.scatter, ix.scatter_set: indexing.scatter,
+    matmul: gemm.matmul,
+}  # fmt: skip
+
+
+def special_steps(node: Node, deterministic: bool = True) -> list[Launch | Call] | None:
+    """What computes a node, in order; None when it has to run by its own value.
+
+    Args:
+        node: of a structured primitive; its operands may be views.
+        deterministic: whether the result must not depend on the order in which threads run.
+    """
+    planner = _PLANNERS.get(node.op)
+    steps = planner(node, deterministic) if planner is not None and not foreign_kinds(node) else None
+    return None if steps is None else [*steps]

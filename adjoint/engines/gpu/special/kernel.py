@@ -1,0 +1,173 @@
+"""The text of a kernel written for one primitive, and the arguments that fit its parameters.
+
+A body is CUDA C with marks, `$T` for a type or a constant, so that the braces of C stay as they are. What a
+body is given in numbers (sizes, strides) are arguments; only types, ranks and patterns enter the text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from ....errors import AdjointError
+from ...graph import Node
+from ...views import View
+from ..kernel import Argument, Launch, Place, Scratch, Status
+
+THREADS = 256  # of a block that goes over elements
+MOST_BLOCKS = 1 << 16  # of a grid: what is beyond goes round the loop
+FAR = 1 << 30  # a count from which indices have 64 bits: an int then still holds it and one grid more
+CTYPES = {
+    "b1": "bool", "i1": "signed char", "i2": "short", "i4": "int", "i8": "long long", "u1": "unsigned char",
+    "u2": "unsigned short", "u4": "unsigned int", "u8": "unsigned long long", "f4": "float", "f8": "double",
+}  # fmt: skip
+
+
+def ctype(dtype: np.dtype[Any]) -> str:
+    """The name of a dtype in CUDA C."""
+    return CTYPES[dtype.str[1:]]
+
+
+def place(v: View) -> Place:
+    """The first element of a view."""
+    return Place(v.root, v.offset)
+
+
+def is_far(*counts: Iterable[int] | Node | int) -> bool:
+    """Whether indices into these buffers, or up to these counts, need 64 bits."""
+    sizes = [c.size if isinstance(c, Node) else c for c in counts]
+    return any((s if isinstance(s, int) else math.prod(s)) >= FAR for s in sizes)
+
+
+class Kernel:
+    """Parameters in order with their arguments; `launch` puts a body under them.
+
+    Args:
+        what: the first part of the kernel's name.
+        far: whether indices have 64 bits (`$I`).
+        complaint: what to raise after `fail(status)`; the kernel then has a parameter `status`.
+        fails: whether it has that parameter without a complaint: the step then runs by its own value.
+        marks: what `$` names stand for in the body.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        far: bool = False,
+        complaint: tuple[type[AdjointError], str] | None = None,
+        fails: bool = False,
+        **marks: str | int,
+    ) -> None:
+        self.what, self.complaint = what, complaint
+        self.index = "long long" if far else "int"
+        self.number_type: type[np.generic] = np.int64 if far else np.int32
+        self.marks: dict[str, str | int] = {"I": self.index, **marks}
+        self._parameters: list[str] = []
+        self._arguments: list[Argument] = []
+        if fails or complaint is not None:
+            self._add("int *status", Status())
+
+    def _add(self, parameter: str, argument: Argument) -> None:
+        self._parameters.append(parameter)
+        self._arguments.append(argument)
+
+    def reads(self, name: str, source: View | Place, dtype: np.dtype[Any]) -> None:
+        """A pointer to what the kernel only reads, and nothing it writes is a part of."""
+        at = place(source) if isinstance(source, View) else source
+        self._add(f"const {ctype(dtype)} *__restrict__ {name}", at)
+
+    def writes(self, name: str, target: Node | Place, dtype: np.dtype[Any]) -> None:
+        """A pointer to a node's buffer that the kernel writes, and may read."""
+        at = Place(target) if isinstance(target, Node) else target
+        self._add(f"{ctype(dtype)} *__restrict__ {name}", at)
+
+    def scratch(self, name: str, kind: str, memory: Scratch) -> None:
+        """A pointer to temporary memory."""
+        self._add(f"{kind} *__restrict__ {name}", memory)
+
+    def number(self, name: str, value: int) -> None:
+        """A size, a stride or a count, of the kernel's index type."""
+        self._add(f"{self.index} {name}", self.number_type(value))
+
+    def walk(self, at: str, sizes: Sequence[int], sums: dict[str, Sequence[int]], depth: int = 2) -> str:
+        """Statements that take an index over `sizes` apart into variables that are multiples of strides.
+
+        Args:
+            at: the variable that counts the points in C order; the sizes and strides become parameters
+                named after it.
+            sizes: at least one axis is counted, of length one if there is none.
+            sums: name of a variable → its stride along each axis; each is declared here.
+            depth: of the indentation.
+        """
+        lines = [f"{self.index} {name} = 0;" for name in sums]
+        axes = range(len(sizes))
+        rest = at
+        for d in reversed(axes):
+            terms = [(name, strides[d]) for name, strides in sums.items() if strides[d]]
+            if d == 0:
+                digit = rest
+            else:
+                self.number(f"{at}_n{d}", sizes[d])
+                digit = f"{at}_{d}"
+                if rest == at:
+                    lines.append(f"{self.index} {at}_rest = {at};")
+                    rest = f"{at}_rest"
+                lines.append(f"const {self.index} {digit} = {rest} % {at}_n{d};")
+                lines.append(f"{rest} /= {at}_n{d};")
+            for name, stride in terms:
+                if stride == 1:
+                    lines.append(f"{name} += {digit};")
+                else:
+                    self.number(f"{name}_s{d}", stride)
+                    lines.append(f"{name} += {digit} * {name}_s{d};")
+        return ("\n" + "    " * depth).join(lines)
+
+    def launch(
+        self, body: str, *, grid: int, block: int = THREADS, shared: int = 0, helpers: str = ""
+    ) -> Launch:
+        """The launch of a body, which is what stands between the kernel's outermost braces.
+
+        The kernel's name is made of its text: equal texts are one kernel, and several can stand in one file.
+        So can `helpers`, functions that the body calls, which stand between an #ifndef and its #endif.
+        """
+        text = Template(body.strip("\n")).substitute(self.marks)
+        parameters = _wrapped(self._parameters)
+        bounds = f"__launch_bounds__({block})"
+        digest = hashlib.sha256(f"{parameters}{bounds}{text}{helpers}".encode()).hexdigest()[:12]
+        name = f"{self.what}_{digest}"
+        source = f'{helpers}extern "C" __global__ void {bounds}\n{name}({parameters})\n{{\n{text}\n}}\n'
+        return Launch(source, name, (grid, 1, 1), (block, 1, 1), self._arguments, shared, self.complaint)
+
+    def over(self, body: str, points: int) -> Launch:
+        """The launch of a body that goes over `p` from 0 to `points` by the grid's threads."""
+        self.number("points", points)
+        loop = (
+            "    const $I stride = ($I)gridDim.x * blockDim.x;\n"
+            "    for ($I p = ($I)blockIdx.x * blockDim.x + threadIdx.x; p < points; p += stride) {\n"
+            f"{body.strip(chr(10))}\n"
+            "    }"
+        )
+        return self.launch(loop, grid=blocks_for(points))
+
+
+def blocks_for(points: int, each: int = THREADS) -> int:
+    """Blocks that go over so many points, `each` of them per block and round."""
+    return max(1, min(-(-points // each), MOST_BLOCKS))
+
+
+def _wrapped(parameters: Sequence[str]) -> str:
+    """Parameters in lines of at most 110 columns."""
+    lines, line = [], ""
+    for p in parameters:
+        if line and len(line) + len(p) > 100:
+            lines.append(line + ",")
+            line = p
+        else:
+            line = f"{line}, {p}" if line else p
+    return ",\n    ".join([*(x.removesuffix(",") for x in lines), line])
