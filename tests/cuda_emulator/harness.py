@@ -77,10 +77,16 @@ def _digest(*parts: str) -> str:
 
 
 @functools.cache
+def cache_directory() -> Path:
+    """Where compiled kernels are kept: the user's cache directory, or one in the temporary directory."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
+    return Path(base) / "adjoint-cuda-emulator"
+
+
+@functools.cache
 def _folder() -> Path:
     """The cache directory of this version of the emulator, with its runtime compiled; what grew old goes."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path(tempfile.gettempdir()) / f"cache-{os.getuid()}")
-    base = base / "adjoint-cuda-emulator"
+    base = cache_directory()
     texts = [(HERE / name).read_text() for name in sorted({*RUNTIME, *HEADERS})]
     version = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout
     folder = base / _digest(*texts, *KERNEL, *CHECKED, version)
@@ -132,6 +138,12 @@ def _shared(found: re.Match[str]) -> str:
     return " ".join(f"EMU_SHARED({type_}, {n}, {s})" for n, s in declared) + lines
 
 
+def kernel_names(source: str) -> list[str]:
+    """The kernels that a source defines."""
+    return [name for _, name, _ in _KERNEL_NAME.findall(source)]
+
+
+@functools.cache
 def device_prelude() -> str:
     """What the library puts before each of its kernels, which one translation unit needs once."""
     path = HERE.parents[1] / "adjoint" / "engines" / "gpu" / "device.cuh"
@@ -147,7 +159,7 @@ def _unit(sources: Sequence[tuple[str, str]], checked: bool) -> str:
     if common:
         parts.append(f'#line 1 "device.cuh"\n{_SHARED.sub(_shared, prelude)}\n')
     for number, (key, source) in enumerate(sources):
-        names = [name for _, name, _ in _KERNEL_NAME.findall(source)]
+        names = kernel_names(source)
         own = source.removeprefix(prelude) if common else source
         text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, own))
         parts.append(f'namespace s{number} {{\n#line 1 "{"-".join(names)[:60]}.cu"\n{text}\n}}\n')
