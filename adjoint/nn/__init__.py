@@ -27,7 +27,7 @@ from .initialize import (
     init_rms_norm,
 )
 from .layers import dense, dropout, dropout_mask, embedding, layer_norm, rms_norm
-from .losses import binary_cross_entropy_with_logits, cross_entropy, huber, mse
+from .losses import binary_cross_entropy_with_logits, cross_entropy, huber, mse, sequence_log_prob
 from .recurrent import gru_cell, lstm_cell
 
 # fmt: off
@@ -36,6 +36,7 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     "max_pool2d", "avg_pool2d", "layer_norm", "rms_norm", "dropout", "dropout_mask",
     "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "softmax", "log_softmax",
     "cross_entropy", "binary_cross_entropy_with_logits", "mse", "huber",
+    "sequence_log_prob",
     "init_dense", "init_conv2d", "init_embedding", "init_layer_norm", "init_rms_norm", "init_attention",
     "init_gru", "init_lstm",
 ]

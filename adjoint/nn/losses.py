@@ -1,4 +1,4 @@
-"""Losses: means over all examples, 0-d."""
+"""Losses: means over all examples, 0-d; and what they are made of, log-probabilities of sequences."""
 
 from __future__ import annotations
 
@@ -39,41 +39,80 @@ def cross_entropy(
     >>> cross_entropy(np.array([[0.0, 0.0], [1000.0, 0.0]]), np.array([1, 0]))
     np.float64(0.34657359027997264)
     """
-    labels = _checked_labels(logits, labels)
-    *batch, classes = shape_of(logits)
-    if mask is not None:
-        mask = as_array(mask)
-        if shape_of(mask) != tuple(batch):
-            what = f"cross_entropy needs a mask of the labels' shape {tuple(batch)}: {shape_of(mask)}"
-            raise misfit(what, "True where an example counts.", logits=logits, mask=mask)
-        labels = where(mask, labels, 0)
-    if not isinstance(labels, Recorded) and np.any(labels < 0):  # NumPy would count from the end
-        what = f"cross_entropy needs labels from 0 to {classes - 1}, got {np.min(labels)}"
-        raise refusal(IndexingError, what, "Examples to be left out are named by mask=.")
-    n = math.prod(batch)
-    rows = centred(reshape_to(logits, (n, classes)), (1,))
-    chosen = getitem(rows, np.arange(n), reshape_to(labels, (n,)), template=(ARRAY, ARRAY))
-    loss = log(sum_(exp(rows), axis=(1,))) - chosen
+    labels, mask = _checked_labels("cross_entropy", logits, labels, mask)
+    rows, chosen, loss = _nats(logits, labels)
     if smoothing:
         loss = loss + smoothing * (chosen - np.mean(rows, axis=1))
     if mask is None:
         return np.mean(loss)
-    mask = reshape_to(mask, (n,))
+    mask = reshape_to(mask, shape_of(loss))
     count = np.sum(astype(mask, dtype=dtype_of(loss)))
     return np.sum(where(mask, loss, 0.0)) / maximum(count, 1.0)
 
 
-def _checked_labels(logits: Array, labels: Array) -> Array:
+def sequence_log_prob(logits: Array, tokens: Array, *, mask: Array | None = None) -> Array:
+    """log p of whole sequences: Σ_t log softmax(logits_t)[token_t], in nats.
+
+    Args:
+        logits: (…, T, classes), what the model says of every position before it sees the token there.
+        tokens: (…, T) int, 0 ≤ token < classes.
+        mask: (…, T) bool: True where a token counts; what the others are does not matter.
+
+    Returns:
+        (…), in the dtype of the logits.
+
+    Raises:
+        ShapeError: tokens or mask have not the shape of the logits without its last axis.
+        DTypeError: tokens are not integers.
+        IndexError: a token is outside the classes.
+
+    >>> logits, tokens = np.log([[[0.5, 0.5], [0.25, 0.75]]]), np.array([[0, 1]])
+    >>> np.exp(sequence_log_prob(logits, tokens))
+    array([0.375])
+    >>> np.exp(sequence_log_prob(logits, tokens, mask=np.array([[True, False]])))
+    array([0.5])
+    """
+    if len(shape_of(logits)) < 2:
+        what = f"sequence_log_prob needs logits (…, T, classes), not {shape_of(logits)}"
+        raise misfit(what, "logits[None] adds an axis for one position.", logits=logits, tokens=tokens)
+    tokens, mask = _checked_labels("sequence_log_prob", logits, tokens, mask)
+    each = -reshape_to(_nats(logits, tokens)[2], shape_of(tokens))
+    return np.sum(each if mask is None else where(mask, each, 0.0), axis=-1)
+
+
+def _nats(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """Logits less the largest of each row, their elements at the labels, and −log softmax there: n rows."""
+    *batch, classes = shape_of(logits)
+    n = math.prod(batch)
+    rows = centred(reshape_to(logits, (n, classes)), (1,))
+    chosen = getitem(rows, np.arange(n), reshape_to(labels, (n,)), template=(ARRAY, ARRAY))
+    return rows, chosen, log(sum_(exp(rows), axis=(1,))) - chosen
+
+
+def _checked_labels(
+    caller: str, logits: Array, labels: Array, mask: Array | None
+) -> tuple[Array, Array | None]:
+    """Labels that fit, 0 where they do not count, and the mask."""
     labels = as_array(labels)
-    if shape_of(labels) != shape_of(logits)[:-1] or not shape_of(logits):
-        what = f"cross_entropy needs a label per row of logits: {shape_of(logits)}, labels {shape_of(labels)}"
+    batch, classes = shape_of(logits)[:-1], shape_of(logits)[-1:]
+    if shape_of(labels) != batch or not classes:
+        what = f"{caller} needs a label per row of logits: {shape_of(logits)}, labels {shape_of(labels)}"
         remedy = "labels are integers, (…) for logits (…, classes); one-hot rows become labels by np.argmax."
         raise misfit(what, remedy, logits=logits, labels=labels)
     if dtype_of(labels).kind not in "iu":
-        what = f"cross_entropy needs integer labels, not {dtype_of(labels)}"
+        what = f"{caller} needs integer labels, not {dtype_of(labels)}"
         remedy = "Convert with .astype(int); for probabilities p: -np.mean(np.sum(p * log_softmax(z), -1))."
         raise refusal(DTypeError, what, remedy, [describe(labels, "labels")])
-    return labels
+    if mask is not None:
+        mask = as_array(mask)
+        if shape_of(mask) != batch:
+            what = f"{caller} needs a mask of the labels' shape {batch}: {shape_of(mask)}"
+            raise misfit(what, "True where an example counts.", logits=logits, mask=mask)
+        labels = where(mask, labels, 0)
+    if not isinstance(labels, Recorded) and np.any(labels < 0):  # NumPy would count from the end
+        what = f"{caller} needs labels from 0 to {classes[0] - 1}, got {np.min(labels)}"
+        raise refusal(IndexingError, what, "Examples to be left out are named by mask=.")
+    return labels, mask
 
 
 def mse(predictions: Array, targets: Array) -> Array:

@@ -71,10 +71,10 @@ def states(
     return ad.scan(step, h, (x, valid))[1]
 
 
-def logits(params: Params, h: Array) -> Array:
-    """What the softmax is taken of: (…, vocabulary) for h (…, units)."""
-    rows = np.reshape(h, (-1, h.shape[-1])) @ params["embedding"]["W"].T + params["bias"]
-    return np.reshape(rows, (*h.shape[:-1], -1))
+def logits(params: Params, h: Array, bias: Array | float = 0.0, temperature: Array | float = 1.0) -> Array:
+    """What the softmax is taken of, (E h + b + bias) / temperature: (…, vocabulary) for h (…, units)."""
+    rows = np.reshape(h, (-1, h.shape[-1])) @ params["embedding"]["W"].T
+    return np.reshape((rows + (params["bias"] + bias)) / temperature, (*h.shape[:-1], -1))
 
 
 def loss(params: Params, tokens: Array, kept: tuple[Array, Array] | None = None) -> Array:
@@ -117,9 +117,8 @@ def _forbidden(vocabulary: int) -> np.ndarray:
 
 
 def _policy(params: Params, h: Array, temperature: Array) -> Array:
-    """log π of every next word, (…, vocabulary)."""
-    z = logits(params, h) + _forbidden(params["bias"].shape[0])
-    return nn.log_softmax(z / temperature)
+    """What π is the softmax of: (…, vocabulary)."""
+    return logits(params, h, _forbidden(params["bias"].shape[0]), temperature)
 
 
 def after(params: Params, prompts: Array) -> Array:
@@ -143,18 +142,18 @@ def log_prob(params: Params, prompts: Array, responses: Array, temperature: floa
         (P, K).
     """
     P, K, T = responses.shape
-    tokens = np.reshape(responses, (P * K, T)).T
+    tokens = np.reshape(responses, (P * K, T))
     units = params["gru"]["state"]["W"].shape[0]
     start = np.reshape(np.broadcast_to(after(params, prompts)[:, None, :], (P, K, units)), (P * K, units))
-    rest = states(params, start, tokens[:-1])  # what comes after the end is not counted below
-    h = np.concatenate([start[None], rest])
-    words = np.take_along_axis(_policy(params, h, temperature), tokens[:, :, None], axis=-1)[:, :, 0]
-    return np.reshape(np.sum(np.where(tokens != PAD, words, 0.0), axis=0), (P, K))
+    rest = states(params, start, tokens[:, :-1].T)  # what comes after the end is not counted below
+    h = np.swapaxes(np.concatenate([start[None], rest]), 0, 1)
+    words = nn.sequence_log_prob(_policy(params, h, temperature), tokens, mask=tokens != PAD)
+    return np.reshape(words, (P, K))
 
 
 def _say(params: Params, h: Array, u: Array, temperature: Array) -> tuple[Array, Array, Array]:
     """One word each, by the inverse of the distribution function at u, its log π, and the states after it."""
-    log_pi = _policy(params, h, temperature)
+    log_pi = nn.log_softmax(_policy(params, h, temperature))
     below = np.cumsum(np.exp(log_pi), axis=-1)
     word = np.sum(below < u[:, None] * below[:, -1:], axis=-1).astype(np.int32)
     return word, np.take_along_axis(log_pi, word[:, None], axis=-1)[:, 0], states(params, h, word[None])[0]
@@ -183,16 +182,20 @@ def sample(
         temperature: τ > 0.
     """
     h = np.repeat(_after(params, prompts), k, axis=0)
-    rows = len(h)
-    tokens, total = np.full((rows, steps), PAD, np.int32), np.zeros(rows, np.float32)
-    going = np.ones(rows, bool)
+    tokens, total = np.full((len(h), steps), PAD, np.int32), np.zeros(len(h), np.float32)
+    rows, going = np.arange(len(h)), np.ones(len(h), bool)
+    u = rng.random((steps, len(h)), np.float32)
     for t in range(steps):
-        word, log_pi, h = _next(params, h, rng.random(rows, np.float32), np.float32(temperature))
-        tokens[going, t] = word[going]
-        total[going] += log_pi[going]
+        word, log_pi, h = _next(params, h, u[t, rows], np.float32(temperature))
+        tokens[rows[going], t] = word[going]
+        total[rows[going]] += log_pi[going]
         going &= word != END
-        if not going.any():
+        if not np.any(going):
             break
+        half = len(rows) // 2  # always a half, so that few sizes are planned
+        if half >= 32 and np.sum(going) <= half:
+            first = np.argsort(~going, kind="stable")[:half]
+            h, rows, going = h[first], rows[first], going[first]
     shape = (len(prompts), k)
     tokens = tokens.reshape(*shape, steps)
     return Responses(tokens, tokens != PAD, total.reshape(shape))

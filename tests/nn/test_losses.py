@@ -28,6 +28,23 @@ def test_cross_entropy() -> None:
         check.gradients(lambda z, o=options: nn.cross_entropy(z, LABELS, **o), [LOGITS]).raise_on_failure()
 
 
+def test_log_probabilities_of_sequences() -> None:
+    close(nn.sequence_log_prob(LOGITS, LABELS), OF_LABEL.sum(-1), 1e-14)
+    close(nn.sequence_log_prob(LOGITS[0], LABELS[0]), OF_LABEL[0].sum(), 1e-14)
+    ignored = np.where(MASK, LABELS, -100)
+    close(nn.sequence_log_prob(LOGITS, ignored, mask=MASK), np.where(MASK, OF_LABEL, 0).sum(-1), 1e-14)
+    assert nn.sequence_log_prob(LOGITS, LABELS, mask=np.zeros_like(MASK)).tolist() == [0, 0]
+    shifted = LOGITS.astype(np.float32) + np.float32(1e4)  # a softmax does not mind
+    assert nn.sequence_log_prob(shifted, LABELS).dtype == np.float32
+    np.testing.assert_allclose(nn.sequence_log_prob(shifted, LABELS), OF_LABEL.sum(-1), atol=1e-2)
+    f = ad.compile(lambda z, t, m: nn.sequence_log_prob(z, t, mask=m))
+    close(f(LOGITS, ignored, MASK), np.where(MASK, OF_LABEL, 0).sum(-1), 1e-14)
+    for mask in (None, MASK):
+        check.gradients(
+            lambda z, m=mask: nn.sequence_log_prob(z, LABELS, mask=m), [LOGITS]
+        ).raise_on_failure()
+
+
 def test_cross_entropy_of_one_example_and_of_none() -> None:
     close(nn.cross_entropy(LOGITS[0, 0], 3), -LOG_P[0, 0, 3], 1e-14)
     value, gradient = ad.value_and_grad(lambda z: nn.cross_entropy(z, LABELS, mask=np.zeros_like(MASK)))(
@@ -82,6 +99,11 @@ REFUSED = {
         "np.argmax",
     ),
     "mask": (lambda: nn.cross_entropy(LOGITS, LABELS, mask=MASK[0]), "labels' shape (2, 4): (4,)"),
+    "tokens": (
+        lambda: nn.sequence_log_prob(LOGITS, LABELS[0]),
+        "sequence_log_prob needs a label per row of logits: (2, 4, 5), labels (4,)",
+    ),
+    "one row": (lambda: nn.sequence_log_prob(LOGITS[0, 0], 1), "logits (…, T, classes), not (5,)", "[None]"),
     "mse": (lambda: nn.mse(np.ones(3), np.ones((3, 1))), "mse needs equal shapes: (3,) and (3, 1)"),
     "huber": (lambda: nn.huber(np.ones(3), 0.0), "huber needs equal shapes: (3,) and ()"),
     "binary": (lambda: nn.binary_cross_entropy_with_logits(np.ones(3), [1.0]), "(3,) and (1,)"),
@@ -101,6 +123,9 @@ def test_labels_are_checked() -> None:
     assert "integer labels, not float64" in message(DTypeError, nn.cross_entropy, LOGITS, 1.0 * LABELS)
     text = message(IndexingError, nn.cross_entropy, LOGITS, LABELS - 1)
     assert "labels from 0 to 4, got -1" in text and "mask=" in text
+    assert "sequence_log_prob needs labels from" in message(
+        IndexingError, nn.sequence_log_prob, LOGITS, LABELS - 1
+    )
     with pytest.raises(IndexError, match="5 is out of bounds"):
         nn.cross_entropy(LOGITS, LABELS + 1)
 

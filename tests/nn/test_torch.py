@@ -177,6 +177,11 @@ CASES = {
     ),
     "mse": (nn.mse, F.mse_loss, (X, ONE_HOT)),
     "huber": (lambda a, b: nn.huber(a, b, delta=1.5), same("huber_loss", delta=1.5), (X, ONE_HOT)),
+    "sequence_log_prob": (
+        lambda z: nn.sequence_log_prob(z, LABELS, mask=LABELS != 2),
+        lambda z: -F.cross_entropy(z, torch.tensor(LABELS), ignore_index=2, reduction="sum"),
+        (X,),
+    ),
     "binary_cross_entropy_with_logits": (
         nn.binary_cross_entropy_with_logits,
         F.binary_cross_entropy_with_logits,

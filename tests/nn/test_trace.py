@@ -62,6 +62,7 @@ CASES: dict[str, tuple[Any, ...]] = {
         LABELS,
         LABELS != 2,
     ),
+    "sequence_log_prob": (nn.sequence_log_prob, X, LABELS),
     "mse": (nn.mse, X, X),
     "huber": (nn.huber, X, X),
     "binary_cross_entropy_with_logits": (nn.binary_cross_entropy_with_logits, X, KEPT),
