@@ -49,7 +49,8 @@ def module_text(kernels: Iterable[tuple[str, str]]) -> str:
     parts = [prelude()]
     for source, name in kernels:
         own = unique(source, name)
-        text, count = re.subn(rf"(?<=\bvoid )(\s*){re.escape(name)}(?=\s*\()", rf"\1{own}", source)
+        head = rf"(\bvoid\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?){re.escape(name)}(?=\s*\()"
+        text, count = re.subn(head, rf"\g<1>{own}", source)
         assert count, f"no kernel {name} in\n{source}"
         # every kernel has its own names: constants, helpers and types of two of them must not meet
         parts.append(f"namespace of_{own} {{\n{text}\n}}")

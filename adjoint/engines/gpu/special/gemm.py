@@ -123,7 +123,7 @@ def gemm_launches(
     tiles = s.batch * -(-s.m // tile) * -(-s.n // tile)
     parts = _parts(s, tiles)
     far = is_far(size * parts, x.root, y.root, target.node, s.k)
-    kernel = Kernel("gemm", far=far, **_marks(s, dtype, "+=" if accumulate and parts == 1 else "="))
+    kernel = Kernel("gemm", far=far, marks=_marks(s, dtype, "+=" if accumulate and parts == 1 else "="))
     partial = Scratch(size * parts * dtype.itemsize)
     if parts == 1:
         kernel.writes("z", target, dtype)
@@ -144,7 +144,7 @@ def gemm_launches(
     launch = kernel.launch(TILES, grid=blocks_for(tiles * parts, 1), block=SIDE * SIDE)
     if parts == 1:
         return [launch]
-    adding = Kernel("add_parts", far=far, T=ctype(dtype), START="z[p]" if accumulate else "0")
+    adding = Kernel("add_parts", far=far, marks={"T": ctype(dtype), "START": "z[p]" if accumulate else "0"})
     adding.writes("z", target, dtype)
     adding.scratch("of_parts", f"const {ctype(dtype)}", partial)
     adding.number("parts", parts)

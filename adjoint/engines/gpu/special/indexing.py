@@ -126,9 +126,8 @@ def gather(node: Node, deterministic: bool = True) -> list[Launch] | None:
 
 
 def _is_far(axes: _Axes, *nodes: Node) -> bool:
-    return is_far(
-        *nodes, axes.points * axes.each, axes.keys, *(view_of(a).root for a, _, _ in axes.seen.arrays)
-    )
+    arrays = [view_of(a).root for a, _, _ in axes.seen.arrays]
+    return is_far(*nodes, axes.points * axes.each, axes.keys, *arrays)
 
 
 class _Scatter:
@@ -170,8 +169,12 @@ class _Scatter:
             return [self._filled(), *self._few()]
         return [self._filled(), *(self._many() if self.adds else self._last())]
 
-    def _kernel(self, what: str, **marks: str | int) -> Kernel:
-        return Kernel(what, far=self.far, complaint=complaint_of(self.axes.seen), **marks)
+    def _kernel(self, what: str, **marks: str) -> Kernel:
+        return Kernel(what, far=self.far, marks=marks)
+
+    def _reporting(self, what: str, **marks: str) -> Kernel:
+        """A kernel that reads the indices."""
+        return Kernel(what, far=self.far, complaint=complaint_of(self.axes.seen), marks=marks)
 
     def _scratch(self, count: int) -> Scratch:
         return Scratch(count * (8 if self.far else 4))
@@ -192,7 +195,7 @@ class _Scatter:
         kernel.reads("v", v, node.dtype)
 
     def _atomic(self, kind: str) -> Launch:
-        kernel = self._kernel("scatter_atomic", A=kind)
+        kernel = self._reporting("scatter_atomic", A=kind)
         self._ends(kernel)
         body = "        " + kernel.walk("p", *self.axes.sums("all", "at", "from", *self.axes.names)) + "\n"
         body += self.axes.index(kernel, address="at")
@@ -204,7 +207,7 @@ class _Scatter:
 
     def _keys(self, keys: Scratch) -> Launch:
         """The number of the place that each point of the grid goes to."""
-        kernel = self._kernel("places")
+        kernel = self._reporting("places")
         kernel.scratch("keys", self.word, keys)
         body = "        " + kernel.walk("p", *self.axes.sums("grid", "", *self.axes.names)) + "\n"
         body += "        $I key;\n" + self.axes.index(kernel, key="key")
@@ -236,9 +239,7 @@ class _Scatter:
             body += LAST
         body += self.axes.place(kernel, "at", "key") + "\n"
         if self.adds:
-            body += SUM_OF_FEW.replace(
-                "$point", self._of_point(kernel, "r", "near").replace("\n", "\n        ")
-            )
+            body += SUM_OF_FEW.replace("$point", _deeper(self._of_point(kernel, "r", "near")))
         else:
             body += self._of_point(kernel, "q", "near") + "\n        z[at] = v[from + near];"
         return [self._keys(keys), kernel.over(body, self._elements)]
@@ -253,7 +254,7 @@ class _Scatter:
         kernel.scratch("order", f"const {self.word}", order)
         kernel.number("count", points)
         body = self._split(kernel) + HEAD + self.axes.place(kernel, "at", "key") + "\n"
-        body += SUM_OF_RUN.replace("$point", self._of_point(kernel, "r", "near").replace("\n", "\n    "))
+        body += SUM_OF_RUN.replace("$point", _deeper(self._of_point(kernel, "r", "near")))
         return [self._keys(keys[0]), *sorting, kernel.over(body, self._elements)]
 
     def _last(self) -> list[Launch]:
@@ -276,6 +277,11 @@ class _Scatter:
             claim.over("        atomicMax(&board[keys[p]], p + 1);", points),
             kernel.over(body + "\n        z[at] = v[from + near];", self._elements),
         ]
+
+
+def _deeper(text: str) -> str:
+    """One level of indentation more, but for the first line, which has it from where it is put."""
+    return text.replace("\n", "\n    ")
 
 
 FIRST = """\

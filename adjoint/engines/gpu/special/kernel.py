@@ -6,9 +6,8 @@ body is given in numbers (sizes, strides) are arguments; only types, ranks and p
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import Template
 from typing import Any
 
@@ -48,7 +47,7 @@ class Kernel:
     """Parameters in order with their arguments; `launch` puts a body under them.
 
     Args:
-        what: the first part of the kernel's name.
+        what: the kernel's name.
         far: whether indices have 64 bits (`$I`).
         complaint: what to raise after `fail(status)`; the kernel then has a parameter `status`.
         fails: whether it has that parameter without a complaint: the step then runs by its own value.
@@ -62,12 +61,12 @@ class Kernel:
         far: bool = False,
         complaint: tuple[type[AdjointError], str] | None = None,
         fails: bool = False,
-        **marks: str | int,
+        marks: Mapping[str, str | int] | None = None,
     ) -> None:
         self.what, self.complaint = what, complaint
         self.index = "long long" if far else "int"
         self.number_type: type[np.generic] = np.int64 if far else np.int32
-        self.marks: dict[str, str | int] = {"I": self.index, **marks}
+        self.marks: dict[str, str | int] = {"I": self.index, **(marks or {})}
         self._parameters: list[str] = []
         self._arguments: list[Argument] = []
         if fails or complaint is not None:
@@ -133,16 +132,13 @@ class Kernel:
     ) -> Launch:
         """The launch of a body, which is what stands between the kernel's outermost braces.
 
-        The kernel's name is made of its text: equal texts are one kernel, and several can stand in one file.
-        So can `helpers`, functions that the body calls, which stand between an #ifndef and its #endif.
+        `helpers` are functions that the body calls.
         """
         text = Template(body.strip("\n")).substitute(self.marks)
         parameters = _wrapped(self._parameters)
-        bounds = f"__launch_bounds__({block})"
-        digest = hashlib.sha256(f"{parameters}{bounds}{text}{helpers}".encode()).hexdigest()[:12]
-        name = f"{self.what}_{digest}"
-        source = f'{helpers}extern "C" __global__ void {bounds}\n{name}({parameters})\n{{\n{text}\n}}\n'
-        return Launch(source, name, (grid, 1, 1), (block, 1, 1), self._arguments, shared, self.complaint)
+        head = f'extern "C" __global__ void __launch_bounds__({block})\n{self.what}({parameters})'
+        source = f"{helpers}{head}\n{{\n{text}\n}}\n"
+        return Launch(source, self.what, (grid, 1, 1), (block, 1, 1), self._arguments, shared, self.complaint)
 
     def over(self, body: str, points: int) -> Launch:
         """The launch of a body that goes over `p` from 0 to `points` by the grid's threads."""

@@ -1,8 +1,8 @@
-"""Points sorted by a number each, equal ones in the order in which they came: a radix sort, eight bits a pass.
+"""Points sorted by a number each, equal ones in the order in which they came: a radix sort.
 
-A pass counts the digits of every tile of points, adds the counts up (all smaller digits of all tiles, then the
-same digit of the tiles before), and moves every point to its place. Integers only: nothing depends on the
-order in which threads run.
+A pass takes eight bits. It counts the digits of every tile of points, adds the counts up (all smaller digits
+of all tiles, then the same digit of the tiles before), and moves every point to its place. Integers only:
+nothing depends on the order in which threads run.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ WARPS = THREADS // 32
 
 # Sums over the threads of a block, in fixed order; each caller's own text declares the shared memory.
 SUMS = f"""\
-#ifndef ADJOINT_SUMS_BEFORE
-#define ADJOINT_SUMS_BEFORE
 // The sum of `own` over the threads of the block before this one, and over all of them in `total`. `sums` are
 // {WARPS} numbers of shared memory. Every thread of the block takes part.
 template <class A> __device__ A sums_before(A own, A *sums, A *total)
@@ -46,7 +44,6 @@ template <class A> __device__ A sums_before(A own, A *sums, A *total)
     *total = all;
     return of_warps + before;
 }}
-#endif
 """
 
 COUNT = """
@@ -107,7 +104,7 @@ MOVE = """
             rank[k] = counts[warp][digit] + __popc(before);
             __syncwarp();
             if (there && !before)
-                counts[warp][digit] += __popc(peers);
+                counts[warp][digit] = rank[k] + __popc(peers);
             __syncwarp();
         }
         __syncthreads();
@@ -142,7 +139,7 @@ def sort_launches(count: int, keys: int, word: str, far: bool) -> tuple[list[Scr
         far: whether that has 64 bits.
 
     Returns:
-        Memory of the keys, before the sort and after every pass; of the points in their new order; the launches.
+        Memory of the keys, before and after; of the points in their new order; the launches.
     """
     size = 8 if far else 4
     tiles = -(-count // TILE)
@@ -150,19 +147,20 @@ def sort_launches(count: int, keys: int, word: str, far: bool) -> tuple[list[Scr
     memory = [Scratch(count * size) for _ in range(2)]
     orders = [Scratch(count * size) for _ in range(2)]
     marks: dict[str, str | int] = {
-        "ITEMS": ITEMS, "TILE": TILE, "THREADS": THREADS, "DIGITS": DIGITS, "LAST": DIGITS - 1, "WARPS": WARPS,
+        "ITEMS": ITEMS, "TILE": TILE, "THREADS": THREADS, "DIGITS": DIGITS, "LAST": DIGITS - 1,
+        "WARPS": WARPS,
     }  # fmt: skip
     launches: list[Launch] = []
     passes = max(1, -(-(keys - 1).bit_length() // 8))
     for k in range(passes):
         source, target = memory[k % 2], memory[1 - k % 2]
-        counting = Kernel("sort_count", far=far, **marks)
+        counting = Kernel("sort_count", far=far, marks=marks)
         counting.scratch("keys", f"const {word}", source)
         counting.scratch("places", word, places)
-        adding = Kernel("sort_add_up", far=far, **marks)
+        adding = Kernel("sort_add_up", far=far, marks=marks)
         adding.scratch("places", word, places)
         adding.number("count", DIGITS * tiles)
-        moving = Kernel("sort_move", far=far, ORDER="order[at]" if k else "at", **marks)
+        moving = Kernel("sort_move", far=far, marks={**marks, "ORDER": "order[at]" if k else "at"})
         moving.scratch("keys", f"const {word}", source)
         moving.scratch("keys_sorted", word, target)
         if k:
