@@ -140,6 +140,13 @@ static void note_atomic(Cell &cell, uint32_t begin) {
 
 static const char *const DONE_NAMES[] = {"read", "write", "atomic"};
 
+// The allocation that ends nearest before a place, or null.
+static const Region *before(uintptr_t place) {
+    auto above = std::upper_bound(regions.begin(), regions.end(), place,
+                                  [](uintptr_t p, const Region &region) { return p < region.begin; });
+    return above == regions.begin() || place - above[-1].end > 1 << 20 ? nullptr : &above[-1];
+}
+
 static void stop(const char *what, const Region *region, uintptr_t place, unsigned long bytes, int access, int other) {
     char by[48] = "";
     if (other >= 0) snprintf(by, sizeof by, ", against thread number %d", other);
@@ -149,8 +156,11 @@ static void stop(const char *what, const Region *region, uintptr_t place, unsign
     else if (region)
         fail("%s: %s of %lu bytes at byte %lu of an allocation of %lu%s", what, DONE_NAMES[access], bytes,
              place - region->begin, region->end - region->begin, by);
+    else if (const Region *last = before(place))
+        fail("%s: %s of %lu bytes at byte %lu after an allocation of %lu", what, DONE_NAMES[access], bytes,
+             place - last->end, last->end - last->begin);
     else
-        fail("%s: %s of %lu bytes at address %#lx%s", what, DONE_NAMES[access], bytes, place, by);
+        fail("%s: %s of %lu bytes at address %#lx", what, DONE_NAMES[access], bytes, place);
     leave();
 }
 

@@ -118,7 +118,7 @@ def _runtime() -> ctypes.CDLL:
 
 
 # ---------------------------------------------------------------- sources
-_KERNEL_NAME = re.compile(
+_DEFINITION = re.compile(
     r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\s*\(\s*(\d+)[^)]*\)\s*)?(\w+)\s*\(([^)]*)\)'
 )
 _SHARED = re.compile(
@@ -138,9 +138,16 @@ def _shared(found: re.Match[str]) -> str:
     return " ".join(f"EMU_SHARED({type_}, {n}, {s})" for n, s in declared) + lines
 
 
+def without_comments(source: str) -> str:
+    """The source on as many lines."""
+    return re.sub(
+        r"//[^\n]*|/\*.*?\*/", lambda found: "\n" * found.group().count("\n"), source, flags=re.DOTALL
+    )
+
+
 def kernel_names(source: str) -> list[str]:
     """The kernels that a source defines."""
-    return [name for _, name, _ in _KERNEL_NAME.findall(source)]
+    return [name for _, name, _ in _DEFINITION.findall(without_comments(source))]
 
 
 @functools.cache
@@ -150,6 +157,23 @@ def device_prelude() -> str:
     return path.read_text() if path.exists() else ""
 
 
+def pieces(source: str) -> list[str]:
+    """A module of the library, which is its prelude and a namespace per kernel, as a source for each kernel.
+
+    Modules share most of their kernels, and each is compiled once. Any other source is one piece.
+    """
+    prelude = device_prelude()
+    parts = re.split(r"(?m)^(?=namespace \w+ \{)", source.removeprefix(prelude))
+    if (
+        not prelude
+        or not source.startswith(prelude)
+        or parts[0].strip()
+        or not all(map(kernel_names, parts[1:]))
+    ):
+        return [source]
+    return [prelude + part for part in parts[1:]]
+
+
 def _unit(sources: Sequence[tuple[str, str]], checked: bool) -> str:
     """One translation unit of several sources, each with its digest, in a namespace of its own."""
     prelude = device_prelude()
@@ -157,13 +181,13 @@ def _unit(sources: Sequence[tuple[str, str]], checked: bool) -> str:
     parts = ['#include "kernel.h"\n']
     table = []
     if common:
-        parts.append(f'#line 1 "device.cuh"\n{_SHARED.sub(_shared, prelude)}\n')
+        parts.append(f'#line 1 "device.cuh"\n{_SHARED.sub(_shared, without_comments(prelude))}\n')
     for number, (key, source) in enumerate(sources):
         names = kernel_names(source)
         own = source.removeprefix(prelude) if common else source
-        text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, own))
+        text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, without_comments(own)))
         parts.append(f'namespace s{number} {{\n#line 1 "{"-".join(names)[:60]}.cu"\n{text}\n}}\n')
-        table += [f'EMU_KERNEL("{key}.{name}", s{number}::{name})' for name in names]
+        table += [f'EMU_DEFINITION("{key}.{name}", s{number}::{name})' for name in names]
     parts.append("const emu_kernel emu_kernels[] = {\n" + "\n".join(table) + "\n{0, 0, 0}};\n")
     return "".join(parts)
 
@@ -187,12 +211,6 @@ def _build(sources: Sequence[tuple[str, str]], checked: bool) -> None:
         os.replace(note, folder / key)
 
 
-def _sound(source: str) -> str | None:
-    if not _KERNEL_NAME.search(source):
-        return 'no  extern "C" __global__ void NAME(...)  in the source'
-    return None
-
-
 def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) -> int:
     """Compile ahead, many sources together, what is not in the cache.
 
@@ -208,10 +226,9 @@ def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) ->
         CompileError: g++ refused one; the others of its batch are compiled nevertheless.
     """
     folder = _folder()
-    wanted = {_key(source, checked): source for source in sources}
-    for source in wanted.values():
-        if complaint := _sound(source):
-            raise CompileError(complaint)
+    wanted = {_key(piece, checked): piece for source in sources for piece in pieces(source)}
+    if not all(map(kernel_names, wanted.values())):
+        raise CompileError('no  extern "C" __global__ void NAME(...)  in the source')
     new = [(key, source) for key, source in wanted.items() if not (folder / key).exists()]
     size = max(1, min(BATCH, -(-len(new) // processes)))
     batches = [new[k : k + size] for k in range(0, len(new), size)]
@@ -374,15 +391,13 @@ class Module:
 
     def __init__(self, source: str, checked: bool = True) -> None:
         self.checked = checked
-        key = _key(source, checked)
-        note = _folder() / key
-        if not note.exists():
-            prepare([source], checked)
-        _, entries = _library(_folder() / note.read_text())
-        self.kernels = {
-            name: Kernel(name, entries[f"{key}.{name}"], declared, bound, checked)
-            for bound, name, declared in _KERNEL_NAME.findall(source)
-        }
+        self.kernels: dict[str, Kernel] = {}
+        prepare([source], checked)
+        for piece in pieces(source):
+            key = _key(piece, checked)
+            _, entries = _library(_folder() / (_folder() / key).read_text())
+            for bound, name, declared in _DEFINITION.findall(without_comments(piece)):
+                self.kernels[name] = Kernel(name, entries[f"{key}.{name}"], declared, bound, checked)
 
     def launch(
         self,

@@ -146,7 +146,7 @@ def reports(log: str, architecture: str) -> list[Report]:
 
 
 def _together(sources: Sequence[str]) -> str:
-    """One program of several sources: each in a namespace, its kernels with its number, what all begin with once."""
+    """One program of several sources: each in a namespace, its kernels numbered, what all begin with once."""
     prelude = harness.device_prelude()
     parts = [prelude] if prelude and any(s.startswith(prelude) for s in sources) else []
     for number, source in enumerate(sources):
@@ -216,7 +216,7 @@ def _assign(batch: Sequence[str], found: list[Report], done: dict[tuple[str, str
         own = [r for r in found if r.kernel.removeprefix(prefix) in harness.kernel_names(source)]
         own = [r for r in own if r.kernel.startswith(prefix)]
         named = [Report(**{**asdict(r), "kernel": r.kernel.removeprefix(prefix)}) for r in own]
-        assert len(named) == len(harness.kernel_names(source)), (found, harness.kernel_names(source))
+        assert {r.kernel for r in named} == set(harness.kernel_names(source)), "the log tells of every kernel"
         done[source, found[0].architecture] = named
 
 
