@@ -87,7 +87,7 @@ def cache_directory() -> Path:
 def _folder() -> Path:
     """The cache directory of this version of the emulator, with its runtime compiled; what grew old goes."""
     base = cache_directory()
-    texts = [(HERE / name).read_text() for name in sorted({*RUNTIME, *HEADERS})]
+    texts = [(HERE / name).read_text() for name in sorted({*RUNTIME, *HEADERS, "harness.py"})]
     version = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout
     folder = base / _digest(*texts, *KERNEL, *CHECKED, version)
     folder.mkdir(parents=True, exist_ok=True)
@@ -187,7 +187,7 @@ def _unit(sources: Sequence[tuple[str, str]], checked: bool) -> str:
         own = source.removeprefix(prelude) if common else source
         text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, without_comments(own)))
         parts.append(f'namespace s{number} {{\n#line 1 "{"-".join(names)[:60]}.cu"\n{text}\n}}\n')
-        table += [f'EMU_DEFINITION("{key}.{name}", s{number}::{name})' for name in names]
+        table += [f'EMU_KERNEL("{key}.{name}", s{number}::{name})' for name in names]
     parts.append("const emu_kernel emu_kernels[] = {\n" + "\n".join(table) + "\n{0, 0, 0}};\n")
     return "".join(parts)
 
