@@ -9,14 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from ....ops import index as ix
+from ....ops import reduce as rd
 from ....ops.products import matmul
 from ...graph import Node, foreign_kinds
 from ..kernel import Call, Launch
-from . import gemm, indexing
+from . import gemm, indexing, scans
 
 _PLANNERS: dict[Any, Callable[[Node, bool], list[Launch | Call] | list[Launch] | None]] = {
     ix.getitem: indexing.gather, ix.scatter_add: indexing.scatter, ix.scatter_set: indexing.scatter,
-    matmul: gemm.matmul,
+    rd.cumsum: scans.cumsum, ix.argmax: scans.position, ix.argmin: scans.position, matmul: gemm.matmul,
 }  # fmt: skip
 
 

@@ -140,7 +140,7 @@ class Kernel:
         source = f"{helpers}{head}\n{{\n{text}\n}}\n"
         return Launch(source, self.what, (grid, 1, 1), (block, 1, 1), self._arguments, shared, self.complaint)
 
-    def over(self, body: str, points: int) -> Launch:
+    def over(self, body: str, points: int, helpers: str = "") -> Launch:
         """The launch of a body that goes over `p` from 0 to `points` by the grid's threads."""
         self.number("points", points)
         loop = (
@@ -149,7 +149,7 @@ class Kernel:
             f"{body.strip(chr(10))}\n"
             "    }"
         )
-        return self.launch(loop, grid=blocks_for(points))
+        return self.launch(loop, grid=blocks_for(points), helpers=helpers)
 
 
 def blocks_for(points: int, each: int = THREADS) -> int:
