@@ -202,6 +202,9 @@ class Vocabulary:
         return rows
 
     def prompts(self, texts: Sequence[str], length: int = 4) -> np.ndarray:
-        """(P, length) int32: the first words of those sentences that go on and have no unknown word there."""
+        """(P, length) int32: how those sentences begin that go on, without unknown words or an end there."""
+        stops = {UNKNOWN, *(self._numbers.get(mark, UNKNOWN) for mark in ".!?")}
         found = (tokens[:length] for tokens in map(self.encode, texts) if len(tokens) > length + 2)
-        return np.array([tokens for tokens in found if UNKNOWN not in tokens], np.int32).reshape(-1, length)
+        return np.array([tokens for tokens in found if stops.isdisjoint(tokens)], np.int32).reshape(
+            -1, length
+        )

@@ -105,7 +105,7 @@ def train(
         texts: the training text.
         validation: the text that perplexity is measured on.
         rng: order of sentences, and dropout.
-        steps: updates.
+        steps: updates, 2 or more.
         size: sentences in a batch.
         rate: largest learning rate.
         every: updates between two measurements.
@@ -114,7 +114,8 @@ def train(
     Returns:
         The trained parameters.
     """
-    optimizer = optim.adamw(optim.warmup_cosine(rate, steps, warmup=min(50, steps // 4)), weight_decay=0.01)
+    schedule = optim.warmup_cosine(rate, steps, warmup=max(1, min(50, steps // 4)))
+    optimizer = optim.adamw(schedule, weight_decay=0.01)
     step = ad.compile(make_step(optimizer), donate=(0, 1))
     params = ad.tree_map(np.copy, params)  # donated below
     state, losses = optimizer.init(params), []

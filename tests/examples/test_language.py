@@ -102,8 +102,50 @@ def test_words_and_numbers_go_round(vocabulary: Any, tmp_path: Path) -> None:
     block = vocabulary.block([*TEXTS, "The film is good. " * 9], 10)
     assert [vocabulary.decode(row) for row in block[:-1]] == [s.lower() for s in TEXTS]
     assert text.END not in block[-1]  # cut off, not ended
-    found = vocabulary.prompts(["The film is good.", "The blue film is good.", "The film is"], 2)
+    offered = ["The film is good.", "The blue film is good.", "The film is", "Good. The film is long."]
+    found = vocabulary.prompts(offered, 2)
     np.testing.assert_array_equal(found, [vocabulary.encode("the film")])
+
+
+def test_one_state_at_a_time_or_all(trained: Any, vocabulary: Any) -> None:
+    """Padding changes neither the state before it nor the loss."""
+    block = training.blocks(vocabulary, TEXTS)[0]
+    tokens = block[:, :4]
+    longer = np.concatenate([tokens, np.full((5, 4), text.PAD, np.int32)])
+    assert model.loss(trained, longer) == pytest.approx(model.loss(trained, tokens), rel=1e-6)
+    prompt = np.array([vocabulary.encode("The film is")], np.int32)
+    padded = np.concatenate([prompt, np.full((1, 3), text.PAD, np.int32)], axis=1)
+    np.testing.assert_allclose(model.after(trained, padded), model.after(trained, prompt), rtol=1e-6)
+
+
+def test_gradients_of_log_probabilities(trained: Any, vocabulary: Any) -> None:
+    double = ad.tree_map(lambda x: x.astype(float), trained)
+    prompts = np.array([vocabulary.encode("The film"), vocabulary.encode("The plot")], np.int32)
+    answers = np.stack([vocabulary.block(["is dull.", "is not good."], 6)] * 2)
+
+    def total(params: Any) -> Any:
+        return np.sum(language.log_prob(params, prompts, answers, 0.7) * np.array([[1.0, -2.0], [0.5, 3.0]]))
+
+    ad.check.gradients(total, [double]).raise_on_failure()
+
+
+def test_progress_is_told_and_what_was_given_stays(vocabulary: Any) -> None:
+    start = language.init(np.random.default_rng(0), len(vocabulary), units=16)
+    before, told = ad.tree_map(np.copy, start), []
+    trained, again = (
+        language.train(
+            start, vocabulary, 4 * TEXTS, TEXTS, rng=np.random.default_rng(7), steps=6, size=32, every=4,
+            callback=told.append,
+        )
+        for _ in range(2)
+    )  # fmt: skip
+    assert [p.step for p in told] == [4, 6, 4, 6] and told[:2] == told[2:]
+    for a, b in zip(ad.tree.flatten(start)[0], ad.tree.flatten(before)[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(ad.tree.flatten(trained)[0], ad.tree.flatten(again)[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="smaller batches"):
+        language.train(start, vocabulary, TEXTS, TEXTS, rng=np.random.default_rng(7), steps=2, size=32)
 
 
 def test_checkpoints(trained: Any, tmp_path: Path) -> None:
