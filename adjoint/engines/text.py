@@ -57,7 +57,7 @@ class Term:
         m = self.reading
         if self.weak is not None:
             return m.term(-self.weak)
-        return m.make(m.narrowed(f"(-{self.text})", self.dtype), self.dtype)
+        return m.make(m.narrowed(m.opposite(self.text, self.dtype), self.dtype), self.dtype)
 
     def __pos__(self) -> Term:
         return self
@@ -149,6 +149,10 @@ class TextReading(ABC):
     @abstractmethod
     def size(self, x: str, dtype: np.dtype[Any]) -> str:
         """|x|."""
+
+    def opposite(self, x: str, dtype: np.dtype[Any]) -> str:
+        """−x."""
+        return f"(-{x})"
 
     def narrowed(self, text: str, dtype: np.dtype[Any]) -> str:
         """The result of an operation that the language takes in a wider dtype."""

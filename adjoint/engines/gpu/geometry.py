@@ -1,0 +1,185 @@
+"""How many threads do what: the only place where that is decided.
+
+Everything here depends on operations and sizes, never on the card, so that results are the same on each of
+them. A `Form` is what a kernel's text depends on beside its spec; there are few, so that sizes share kernels.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..chunks import Cut, Cutting
+from ..regions import FULL, OUT, REDUCTIONS, ROW
+from ..spec import Item, Shaped, Spec, schedule
+from .kernel import Size
+
+WARP = 32
+BLOCK = 256  # threads of a block, unless its rows ask for others
+LONGEST = 512  # threads that share one row: beyond it a block may not get the registers that it needs
+SHORT = 256  # columns that are left to one warp at most
+SHARED = 48 << 10  # bytes of shared memory that a launch may have without asking the driver
+GRID = 4096  # blocks that loop over the rest: more than any card runs at once
+TILES = 64  # blocks beside each other over the columns, at most
+REACH = 1 << 30  # from this distance in a buffer indices have 64 bits (and never wrap when a loop ends)
+REGISTERS = 48  # of 32 bits that vectors of loads and results may take
+UNROLLED = 256  # statements that vectors may make of a kernel's own
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a kernel's text depends on beside its spec.
+
+    Attributes:
+        block: threads of a block.
+        group: threads that share a row, a power of two: up to a warp, or the block; 0: there are no rows.
+        vector: neighbouring elements that a thread takes together, where there are no rows.
+        wide: whether indices have 64 bits.
+    """
+
+    block: int
+    group: int = 0
+    vector: int = 1
+    wide: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows that a block has at a time."""
+        return self.block // self.group
+
+    @property
+    def whole(self) -> bool:
+        """Whether the block is the group, so that every column has one owner in it."""
+        return self.block == self.group
+
+
+def index(value: int, form: Form) -> np.generic:
+    """A size or stride as the kernel takes it; what says "never" by its size goes on saying so."""
+    return np.int64(value) if form.wide else np.int32(min(value, 2**31 - 1))
+
+
+# -------------------------------------------------------------------------------- what a kernel keeps
+def is_whole(spec: Spec, item: Item) -> bool:
+    """Whether an item reduces everything to one number."""
+    return item.level == OUT and spec.buffers[item.stored][1:] == ("0", "0")
+
+
+def is_column(spec: Spec, item: Item) -> bool:
+    """Whether an item adds up over rows."""
+    return item.level == OUT and not is_whole(spec, item)
+
+
+def kept(spec: Spec) -> list[int]:
+    """Values of points that one loop leaves to another and that are not in the device's memory."""
+    _, at = schedule(spec)
+    found = {
+        a[1]
+        for k, item in enumerate(spec.items)
+        for a in item.args
+        if a[0] == "n" and at[a[1]] != at[k] and spec.items[a[1]].level == FULL
+    }
+    return sorted(k for k in found if spec.items[k].stored < 0)
+
+
+def has_owner(spec: Spec) -> bool:
+    """Whether a sum over some row axes needs one group per block: two would add into one place."""
+    return any(is_column(spec, item) and spec.buffers[item.stored].row != "0" for item in spec.items)
+
+
+def accumulated(spec: Spec, form: Form) -> list[int]:
+    """Sums over rows that each group of a block has for itself, until the end."""
+    return [] if form.whole else [k for k, item in enumerate(spec.items) if is_column(spec, item)]
+
+
+def is_separable(spec: Spec) -> bool:
+    """Whether no column asks for another one, so that blocks may stand side by side over the columns."""
+    if spec.mode == "flat" or has_owner(spec):
+        return False
+    return not any(
+        item.op in REDUCTIONS and item.source == FULL and (item.level == ROW or is_whole(spec, item))
+        for item in spec.items
+    )
+
+
+def shared_bytes(spec: Spec, form: Form, columns: int) -> int:
+    """Dynamic shared memory of a block: what its loops leave to each other, and its groups' sums over rows.
+
+    Args:
+        spec: of the kernel.
+        form: of the kernel.
+        columns: of a row.
+    """
+    if not form.group:
+        return 0
+    items = [*kept(spec), *accumulated(spec, form)]
+    return form.rows * columns * sum(spec.items[k].dtype.itemsize for k in items)
+
+
+# -------------------------------------------------------------------------------- forms
+def form_of(s: Shaped) -> Form:
+    """The form of a region's kernel."""
+    wide = _reach(s) >= REACH
+    if s.spec.mode == "flat":
+        return Form(BLOCK, 0, _vector(s.spec), wide)
+    if s.columns > SHORT or has_owner(s.spec):
+        threads = min(max(_power_of_two(-(-s.columns // 4)), WARP), LONGEST)
+        if is_separable(s.spec):
+            threads = min(threads, BLOCK)
+        return Form(threads, threads, 1, wide)
+    group = _power_of_two(min(s.columns, WARP))
+    block = BLOCK
+    while block > WARP and shared_bytes(s.spec, Form(block, group), s.columns) > SHARED:
+        block //= 2
+    return Form(block, group, 1, wide)
+
+
+def _power_of_two(n: int) -> int:
+    """The next one."""
+    return 1 << max(n - 1, 0).bit_length()
+
+
+def _vector(spec: Spec) -> int:
+    """Elements that a thread takes together: 16 bytes of the widest, if that leaves registers to spare."""
+    near = [b.dtype.itemsize for b in spec.buffers if b.column == "1"]
+    vector = max(1, min(4, 16 // max(near))) if near else 1
+    while vector > 1 and (
+        vector * sum(-(-n // 4) for n in near) > REGISTERS or vector * len(spec.items) > UNROLLED
+    ):
+        vector //= 2
+    return vector
+
+
+def _reach(s: Shaped) -> int:
+    """The farthest element from the start of any buffer, or the number of points."""
+    sizes = (*s.rows, s.columns)
+    reach = [sum(abs(t) * (n - 1) for n, t in zip(sizes, strides, strict=True)) for strides in s.strides]
+    return max(s.size, *reach) if reach else s.size
+
+
+def overflows(s: Shaped) -> bool:
+    """Whether a row's values do not fit in shared memory between loops."""
+    return shared_bytes(s.spec, form_of(s), s.columns) > SHARED
+
+
+# A block of 256 threads adds up 64 elements in each; 1,024 partial sums of columns are one more small kernel.
+CUTTING = Cutting(
+    chunk=16384, column_chunks=1024, narrow=0, height=lambda columns: 1, overflows=overflows, chains=False
+)
+
+
+# -------------------------------------------------------------------------------- launches
+def launch_of(cut: Cut, form: Form) -> tuple[Size, Size, int]:
+    """Grid, block and bytes of dynamic shared memory of a region's kernel."""
+    s = cut.shaped
+    block = (form.block, 1, 1)
+    if any(item.level == OUT for item in s.spec.items):
+        across = cut.chunks
+    else:
+        points = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
+        across = min(-(-points // (form.rows if form.group else form.block * form.vector)), GRID)
+    tiles = 1
+    if form.group and is_separable(s.spec) and form.whole:
+        tiles = min(-(-s.columns // form.group), TILES)
+    return (across, tiles, 1), block, shared_bytes(s.spec, form, s.columns)

@@ -1,0 +1,272 @@
+"""Kernels of regions: run on the emulator in three orders of threads, against NumPy; compiled by NVRTC."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+from adjoint import tree as trees
+from adjoint.engines.gpu.emit import emit
+from adjoint.engines.gpu.geometry import SHARED, Form, form_of, launch_of, shared_bytes
+from adjoint.engines.regions import Region, Scalars
+
+from ...cuda_emulator import harness, nvrtc
+from ..harness import compare
+from ..programs import Draft, arguments, draft, everything
+from .emulated import Machine, planned, regions_of, source_of
+
+pytestmark = pytest.mark.skipif(bool(harness.missing()), reason=str(harness.missing()))
+ORDINARY, MANY = 12, 400
+FACTOR = {"float64": 1e3, "float32": 30.0}  # as the CPU engine's test of random programs
+
+
+class Case(NamedTuple):
+    """A program and what it runs on; the forms that its kernels must have; (input, output) that share."""
+
+    f: Callable[..., Any]
+    args: tuple[np.ndarray, ...]
+    forms: frozenset[str] = frozenset()
+    donated: tuple[tuple[int, int], ...] = ()
+
+
+def array(*shape: int, dtype: Any = np.float64, seed: int = 0) -> np.ndarray:
+    x = np.random.default_rng(seed + sum(shape)).normal(size=shape)
+    if np.dtype(dtype) == bool:
+        return x > 0
+    return (10 * x if np.dtype(dtype).kind in "iu" else x).astype(dtype)
+
+
+def softmax(x: Any) -> Any:
+    e = np.exp(x - np.max(x, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1, keepdims=True)
+
+
+def logsumexp(x: Any) -> Any:
+    m = np.max(x, axis=-1, keepdims=True)
+    return np.log(np.sum(np.exp(x - m), axis=-1)) + m[..., 0]
+
+
+def layer_norm(x: Any, gain: Any, shift: Any) -> Any:
+    centered = x - np.mean(x, axis=-1, keepdims=True)
+    return centered / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + 1e-5) * gain + shift
+
+
+def adjoint_of(f: Callable[..., Any]) -> Callable[..., Any]:
+    """λ of every argument, from the last one: that of the result."""
+
+    def pulled(*args: Any) -> Any:
+        *primals, lam = args
+        return ad.vjp(f, *primals)[1](lam)
+
+    return pulled
+
+
+def adam(w: Any, m: Any, v: Any, g: Any, t: Any) -> Any:
+    m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+    return w - 1e-2 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8), m, v
+
+
+def form_name(form: Form) -> str:
+    """flat, the vector's width with it; or the threads of a group, "block" where they are the block."""
+    if not form.group:
+        return f"flat{form.vector}"
+    return "block" if form.whole else f"group{form.group}"
+
+
+def case(*args: np.ndarray, forms: str = "", donated: Any = ()) -> Callable[[Any], Case]:
+    return lambda f: Case(f, args, frozenset(forms.split()), donated)
+
+
+f4 = np.float32
+CASES: dict[str, Case] = {
+    "map_f4": case(array(1003, dtype=f4), array(1003, dtype=f4, seed=1), forms="flat4")(
+        lambda x, y: np.tanh(x) * y + np.where(x > 0, x, 0.3 * y)
+    ),
+    "map_f8": case(array(1003), array(1003, seed=1), forms="flat2")(
+        lambda x, y: np.hypot(x, y) / (1 + x * x)
+    ),
+    "misaligned": case(array(1003, dtype=f4), forms="flat4")(lambda x: np.sin(x[1:]) + x[:-1]),
+    "strided": case(array(1003, dtype=f4), forms="flat4")(lambda x: np.sin(x[::3])),
+    "strided_beside": case(array(301, dtype=f4), array(101, dtype=f4))(lambda x, y: np.sin(x[::3]) * y),
+    "backwards": case(array(257))(lambda x: x[::-1] * x),
+    "shared": case(array(1003, dtype=f4), array(1003, dtype=f4, seed=1), donated=((0, 0),))(
+        lambda x, y: np.tanh(x) * y + x
+    ),
+    "whole": case(array(100_003, dtype=f4), forms="flat4")(lambda x: np.sum(x * x)),
+    "whole_map": case(array(70_001), array(70_001, seed=1))(lambda x, y: (np.sum(x * y), np.max(x), x - y)),
+    "ints": case(array(500, dtype=np.int32), array(500, dtype=np.int16))(
+        lambda x, y: (x * y - x, np.sum(x), np.max(y), np.abs(x) // 3, -y, x % 7)
+    ),
+    "bytes": case(array(301, dtype=np.uint8), array(301, dtype=np.int8))(
+        lambda x, y: (x + x, y * y, ~x, x + y)
+    ),
+    "longs": case(array(40_000, dtype=np.int64))(lambda x: (np.sum(x), np.min(x), x * x - 3)),
+    "bools": case(array(333, dtype=bool), array(333, dtype=bool, seed=1))(
+        lambda x, y: (x & y, x | ~y, np.where(x ^ y, 1.5, -0.5), np.sum(x), x * 2.0)
+    ),
+    "promoted": case(array(100, dtype=f4), array(100, dtype=np.int32), array(100))(
+        lambda x, y, z: (x * 2, x + y, x * z, y / 3)
+    ),
+    **{f"softmax_{c}": case(array(37, c, dtype=f4), forms=f"group{g}" if g else "block")(softmax)
+       for c, g in ((2, 2), (3, 4), (10, 16), (32, 32), (200, 32), (257, 0), (3000, 0))},
+    "softmax_f8": case(array(19, 70), forms="group32")(softmax),
+    "softmax_long": case(array(3, 20_000), forms="block")(softmax),  # too long for shared memory
+    "row_of_one": case(array(300, 1))(lambda x: (np.sum(x, axis=1), np.sum(x, axis=0))),
+    "logsumexp": case(array(37, 70, dtype=f4))(logsumexp),
+    "layer_norm": case(array(37, 70), array(70), array(70, seed=1))(layer_norm),
+    "columns": case(array(100, 30, dtype=f4), forms="group32")(lambda x: np.sum(np.sin(x), axis=0)),
+    "columns_long": case(array(50, 700), forms="block")(lambda x: (np.sum(x * x, axis=0), np.max(x, axis=0))),
+    "columns_many": case(array(5000, 12), array(12))(lambda x, b: (np.tanh(x + b), np.sum(x + b, axis=0))),
+    "rows_columns_whole": case(array(700, 65))(
+        lambda x: (np.sum(x, axis=1), np.sum(x * x, axis=0), np.sum(np.cos(x)), np.max(np.sum(x, axis=1)))
+    ),
+    "middle": case(array(7, 11, 13))(lambda x: (np.sum(np.exp(x), axis=1), np.sum(x, axis=(0, 2)))),
+    "first_of_three": case(array(9, 8, 300))(lambda x: (np.sum(x * x, axis=0), x - np.sum(x, axis=0))),
+    "middle_many": case(array(40, 50, 40))(lambda x: np.sum(np.sin(x), axis=1)),
+    "transposed": case(array(40, 33), array(33, 40))(lambda x, y: np.exp(x.T) + y),
+    "axes": case(array(5, 6, 7), array(6, 5, 7))(lambda x, y: np.sum(x * np.transpose(y, (1, 0, 2)), axis=2)),
+    "broadcast": case(array(40, 1), array(1, 50), array(40, 50))(lambda x, y, z: x * y - np.sin(z)),
+    "joined": case(array(20, 30), array(20, 5))(lambda x, y: np.concatenate([np.sin(x), y * y], axis=1)),
+    "adam": case(*(np.abs(array(1003, dtype=f4, seed=k)) for k in range(4)), np.array(3.0, f4))(adam),
+    "extrema_of_nan": case(np.array([[1.0, np.nan, 2.0], [3.0, -np.inf, 5.0]]))(
+        lambda x: (np.max(x, axis=1), np.min(x, axis=1), np.maximum(x, 0.0))
+    ),
+}  # fmt: skip
+# one kernel each, as are the values and their adjoints
+ALONE: dict[str, Case] = {
+    **{name: CASES[name] for name in ("softmax_10", "softmax_3000", "logsumexp", "layer_norm", "adam")},
+    "softmax_adjoint": case(array(37, 70), array(37, 70, seed=1))(adjoint_of(softmax)),
+    "logsumexp_adjoint": case(array(37, 70), array(37))(adjoint_of(logsumexp)),
+    "layer_norm_adjoint": case(array(37, 70), array(70), array(70, seed=1), array(37, 70, seed=2))(
+        adjoint_of(layer_norm)
+    ),
+}
+EVERY = {**CASES, **ALONE}
+
+
+@pytest.fixture(scope="module")
+def plans() -> dict[str, Any]:
+    """Plans of every case, their kernels compiled together."""
+    found = {name: planned(c.f, c.args, c.donated) for name, c in EVERY.items()}
+    harness.prepare([source_of(plan, r) for plan in found.values() for r in regions_of(plan)])
+    return found
+
+
+def eager(f: Callable[..., Any], args: Any) -> list[np.ndarray]:
+    with np.errstate(all="ignore"):
+        result = f(*args)
+    return [np.asarray(z) for z in (result if isinstance(result, (tuple, list)) else [result])]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_kernels_compute_what_numpy_does(name: str, plans: dict[str, Any]) -> None:
+    c, plan = EVERY[name], plans[name]
+    assert regions_of(plan), "nothing is emitted"
+    forms = {form_name(form_of(plan.pieces[r].shaped)) for r in regions_of(plan)}
+    assert c.forms <= forms, forms
+    want = eager(c.f, c.args)
+    runs = [Machine(plan, c.args, order).run() for order in harness.ORDERS]
+    compare(runs[0], want)
+    for other in runs[1:]:  # no result depends on which thread comes first
+        for a, b in zip(runs[0], other, strict=True):
+            assert a.tobytes() == b.tobytes()
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_one_kernel(name: str, plans: dict[str, Any]) -> None:
+    """Nothing beside it, but for Adam's powers of the rates, which are two numbers."""
+    groups = plans[name].groups
+    assert len(regions_of(plans[name])) == 1
+    assert all(isinstance(group, Scalars) for group in groups if not isinstance(group, Region))
+    assert len(groups) == (2 if name == "adam" else 1)
+
+
+# ------------------------------------------------------------------------------------- forms
+@pytest.mark.parametrize("name", ["map_f4", "strided_beside", "whole", "layer_norm", "middle", "columns"])
+def test_64_bit_indices(name: str, plans: dict[str, Any]) -> None:
+    """The same kernels as buffers beyond two thousand million elements would get."""
+    c, plan = EVERY[name], plans[name]
+    machine = Machine(plan, c.args, widened=True)
+    compare(machine.run(), eager(c.f, c.args))
+    assert "long long C" in source_of(plan, regions_of(plan)[0], replace(machine.forms[-1], wide=True))
+
+
+def test_indices_widen_with_distance() -> None:
+    """A view of few elements may reach far."""
+    (region,) = regions_of(plan := planned(lambda x: x + 1.0, [array(10)]))
+    shaped = plan.pieces[region].shaped
+    assert not form_of(shaped).wide
+    shaped.strides[0] = (1 << 28,)
+    assert form_of(shaped).wide
+
+
+def test_a_batch_size_compiles_nothing() -> None:
+    def texts(rows: int) -> list[str]:
+        plan = planned(adjoint_of(softmax), [array(rows, 100), array(rows, 100)])
+        return [source_of(plan, region) for region in regions_of(plan)]
+
+    assert texts(8) == texts(9) == texts(1000)
+
+
+def test_rows_that_fit_stay_in_shared_memory() -> None:
+    """Up to 48 KiB; beyond, what one loop leaves to another goes through the device's memory."""
+    for columns, spilled in ((6144, False), (6145, True)):
+        plan = planned(softmax, [array(2, columns)])
+        (region,) = regions_of(plan)
+        shaped = plan.pieces[region].shaped
+        needed = shared_bytes(shaped.spec, form_of(shaped), columns)
+        assert needed == (0 if spilled else SHARED)
+        assert launch_of(plan.pieces[region], form_of(shaped))[2] == needed
+
+
+def test_kernels_for_floats_compute_nothing_in_double(plans: dict[str, Any]) -> None:
+    """Of a map of float32 nothing is a double; sums of long runs are."""
+    (region,) = regions_of(plans["map_f4"])
+    shaped = plans["map_f4"].pieces[region].shaped
+    assert "double" not in emit(shaped.spec, form_of(shaped))
+    assert re.search(r"\d\.\d+(?!\d*f)", emit(shaped.spec, form_of(shaped))) is None
+
+
+# ------------------------------------------------------------------------------------- many programs
+@pytest.mark.skipif(bool(nvrtc.missing()), reason=str(nvrtc.missing()))
+def test_nvrtc_compiles_every_kernel(plans: dict[str, Any]) -> None:
+    """Nothing is spilled for want of registers, and every block gets the registers that it needs."""
+    sources = [source_of(plan, r) for plan in plans.values() for r in regions_of(plan)]
+    reports = nvrtc.compiled(sources, ["sm_80"])
+    assert len(reports) == len(set(sources))
+    assert not [r for r in reports if r.spilled or r.registers > 128]
+
+
+def flat(d: Draft) -> Callable[..., list[Any]]:
+    f = everything(d)
+    return lambda *args: trees.flatten(f(*args))[0]
+
+
+def run_drafts(drafts: list[Draft], orders: int) -> None:
+    found = {d: planned(flat(d), [np.asarray(x) for x in arguments(d)]) for d in drafts}
+    harness.prepare([source_of(plan, r) for plan in found.values() for r in regions_of(plan)])
+    for d, plan in found.items():
+        args = [np.asarray(x) for x in arguments(d)]
+        want = eager(flat(d), args)
+        for order in range(orders):
+            try:
+                compare(Machine(plan, args, order).run(), want, FACTOR[d.dtype])
+            except Exception as error:
+                error.add_note(repr(d))
+                raise
+
+
+def test_random_programs() -> None:
+    run_drafts([draft(seed) for seed in range(ORDINARY)], orders=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(ORDINARY, MANY, 40))
+def test_many_random_programs(first: int) -> None:
+    run_drafts([draft(seed) for seed in range(first, min(first + 40, MANY))], orders=3)
