@@ -47,6 +47,7 @@ static unsigned long accesses;
 static time_t launched;
 constexpr int PATIENCE = 120;  // seconds: who runs longer waits for something that never comes
 static Region *recent[64];
+static const void *culprit;  // the instruction after the access that was refused
 
 static void forget(Region &region) {
     if (region.cells) munmap(region.cells, sizeof(Cell) * ((region.end - region.begin) / region.unit + 1));
@@ -68,6 +69,7 @@ static void refine(Region &region, unsigned unit) {
 
 void start_checked_launch() {
     accesses = 0;
+    culprit = nullptr;
     launched = time(nullptr);
     memset(recent, 0, sizeof recent);
 }
@@ -183,10 +185,11 @@ static bool in_images(uintptr_t place) {
     return false;
 }
 
-static void check(uintptr_t place, unsigned long bytes, int access, bool aligned) {
+static void check(uintptr_t place, unsigned long bytes, int access, bool aligned, const void *caller) {
     if (!checking || place - (uintptr_t)stacks < STACK * MOST_THREADS) return;
     if (!(++accesses & 0xFFFFF) && time(nullptr) > launched + PATIENCE)
         stop("still running", nullptr, place, bytes, access, -1);
+    culprit = caller;
     Region *region = find(place);
     if (!region) region = find_shared(place);
     if (!region) {
@@ -233,18 +236,25 @@ EXPORT void emu_image(const void *begin, const void *end) {
     }
 }
 
+EXPORT const void *emu_culprit() { return culprit; }
+
+#define HERE __builtin_return_address(0)
 EXPORT void emu_touch(const volatile void *place, unsigned long bytes, int access) {
-    check((uintptr_t)place, bytes, access, true);
+    check((uintptr_t)place, bytes, access, true, HERE);
 }
 
 #define HOOKS(n) \
-    EXPORT void __tsan_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, true); } \
-    EXPORT void __tsan_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, true); } \
-    EXPORT void __tsan_unaligned_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, false); } \
-    EXPORT void __tsan_unaligned_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, false); }
+    EXPORT void __tsan_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, true, HERE); } \
+    EXPORT void __tsan_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, true, HERE); } \
+    EXPORT void __tsan_unaligned_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, false, HERE); } \
+    EXPORT void __tsan_unaligned_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, false, HERE); }
 HOOKS(1) HOOKS(2) HOOKS(4) HOOKS(8) HOOKS(16)
-EXPORT void __tsan_read_range(void *place, unsigned long bytes) { check((uintptr_t)place, bytes, EMU_READ, false); }
-EXPORT void __tsan_write_range(void *place, unsigned long bytes) { check((uintptr_t)place, bytes, EMU_WRITE, false); }
+EXPORT void __tsan_read_range(void *place, unsigned long bytes) {
+    check((uintptr_t)place, bytes, EMU_READ, false, HERE);
+}
+EXPORT void __tsan_write_range(void *place, unsigned long bytes) {
+    check((uintptr_t)place, bytes, EMU_WRITE, false, HERE);
+}
 EXPORT void __tsan_init() {}
 EXPORT void __tsan_func_entry(void *) {}
 EXPORT void __tsan_func_exit() {}

@@ -3,269 +3,65 @@
     module = Module(source)
     module.run("scale", (4,), (128,), x, y, np.int64(x.size), np.float32(2.0))
 
-Sources are compiled as they are, many in one translation unit (`prepare`), and kept in a cache directory by
-their content. Runs on x86-64 Linux with g++ 11 or later; `missing()` says what lacks.
+`prepare` compiles many sources ahead. Runs on x86-64 Linux with g++ 11 or later; `missing()` says what lacks.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
-import os
-import platform
 import re
-import shutil
 import subprocess
-import tempfile
 import threading
-import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-HERE = Path(__file__).parent
-RUNTIME = ("runtime.h", "scheduler.h", "scheduler.cpp", "checker.cpp", "functions.cpp")
-HEADERS = ("runtime.h", "kernel.h", "mathematics.h")
+from . import compiler
+from .compiler import CompileError, missing, prepare
+
+__all__ = ["ORDERS", "CompileError", "Kernel", "LaunchError", "Module", "missing", "prepare"]
 ORDERS = (0, 1, 2)  # of threads and blocks: ascending, descending, shuffled
-COMMON = (
-    "-std=c++17",
-    "-fPIC",
-    "-shared",
-    "-fvisibility=hidden",
-    "-fno-exceptions",
-    "-fno-asynchronous-unwind-tables",
-)
-# Multiplications and additions are fused as on the card; nothing of the host's headers can be found.
-KERNEL = (
-    *COMMON, "-O1", "-w", "-mfma", "-ffp-contract=fast", "-fno-stack-protector", "-fno-math-errno",
-    "-fno-strict-aliasing", "-nostdinc", "-nostdinc++",
-)  # fmt: skip
-CHECKED = ("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0")
-BATCH = 24  # kernels per translation unit: two processors share a big batch
-KEPT = 14 * 24 * 3600.0  # seconds that what nobody used stays in the cache
-
 _lock = threading.RLock()
-
-
-class CompileError(Exception):
-    """g++ refused a source; the text is its own."""
 
 
 class LaunchError(RuntimeError):
     """A launch that the driver would refuse, or that did what no kernel may do."""
 
 
-@functools.cache
-def missing() -> str | None:
-    """What keeps the emulator from running here, or None."""
-    if platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux":
-        return "the CUDA emulator runs on x86-64 Linux"
-    if shutil.which("g++") is None:
-        return "the CUDA emulator needs g++"
-    if " fma " not in Path("/proc/cpuinfo").read_text():
-        return "the CUDA emulator needs a processor with fused multiply-add"
-    return None
-
-
-# ---------------------------------------------------------------- what is kept on disk
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
-
-
-@functools.cache
-def cache_directory() -> Path:
-    """Where compiled kernels are kept: the user's cache directory, or one in the temporary directory."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
-    return Path(base) / "adjoint-cuda-emulator"
-
-
-@functools.cache
-def _folder() -> Path:
-    """The cache directory of this version of the emulator, with its runtime compiled; what grew old goes."""
-    base = cache_directory()
-    texts = [(HERE / name).read_text() for name in sorted({*RUNTIME, *HEADERS, "harness.py"})]
-    version = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout
-    folder = base / _digest(*texts, *KERNEL, *CHECKED, version)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in [*base.iterdir(), *folder.iterdir()]:
-        if path != folder and path.stat().st_mtime < time.time() - KEPT:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    os.utime(folder)
-    if not (folder / "runtime.so").exists():
-        sources = [str(HERE / name) for name in RUNTIME if name.endswith(".cpp")]
-        _compile([*COMMON, "-O2", *sources, "-lm"], folder / "runtime.so")
-    return folder
-
-
-def _compile(arguments: Sequence[str], target: Path) -> None:
-    """Run g++; the target appears complete or not at all."""
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.{threading.get_ident()}")
-    done = subprocess.run(["g++", *arguments, "-o", str(unfinished)], capture_output=True, text=True)
-    if done.returncode:
-        raise CompileError(done.stderr[:8000])
-    os.replace(unfinished, target)
-
-
-@functools.cache
-def _runtime() -> ctypes.CDLL:
-    library = ctypes.CDLL(str(_folder() / "runtime.so"))
-    library.emu_error.restype = ctypes.c_char_p
-    return library
-
-
-# ---------------------------------------------------------------- sources
-_DEFINITION = re.compile(
-    r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\s*\(\s*(\d+)[^)]*\)\s*)?(\w+)\s*\(([^)]*)\)'
-)
-_SHARED = re.compile(
-    r"(extern\s+)?__shared__\s+([^;{}]*?)(\w+)\s*((?:\[[^\]]*\]\s*)*)((?:,\s*\w+\s*(?:\[[^\]]*\]\s*)*)*);"
-)
-_DECLARATOR = re.compile(r"(\w+)\s*((?:\[[^\]]*\]\s*)*)")
-
-
-def _shared(found: re.Match[str]) -> str:
-    """A declaration of shared arrays, in the words of kernel.h, on as many lines."""
-    outside, type_, name, size, more = found.groups()
-    type_ = " ".join(type_.split())
-    lines = "\n" * found.group().count("\n")
-    if outside:
-        return f"EMU_DYNAMIC({type_}, {name})" + lines
-    declared = [(name, size), *_DECLARATOR.findall(more)]
-    return " ".join(f"EMU_SHARED({type_}, {n}, {s})" for n, s in declared) + lines
-
-
-def without_comments(source: str) -> str:
-    """The source on as many lines."""
-    return re.sub(
-        r"//[^\n]*|/\*.*?\*/", lambda found: "\n" * found.group().count("\n"), source, flags=re.DOTALL
-    )
-
-
-def kernel_names(source: str) -> list[str]:
-    """The kernels that a source defines."""
-    return [name for _, name, _ in _DEFINITION.findall(without_comments(source))]
-
-
-@functools.cache
-def device_prelude() -> str:
-    """What the library puts before each of its kernels, which one translation unit needs once."""
-    path = HERE.parents[1] / "adjoint" / "engines" / "gpu" / "device.cuh"
-    return path.read_text() if path.exists() else ""
-
-
-def pieces(source: str) -> list[str]:
-    """A module of the library, which is its prelude and a namespace per kernel, as a source for each kernel.
-
-    Modules share most of their kernels, and each is compiled once. Any other source is one piece.
-    """
-    prelude = device_prelude()
-    parts = re.split(r"(?m)^(?=namespace \w+ \{)", source.removeprefix(prelude))
-    if (
-        not prelude
-        or not source.startswith(prelude)
-        or parts[0].strip()
-        or not all(map(kernel_names, parts[1:]))
-    ):
-        return [source]
-    return [prelude + part for part in parts[1:]]
-
-
-def _unit(sources: Sequence[tuple[str, str]], checked: bool) -> str:
-    """One translation unit of several sources, each with its digest, in a namespace of its own."""
-    prelude = device_prelude()
-    common = prelude and any(source.startswith(prelude) for _, source in sources)
-    parts = ['#include "kernel.h"\n']
-    table = []
-    if common:
-        parts.append(f'#line 1 "device.cuh"\n{_SHARED.sub(_shared, without_comments(prelude))}\n')
-    for number, (key, source) in enumerate(sources):
-        names = kernel_names(source)
-        own = source.removeprefix(prelude) if common else source
-        text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, without_comments(own)))
-        parts.append(f'namespace s{number} {{\n#line 1 "{"-".join(names)[:60]}.cu"\n{text}\n}}\n')
-        table += [f'EMU_KERNEL("{key}.{name}", s{number}::{name})' for name in names]
-    parts.append("const emu_kernel emu_kernels[] = {\n" + "\n".join(table) + "\n{0, 0, 0}};\n")
-    return "".join(parts)
-
-
-def _key(source: str, checked: bool) -> str:
-    return _digest(source, str(checked))
-
-
-def _build(sources: Sequence[tuple[str, str]], checked: bool) -> None:
-    """Compile a batch, and note for each source where it is."""
-    folder = _folder()
-    text = _unit(sources, checked)
-    name = _digest(text, str(checked))
-    unit = folder / f"{name}.cpp"
-    unit.write_text(text)
-    arguments = [*KERNEL, *(CHECKED if checked else ()), "-nodefaultlibs", "-I", str(HERE), str(unit)]
-    _compile([*arguments, str(folder / "runtime.so"), "-lm"], folder / f"{name}.so")
-    for key, _ in sources:
-        note = folder / f"{key}.{os.getpid()}"
-        note.write_text(f"{name}.so")
-        os.replace(note, folder / key)
-
-
-def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) -> int:
-    """Compile ahead, many sources together, what is not in the cache.
-
-    Args:
-        sources: texts as NVRTC would get them; a text may hold several kernels.
-        checked: with the checks of every access.
-        processes: of g++ at the same time.
-
-    Returns:
-        The number of sources that had to be compiled.
-
-    Raises:
-        CompileError: g++ refused one; the others of its batch are compiled nevertheless.
-    """
-    folder = _folder()
-    wanted = {_key(piece, checked): piece for source in sources for piece in pieces(source)}
-    if not all(map(kernel_names, wanted.values())):
-        raise CompileError('no  extern "C" __global__ void NAME(...)  in the source')
-    new = [(key, source) for key, source in wanted.items() if not (folder / key).exists()]
-    size = max(1, min(BATCH, -(-len(new) // processes)))
-    batches = [new[k : k + size] for k in range(0, len(new), size)]
-
-    def build(batch: list[tuple[str, str]]) -> CompileError | None:
-        try:
-            _build(batch, checked)
-        except CompileError as error:
-            if len(batch) == 1:
-                return error
-            failures = [build([one]) for one in batch]
-            return next((failure for failure in failures if failure), None)
-        return None
-
-    with ThreadPoolExecutor(processes) as pool:
-        errors = [error for error in pool.map(build, batches) if error]
-    if errors:
-        raise errors[0]
-    return len(new)
-
-
-# ---------------------------------------------------------------- modules and kernels
 class _Entry(ctypes.Structure):
     _fields_ = (("name", ctypes.c_char_p), ("signature", ctypes.c_char_p), ("call", ctypes.c_void_p))
 
 
-@functools.cache
-def _library(path: Path) -> tuple[ctypes.CDLL, dict[str, _Entry]]:
-    library = ctypes.CDLL(str(path))
-    bounds = (ctypes.c_void_p * 2).in_dll(library, "emu_image_bounds")
-    _runtime().emu_image(ctypes.c_void_p(bounds[0]), ctypes.c_void_p(bounds[1]))
-    address = ctypes.addressof(ctypes.c_char.in_dll(library, "emu_kernels"))
-    entries = {}
-    while (entry := _Entry.from_address(address)).name:
-        entries[entry.name.decode()] = entry
-        address += ctypes.sizeof(_Entry)
-    return library, entries
+class _Library:
+    """A loaded batch: its kernels, and the source line of an instruction."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._handle = path, ctypes.CDLL(str(path))
+        bounds = (ctypes.c_void_p * 2).in_dll(self._handle, "emu_image_bounds")
+        self._begin, self._end = bounds[0] or 0, bounds[1] or 0
+        compiler.runtime().emu_image(ctypes.c_void_p(self._begin), ctypes.c_void_p(self._end))
+        self.entries: dict[str, _Entry] = {}
+        address = ctypes.addressof(ctypes.c_char.in_dll(self._handle, "emu_kernels"))
+        while (entry := _Entry.from_address(address)).name:
+            self.entries[entry.name.decode()] = entry
+            address += ctypes.sizeof(_Entry)
+
+    def line(self, address: int) -> str | None:
+        """File and line of what a call returns to, as "kernel.cu:12"."""
+        if not self._begin <= address < self._end:
+            return None
+        command = ["addr2line", "-s", "-e", str(self.path), hex(address - 1 - self._begin)]
+        try:
+            text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return text.split()[0] if text.strip() and "?" not in text else None
+
+
+_library = functools.cache(_Library)
 
 
 class Parameter(NamedTuple):
@@ -294,9 +90,12 @@ class Kernel:
         most_threads: of a block, by __launch_bounds__, or None.
     """
 
-    def __init__(self, name: str, entry: _Entry, declared: str, bound: str, checked: bool) -> None:
-        self.name, self._entry, self._checked = name, entry, checked
-        text = entry.signature.decode()
+    def __init__(self, name: str, source: str, key: str, checked: bool) -> None:
+        self.name, self._source, self._checked = name, source, checked
+        self._library = _library(compiler.library_of(key))
+        self._entry = self._library.entries[f"{key}.{name}"]
+        bound, declared = compiler.definitions(source)[name]
+        text = self._entry.signature.decode()
         count = len(text) // 2
         words = [re.findall(r"\w+", part) for part in declared.split(",")]
         self.parameters = [
@@ -330,7 +129,7 @@ class Kernel:
                 arrays are then half written.
         """
         self._check(block, values)
-        runtime = _runtime()
+        runtime = compiler.runtime()
         arguments = (ctypes.c_void_p * max(1, len(values)))(*[ctypes.addressof(v) for v in values])
         three = ctypes.c_uint * 3
         with _lock:
@@ -345,7 +144,18 @@ class Kernel:
                 ctypes.c_ulong(order), arguments,
             )  # fmt: skip
             if code:
-                raise LaunchError(f"{self.name}: {runtime.emu_error().decode()}")
+                raise LaunchError(f"{self.name}: {runtime.emu_error().decode()}{self._place()}")
+
+    def _place(self) -> str:
+        """Where the access stands that was refused, with the text of the line."""
+        found = self._library.line(compiler.runtime().emu_culprit() or 0)
+        if not found:
+            return ""
+        file, number = found.split(":")
+        text = compiler.device_prelude() if file == "device.cuh" else compiler.own_text(self._source)
+        lines = text.splitlines() if file.endswith((".cu", ".cuh")) else []
+        shown = f":  {lines[int(number) - 1].strip()}" if 0 < int(number) <= len(lines) else ""
+        return f"\n  at {found}{shown}"
 
     def _check(self, block: Sequence[int], values: Sequence[Any]) -> None:
         if len(values) != len(self.signature):
@@ -393,11 +203,10 @@ class Module:
         self.checked = checked
         self.kernels: dict[str, Kernel] = {}
         prepare([source], checked)
-        for piece in pieces(source):
-            key = _key(piece, checked)
-            _, entries = _library(_folder() / (_folder() / key).read_text())
-            for bound, name, declared in _DEFINITION.findall(without_comments(piece)):
-                self.kernels[name] = Kernel(name, entries[f"{key}.{name}"], declared, bound, checked)
+        for piece in compiler.pieces(source):
+            key = compiler.key_of(piece, checked)
+            for name in compiler.definitions(piece):
+                self.kernels[name] = Kernel(name, piece, key, checked)
 
     def launch(
         self,

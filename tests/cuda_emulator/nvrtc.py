@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import harness
+from . import compiler
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90")
 # cupy/cuda/compiler.py adds these to every kernel; --ptxas-options=-v makes the assembler tell what it used.
@@ -147,11 +147,11 @@ def reports(log: str, architecture: str) -> list[Report]:
 
 def _together(sources: Sequence[str]) -> str:
     """One program of several sources: each in a namespace, its kernels numbered, what all begin with once."""
-    prelude = harness.device_prelude()
+    prelude = compiler.device_prelude()
     parts = [prelude] if prelude and any(s.startswith(prelude) for s in sources) else []
     for number, source in enumerate(sources):
         own = source.removeprefix(prelude) if parts else source
-        for name in harness.kernel_names(own):
+        for name in compiler.kernel_names(own):
             own = re.sub(rf"\b{name}\b", f"n{number}_{name}", own)
         parts.append(f"namespace s{number} {{\n{own}\n}}\n")
     return "\n".join(parts)
@@ -213,10 +213,12 @@ def _assign(batch: Sequence[str], found: list[Report], done: dict[tuple[str, str
     """Give each source of a batch the reports of its kernels, under their own names."""
     for number, source in enumerate(batch):
         prefix = f"n{number}_" if len(batch) > 1 else ""
-        own = [r for r in found if r.kernel.removeprefix(prefix) in harness.kernel_names(source)]
+        own = [r for r in found if r.kernel.removeprefix(prefix) in compiler.kernel_names(source)]
         own = [r for r in own if r.kernel.startswith(prefix)]
         named = [Report(**{**asdict(r), "kernel": r.kernel.removeprefix(prefix)}) for r in own]
-        assert {r.kernel for r in named} == set(harness.kernel_names(source)), "the log tells of every kernel"
+        assert {r.kernel for r in named} == set(compiler.kernel_names(source)), (
+            "the log tells of every kernel"
+        )
         done[source, found[0].architecture] = named
 
 
@@ -224,7 +226,7 @@ def _note(source: str, architecture: str, options: Sequence[str]) -> Path:
     key = hashlib.sha256("\0".join([str(version()), architecture, *options, source]).encode()).hexdigest()[
         :24
     ]
-    return harness.cache_directory() / "nvrtc" / f"{key}.json"
+    return compiler.cache_directory() / "nvrtc" / f"{key}.json"
 
 
 def _remembered(source: str, architecture: str, options: Sequence[str]) -> list[Report] | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from . import harness, nvrtc
+from . import compiler, harness, nvrtc
 from .harness import ORDERS, CompileError, LaunchError, Module
 
 pytestmark = pytest.mark.skipif(harness.missing() is not None, reason=str(harness.missing()))
@@ -56,7 +56,7 @@ def test_each_fault_is_seen_in_every_order(modules: dict[str, Module], x: Array,
 
 
 def test_the_table_of_faults_is_read_whole() -> None:
-    assert len(FAULTS) == len(harness.kernel_names(TEXTS["faults"])) > 35
+    assert len(FAULTS) == len(compiler.kernel_names(TEXTS["faults"])) > 35
 
 
 def test_a_fault_is_told_with_its_place(modules: dict[str, Module], x: Array) -> None:
@@ -64,7 +64,7 @@ def test_a_fault_is_told_with_its_place(modules: dict[str, Module], x: Array) ->
         modules["faults"].run("read_past_the_end", (2,), (128,), x, np.zeros(256, "f4"), np.int32(256))
     assert str(caught.value) == (
         "read_past_the_end: outside every allocation: read of 4 bytes at byte 0 after an allocation of 1024; "
-        "thread (127, 0, 0) of block (1, 0, 0)"
+        "thread (127, 0, 0) of block (1, 0, 0)\n  at missing_barrier.cu:96:  y[i] = x[i + 1];"
     )
 
 
@@ -136,14 +136,14 @@ def test_right_kernels_pass_in_every_order(modules: dict[str, Module], x: Array,
 
 
 def test_every_right_kernel_has_a_result() -> None:
-    assert set(RIGHT) == set(harness.kernel_names(TEXTS["right"]))
+    assert set(RIGHT) == set(compiler.kernel_names(TEXTS["right"]))
 
 
 @needs_nvrtc
 def test_nvrtc_takes_them_too() -> None:
     """The emulator's words are CUDA's: its own compiler knows all of them."""
     found = nvrtc.compiled(TEXTS.values())
-    assert {r.kernel for r in found} == {k for text in TEXTS.values() for k in harness.kernel_names(text)}
+    assert {r.kernel for r in found} == {k for text in TEXTS.values() for k in compiler.kernel_names(text)}
 
 
 def test_atomics_add_up(modules: dict[str, Module]) -> None:

@@ -1,0 +1,248 @@
+"""CUDA C, compiled by g++ for the host: many sources in one translation unit, kept by their content."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RUNTIME = ("runtime.h", "scheduler.h", "scheduler.cpp", "checker.cpp", "functions.cpp")
+HEADERS = ("runtime.h", "kernel.h", "mathematics.h")
+COMMON = (
+    "-std=c++17",
+    "-fPIC",
+    "-shared",
+    "-fvisibility=hidden",
+    "-fno-exceptions",
+    "-fno-asynchronous-unwind-tables",
+)
+# Multiplications and additions are fused as on the card; nothing of the host's headers can be found.
+KERNEL = (
+    *COMMON, "-O1", "-g1", "-w", "-mfma", "-ffp-contract=fast", "-fno-stack-protector", "-fno-math-errno",
+    "-fno-strict-aliasing", "-nostdinc", "-nostdinc++",
+)  # fmt: skip
+CHECKED = ("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0")
+BATCH = 24  # kernels per translation unit: two processors share a big batch
+KEPT = 14 * 24 * 3600.0  # seconds that what nobody used stays in the cache
+
+
+class CompileError(Exception):
+    """g++ refused a source; the text is its own."""
+
+
+@functools.cache
+def missing() -> str | None:
+    """What keeps the emulator from running here, or None."""
+    if platform.machine() not in ("x86_64", "AMD64") or platform.system() != "Linux":
+        return "the CUDA emulator runs on x86-64 Linux"
+    if shutil.which("g++") is None:
+        return "the CUDA emulator needs g++"
+    if " fma " not in Path("/proc/cpuinfo").read_text():
+        return "the CUDA emulator needs a processor with fused multiply-add"
+    return None
+
+
+# ---------------------------------------------------------------- what is kept on disk
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
+
+
+@functools.cache
+def cache_directory() -> Path:
+    """Where compiled kernels are kept: the user's cache directory, or one in the temporary directory."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
+    return Path(base) / "adjoint-cuda-emulator"
+
+
+@functools.cache
+def folder() -> Path:
+    """Where this version of the emulator keeps what it compiled, the runtime too; what grew old goes."""
+    base = cache_directory()
+    texts = [(HERE / name).read_text() for name in sorted({*RUNTIME, *HEADERS, "compiler.py"})]
+    version = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout
+    own = base / _digest(*texts, version)
+    own.mkdir(parents=True, exist_ok=True)
+    os.utime(own)
+    for path in [*base.iterdir(), *own.iterdir()]:
+        with suppress(FileNotFoundError):  # another process tidies up as well
+            if path.stat().st_mtime < time.time() - KEPT:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+    if not (own / "runtime.so").exists():
+        sources = [str(HERE / name) for name in RUNTIME if name.endswith(".cpp")]
+        _compile([*COMMON, "-O2", *sources, "-lm"], own / "runtime.so")
+    return own
+
+
+def _compile(arguments: Sequence[str], target: Path) -> None:
+    """Run g++; the target appears complete or not at all."""
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}.{threading.get_ident()}")
+    done = subprocess.run(["g++", *arguments, "-o", str(unfinished)], capture_output=True, text=True)
+    if done.returncode:
+        raise CompileError(done.stderr[:8000])
+    os.replace(unfinished, target)
+
+
+@functools.cache
+def runtime() -> ctypes.CDLL:
+    """What launches kernels: scheduler.cpp and checker.cpp."""
+    library = ctypes.CDLL(str(folder() / "runtime.so"))
+    library.emu_error.restype = ctypes.c_char_p
+    library.emu_culprit.restype = ctypes.c_void_p
+    return library
+
+
+# ---------------------------------------------------------------- sources
+_DEFINITION = re.compile(
+    r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\s*\(\s*(\d+)[^)]*\)\s*)?(\w+)\s*\(([^)]*)\)'
+)
+_SHARED = re.compile(
+    r"(extern\s+)?__shared__\s+([^;{}]*?)(\w+)\s*((?:\[[^\]]*\]\s*)*)((?:,\s*\w+\s*(?:\[[^\]]*\]\s*)*)*);"
+)
+_DECLARATOR = re.compile(r"(\w+)\s*((?:\[[^\]]*\]\s*)*)")
+
+
+def _shared(found: re.Match[str]) -> str:
+    """A declaration of shared arrays, in the words of kernel.h, on as many lines."""
+    outside, type_, name, size, more = found.groups()
+    type_ = " ".join(type_.split())
+    lines = "\n" * found.group().count("\n")
+    if outside:
+        return f"EMU_DYNAMIC({type_}, {name})" + lines
+    declared = [(name, size), *_DECLARATOR.findall(more)]
+    return " ".join(f"EMU_SHARED({type_}, {n}, {s})" for n, s in declared) + lines
+
+
+def without_comments(source: str) -> str:
+    """The source on as many lines."""
+    return re.sub(
+        r"//[^\n]*|/\*.*?\*/", lambda found: "\n" * found.group().count("\n"), source, flags=re.DOTALL
+    )
+
+
+def definitions(source: str) -> dict[str, tuple[str, str]]:
+    """The kernels that a source defines, each with the most threads it declares and its parameters' text."""
+    found = _DEFINITION.findall(without_comments(source))
+    return {name: (bound, parameters) for bound, name, parameters in found}
+
+
+def kernel_names(source: str) -> list[str]:
+    """The kernels that a source defines."""
+    return list(definitions(source))
+
+
+@functools.cache
+def device_prelude() -> str:
+    """What the library puts before each of its kernels, which one translation unit needs once."""
+    path = HERE.parents[1] / "adjoint" / "engines" / "gpu" / "device.cuh"
+    return path.read_text() if path.exists() else ""
+
+
+def own_text(source: str) -> str:
+    """A source without what the library puts before it."""
+    return source.removeprefix(device_prelude())
+
+
+def pieces(source: str) -> list[str]:
+    """A module of the library, which is its prelude and a namespace per kernel, as a source for each kernel.
+
+    Modules share most of their kernels, and each is compiled once. Any other source is one piece.
+    """
+    prelude = device_prelude()
+    first, *parts = re.split(r"(?m)^(?=namespace \w+ \{)", own_text(source))
+    if not prelude or not source.startswith(prelude) or first.strip() or not all(map(kernel_names, parts)):
+        return [source]
+    return [prelude + part for part in parts]
+
+
+def _unit(sources: Sequence[tuple[str, str]]) -> str:
+    """One translation unit of several sources, each with its digest, in a namespace of its own."""
+    prelude = device_prelude()
+    common = any(source.startswith(prelude) for _, source in sources)
+    parts = ['#include "kernel.h"\n']
+    table = []
+    if common:
+        parts.append(f'#line 1 "device.cuh"\n{_SHARED.sub(_shared, without_comments(prelude))}\n')
+    for number, (key, source) in enumerate(sources):
+        names = kernel_names(source)
+        own = own_text(source)
+        text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, without_comments(own)))
+        parts.append(f'namespace s{number} {{\n#line 1 "{names[0]}.cu"\n{text}\n}}\n')
+        table += [f'EMU_KERNEL("{key}.{name}", s{number}::{name})' for name in names]
+    parts.append("const emu_kernel emu_kernels[] = {\n" + "\n".join(table) + "\n{0, 0, 0}};\n")
+    return "".join(parts)
+
+
+def key_of(source: str, checked: bool) -> str:
+    """Under which a source's library is noted."""
+    return _digest(source, str(checked))
+
+
+def library_of(key: str) -> Path:
+    """The compiled batch that a source is in."""
+    return folder() / (folder() / key).read_text()
+
+
+def _build(sources: Sequence[tuple[str, str]], checked: bool) -> None:
+    """Compile a batch, and note for each source where it is."""
+    text = _unit(sources)
+    place, name = folder(), _digest(text, str(checked))
+    unit = place / f"{name}.cpp"
+    unit.write_text(text)
+    arguments = [*KERNEL, *(CHECKED if checked else ()), "-nodefaultlibs", "-I", str(HERE), str(unit)]
+    _compile([*arguments, str(place / "runtime.so"), "-lm"], place / f"{name}.so")
+    for key, _ in sources:
+        note = place / f"{key}.{os.getpid()}"
+        note.write_text(f"{name}.so")
+        os.replace(note, place / key)
+
+
+def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) -> int:
+    """Compile ahead, many sources together, what is not in the cache.
+
+    Args:
+        sources: texts as NVRTC would get them; a text may hold several kernels.
+        checked: with the checks of every access.
+        processes: of g++ at the same time.
+
+    Returns:
+        The number of sources that had to be compiled.
+
+    Raises:
+        CompileError: g++ refused one; the others of its batch are compiled nevertheless.
+    """
+    place = folder()
+    wanted = {key_of(piece, checked): piece for source in sources for piece in pieces(source)}
+    if not all(map(kernel_names, wanted.values())):
+        raise CompileError('no  extern "C" __global__ void NAME(...)  in the source')
+    new = [(key, source) for key, source in wanted.items() if not (place / key).exists()]
+    size = max(1, min(BATCH, -(-len(new) // processes)))
+    batches = [new[k : k + size] for k in range(0, len(new), size)]
+
+    def build(batch: list[tuple[str, str]]) -> CompileError | None:
+        try:
+            _build(batch, checked)
+        except CompileError as error:
+            if len(batch) == 1:
+                return error
+            failures = [build([one]) for one in batch]
+            return next((failure for failure in failures if failure), None)
+        return None
+
+    with ThreadPoolExecutor(processes) as pool:
+        errors = [error for error in pool.map(build, batches) if error]
+    if errors:
+        raise errors[0]
+    return len(new)
