@@ -116,9 +116,9 @@ __all__ = [  # noqa: RUF022  (grouped by use)
     # NumPy's namespace; containers; files
     "numpy", "tree_map", "save", "load",
     # errors
-    "AdjointError", "ConvergenceError", "ConversionError", "DeviceError", "DomainError", "DTypeError", "IndexingError",
-    "LayoutError", "LeakError", "MissingPackageError", "MissingRuleError", "MutationError", "RuleError",
-    "ShapeError", "TraceError", "TreeError", "UnknownNameError",
+    "AdjointError", "ConvergenceError", "ConversionError", "DeviceError", "DomainError", "DTypeError",
+    "IndexingError", "LayoutError", "LeakError", "MissingPackageError", "MissingRuleError", "MutationError",
+    "RuleError", "ShapeError", "TraceError", "TreeError", "UnknownNameError",
     "__version__",
 ]
 # fmt: on

@@ -65,3 +65,11 @@ def clean(text: str, limit: int = 0) -> str:
 def _is_forbidden(c: str) -> bool:
     # Cf turns the direction of writing; Co and Cn hold what XML forbids (U+FFFE) beside what fonts lack
     return unicodedata.category(c) in ("Cc", "Cs", "Cf", "Cn", "Co")
+
+
+def size_text(count: int) -> str:
+    """Bytes in words: `4.1 kB`."""
+    if count < 1000:
+        return f"{count} B"
+    power = min(3, 1 + (count >= 999_500) + (count >= 999_500_000))
+    return f"{count / 1000**power:.3g} {('kB', 'MB', 'GB')[power - 1]}"

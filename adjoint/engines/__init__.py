@@ -13,6 +13,7 @@ from ..errors import describe
 
 if TYPE_CHECKING:
     from .compiled import Compiled
+    from .executable import Executable
     from .explain import Explanation, Report
 
 __all__ = ["Compiled", "Explanation", "Report", "compile", "get_num_threads", "set_num_threads"]
@@ -25,6 +26,8 @@ def compile(
     donate: int | Sequence[int] = (),
     wait: bool = True,
     callback: Callable[[str], None] | None = None,
+    deterministic: bool = True,
+    graphs: bool = False,
 ) -> Compiled:
     """A function that computes what f computes, by native kernels.
 
@@ -35,35 +38,57 @@ def compile(
 
     Args:
         f: plain NumPy code, the functions of this library, transforms.
-        engine: "numba": kernels for this machine's processor.
+        engine: "numba": kernels for this machine's processor; "cupy": for a GPU, where arguments and results
+            are arrays of cupy.
         donate: positions of arguments whose arrays the results may take over: results of the same shape and
             dtype are written into them, and they must not be used again (`params = step(params, x)`). No
             view of them may be another argument.
         wait: block while kernels are compiled; otherwise f itself answers meanwhile.
         callback: called with one line of text whenever a program has been compiled.
+        deterministic: let additions into places that indices name run in their order, so that two calls give
+            the same bits; False lets a GPU add as it comes, which may be faster. The CPU's always do.
+        graphs: on a GPU, record what a call launches as CUDA graphs when arrays come at the same addresses
+            again (those of `donate` do), and launch these; what cannot be recorded runs between them.
 
     Returns:
         The compiled function: same arguments, same containers of results, in arrays of the caller's own.
 
     Raises:
         TraceError: f asks for a value while it is traced (a branch, a conversion), or draws random numbers.
+        MissingPackageError: engine="cupy" without cupy.
+        DeviceError: there is no GPU, or its driver, its memory or its compiler refuses.
 
     >>> import numpy as np
     >>> step = compile(lambda x: np.sum(np.sqrt(x) ** 2))
     >>> step(np.array([0.0, 4.0]))
     np.float64(4.0)
     """
-    if engine != "numba":
-        raise ValueError(f"unknown engine {engine!r}: there is 'numba'")
+    if engine not in ENGINES:
+        raise ValueError(f"unknown engine {engine!r}: there are {', '.join(map(repr, ENGINES))}")
     if not callable(f):
         raise TypeError(f"compile needs a function, got {describe(f)}: write ad.compile(f)(x)")
     from .compiled import Compiled, Options
-    from .cpu.executable import CPU
 
     positions = (donate,) if isinstance(donate, int) else tuple(donate)
     if not all(isinstance(k, int) for k in positions):
         raise TypeError(f"donate holds positions of arguments, 0 for the first; got {donate!r}")
-    return Compiled(f, Options(CPU, positions, wait, callback))
+    return Compiled(f, Options(_target(engine), positions, wait, callback, deterministic, graphs))
+
+
+ENGINES = ("numba", "cupy")
+
+
+def _target(engine: str) -> type[Executable]:
+    """The programs of an engine."""
+    if engine == "numba":
+        from .cpu.executable import CPU
+
+        return CPU
+    from .gpu.device import usable
+    from .gpu.executable import GPU
+
+    usable()
+    return GPU
 
 
 def set_num_threads(n: int) -> None:

@@ -22,6 +22,8 @@ class Options(NamedTuple):
     donate: tuple[int, ...] = ()
     wait: bool = True
     callback: Callable[[str], None] | None = None
+    deterministic: bool = True
+    graphs: bool = False
 
 
 class Compiled:

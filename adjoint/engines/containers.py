@@ -102,7 +102,7 @@ def taker(structure: Structure, kinds: Sequence[str], statics: Sequence[Any]) ->
 
     take(structure, "tree")
     body = ["try:", *("    " + x for x in lines), f"    return ({''.join(x + ', ' for x in leaves)})",
-            "except (KeyError, ValueError): return None"]  # fmt: skip
+            "except (KeyError, ValueError, TypeError): return None"]  # fmt: skip
     return _function("tree", body, names)
 
 

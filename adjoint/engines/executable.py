@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from ..tape.trace import Trace
 from . import contractions, ragged, rearranging  # noqa: F401  they register their rewrites
 from .chunks import Cutting
 from .containers import ARRAY, STATIC, Kind, maker, taker
-from .explain import Report, report_of
+from .explain import Line, Report, report_of
 from .graph import Graph, Node, build, is_native
 from .plan import make_plan
 from .randomness import Randomness
@@ -53,6 +53,7 @@ class Executable(ABC):
         options: Any,
     ) -> None:
         self.options = options
+        self.inputs: list[Kind] = [kind for kind in kinds if type(kind) is Kind]
         with without_collections():
             begun = time.perf_counter()
             inputs, results = self._record(f, leaves, kinds, structure)
@@ -102,6 +103,15 @@ class Executable(ABC):
         """The results in the containers of the function."""
 
     @abstractmethod
+    def lines(self) -> Iterator[tuple[Line, Sequence[Node], str]]:
+        """Every step in order: in words, the nodes it computes, and why it has no kernel (or "")."""
+
+    @property
+    @abstractmethod
+    def between(self) -> int:
+        """Bytes of memory for values between steps."""
+
+    @abstractmethod
     def summary(self) -> str:
         """One line."""
 
@@ -141,7 +151,6 @@ class Executable(ABC):
         self, leaves: Sequence[Any], kinds: Sequence[Any], structure: trees.Structure, results: Sequence[Any]
     ) -> None:
         """The code that takes arguments apart and puts results together."""
-        self.inputs = [kind for kind in kinds if type(kind) is Kind]
         sorts = [kind.sort if type(kind) is Kind else STATIC for kind in kinds]
         statics = [x for x, sort in zip(leaves, sorts, strict=True) if sort == STATIC]
         self.plain = structure == trees.flatten((tuple(leaves), {}))[1] and set(sorts) <= {ARRAY}

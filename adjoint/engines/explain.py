@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..ops.elementwise import positive
 from ..text import table
 from .chains import Chain
-from .cpu.steps import Library
-from .graph import Node, foreign_kinds
-from .regions import Call, Product, Region, Scalars
+from .graph import Node
+from .regions import Call, Group, Product, Region, Scalars
+
+if TYPE_CHECKING:
+    from .executable import Executable
 
 WORDS = 6  # operations named per step, arguments per program
 
@@ -22,12 +25,12 @@ class Line:
 
     Attributes:
         kind: "region", "scalars", "product", "chain" (several of these over the same rows), "special" (one
-            structured primitive with a kernel of its own) or "numpy".
+            structured primitive with a kernel of its own); by a library, "numpy" or "cupy".
         space: of a region, its iteration space; of the others, the result's shape.
         operations: names, the most frequent first.
         nodes: how many.
         chunks: parts that threads may share.
-        kernel: name of the machine code; empty for NumPy.
+        kernel: name of the machine code; empty for a library.
         compiled: by this process; else it came from the cache.
         milliseconds: spent on compiling or loading.
     """
@@ -80,7 +83,8 @@ class Report:
             f"memory: {self.arena} bytes between steps, {self.outputs} bytes of results",
             table(headers, rows, right=(0, 3, 4, 8)),
         ]
-        lines += [f"by NumPy: {name} at {place}: {why}" for name, place, why in self.fallbacks]
+        library = "cupy" if any(s.kind == "cupy" for s in self.steps) else "NumPy"
+        lines += [f"by {library}: {name} at {place}: {why}" for name, place, why in self.fallbacks]
         return "\n".join(lines)
 
 
@@ -111,43 +115,37 @@ def _few(words: tuple[str, ...], between: str = ", ") -> str:
 _KINDS = {Region: "region", Scalars: "scalars", Product: "product", Chain: "chain", Call: "special"}
 
 
-def _reason(node: Node) -> str:
-    """Why a node runs by NumPy."""
-    foreign = foreign_kinds(node)
-    return f"kernels hold no {foreign[0]}" if foreign else "it has no native step"
+def names_of(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """The operations of a step, the most frequent first."""
+    # `positive` is how a value comes into another array
+    counts = Counter("copy" if n.op is positive else n.op.name for n in nodes if n.op is not None)
+    return tuple(name for name, _ in counts.most_common())
 
 
-def report_of(executable: Any) -> Report:
+def kind_of_group(group: Group) -> str:
+    """The word for a group that runs natively."""
+    return next(word for type_, word in _KINDS.items() if isinstance(group, type_))
+
+
+def space_of(group: Group) -> tuple[int, ...]:
+    """A region's iteration space, the shape of another group's result."""
+    return group.shape if isinstance(group, Region) else group.nodes[-1].shape
+
+
+def report_of(executable: Executable) -> Report:
     """The report of one program."""
-    code, trace, lines, fallbacks, seen = executable.code, executable.trace, [], [], set()
-    for step in code.steps:
-        nodes = step.group.nodes
-        # `positive` is how a value comes into another array
-        names = Counter("copy" if n.op is positive else n.op.name for n in nodes if n.op is not None)
-        operations = tuple(name for name, _ in names.most_common())
-        if isinstance(step, Library):
-            node = step.node
-            lines.append(Line("numpy", node.shape, operations, 1, 1, "", False, 0.0))
-            place = trace.where(node.source) if node.source >= 0 else "<unknown>"
-            fallbacks.append((operations[0], place, _reason(node)))
-            continue
-        group = step.group
-        region = isinstance(group, Region)
-        kind = next(word for type_, word in _KINDS.items() if isinstance(group, type_))
-        kernel = executable.kernels.get(step.name)
-        fresh = kernel is not None and step.name not in seen
-        seen.add(step.name)
-        lines.append(
-            Line(
-                kind, group.shape if region else nodes[-1].shape, operations, len(nodes), step.chunks,
-                step.name,
-                bool(fresh and kernel.compiled), 1e3 * kernel.seconds if fresh else 0.0,
+    trace, lines, fallbacks = executable.trace, [], []
+    for line, nodes, reason in executable.lines():
+        lines.append(line)
+        if reason:
+            source = nodes[0].source
+            fallbacks.append(
+                (line.operations[0], trace.where(source) if source >= 0 else "<unknown>", reason)
             )
-        )  # fmt: skip
     arguments = tuple(
         f"{kind.dtype}{list(kind.shape)}{' (Python)' if kind.weak else ''}" for kind in executable.inputs
     )
     outputs = sum(x.size * x.dtype.itemsize for x in executable.graph.outputs)
     return Report(
-        arguments, len(trace), tuple(lines), tuple(fallbacks), code.bytes, outputs, executable.seconds
+        arguments, len(trace), tuple(lines), tuple(fallbacks), executable.between, outputs, executable.seconds
     )

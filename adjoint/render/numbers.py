@@ -72,11 +72,3 @@ def sizes_text(shape: Sequence[int]) -> str:
 def kind_text(shape: Sequence[int], dtype: Any) -> str:
     """Shape and dtype: `50×3 float64`."""
     return f"{sizes_text(shape)} {dtype}".strip()
-
-
-def size_text(count: int) -> str:
-    """Bytes in words: `4.1 kB`."""
-    if count < 1000:
-        return f"{count} B"
-    power = min(3, 1 + (count >= 999_500) + (count >= 999_500_000))
-    return f"{count / 1000**power:.3g} {('kB', 'MB', 'GB')[power - 1]}"

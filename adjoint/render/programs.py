@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..engines.explain import report_of
 from ..engines.graph import Node as Value
 from ..errors import TraceError
+from ..text import size_text
 from .graph import Graph, Node, Scope
-from .numbers import kind_text, size_text, sizes_text
+from .numbers import kind_text, sizes_text
 from .rules import Uses
 from .tapes import Places, constant_text, parameter_text
+
+LIBRARIES = {"numpy": "by NumPy", "cupy": "by cupy"}
 
 
 def of_compiled(compiled: Any) -> Graph:
@@ -27,10 +29,10 @@ def of_compiled(compiled: Any) -> Graph:
         )
     executable = compiled._last if compiled._last is not None else programs[-1]
     reader = _Reader(executable)
-    title = f"compiled {getattr(compiled._f, '__name__', 'function')}: {len(executable.code.steps)} steps"
+    title = f"compiled {getattr(compiled._f, '__name__', 'function')}: {len(list(executable.lines()))} steps"
     graph = Graph(title, "compiled", reader.nodes, reader.edges, reader.scopes, reader.places.all)
     graph.rules = reader.uses.rules()
-    graph.facts = [("memory between steps:", size_text(executable.code.bytes))]
+    graph.facts = [("memory between steps:", size_text(executable.between))]
     if len(programs) > 1:
         graph.facts.append(("", f"one of {len(programs)} programs"))
     return graph
@@ -52,12 +54,12 @@ class _Reader:
         arguments = [i for i, role in self.trace.roles.items() if role == "input"]
         for k, value in enumerate(graph.inputs):
             self._add(value, 0, names.get(arguments[k], "") if k < len(arguments) else "")
-        for step, line in zip(executable.code.steps, report_of(executable).steps, strict=True):
+        for line, values, _ in executable.lines():
             space = sizes_text(line.space) or "1"
-            note = f"{space} · {line.kernel[:10] or 'by NumPy'}"
+            note = f"{space} · {line.kernel[:10] or LIBRARIES[line.kind]}"
             self.scopes.append(Scope(line.kind, 0, "kernel", note))
             inside = len(self.scopes) - 1
-            for value in step.group.nodes:
+            for value in values:
                 self._reach(value, inside)
 
     def _reach(self, value: Value, scope: int) -> None:

@@ -18,8 +18,9 @@ from ..sweeps import Lagrangian
 from ..sweeps.difference import Difference
 from ..sweeps.pairing import length
 from ..tape import Tape, Variable
+from ..text import size_text
 from .graph import Graph, Node, Numbers, Place, Scope
-from .numbers import kind_text, numbers_of, size_text, sizes_text, text_of
+from .numbers import kind_text, numbers_of, sizes_text, text_of
 from .rules import Uses
 
 VIEWS = frozenset({"reshape", "broadcast_to", "astype", "item"})  # an edge can stand for these

@@ -9,9 +9,9 @@ from itertools import zip_longest
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from ..text import clean
+from ..text import clean, size_text
 from .graph import Box, Graph, Node, Numbers
-from .numbers import size_text, text_of
+from .numbers import text_of
 
 WIDTH = 36  # characters of a title
 

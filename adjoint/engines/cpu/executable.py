@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from sys import getrefcount
 from typing import Any
 
@@ -11,7 +12,8 @@ from ...errors import DTypeError, describe, refusal
 from ...tape.entries import base_array
 from ..containers import ARRAY, SCALAR, Kind, kind_of_number
 from ..executable import Executable
-from ..graph import Node
+from ..explain import Line, kind_of_group, names_of, space_of
+from ..graph import Node, foreign_kinds
 from . import cache
 from .driver import DONE, FAILED, Patch, Program, Step
 from .steps import CUTTING, Library, Native, write_steps
@@ -201,6 +203,34 @@ class CPU(Executable):
                 values[k] = values[k][()]
             return self.make(values)
         return self.make(outs)
+
+    @property
+    def between(self) -> int:
+        """Bytes of memory for values between steps."""
+        return self.code.bytes
+
+    def lines(self) -> Iterator[tuple[Line, Sequence[Node], str]]:
+        """Every step in order: in words, the nodes it computes, and why it has no kernel (or "")."""
+        seen: set[str] = set()
+        for step in self.code.steps:
+            nodes = step.group.nodes
+            operations = names_of(nodes)
+            if isinstance(step, Library):
+                foreign = foreign_kinds(step.node)
+                reason = f"kernels hold no {foreign[0]}" if foreign else "it has no native step"
+                yield Line("numpy", step.node.shape, operations, 1, 1, "", False, 0.0), [step.node], reason
+                continue
+            kernel = self.kernels.get(step.name)
+            fresh = kernel if step.name not in seen else None
+            seen.add(step.name)
+            yield (
+                Line(
+                    kind_of_group(step.group), space_of(step.group), operations, len(nodes), step.chunks,
+                    step.name, bool(fresh and fresh.compiled), 1e3 * fresh.seconds if fresh else 0.0,
+                ),
+                nodes,
+                "",
+            )  # fmt: skip
 
     def summary(self) -> str:
         """One line."""

@@ -1,0 +1,241 @@
+"""A program as launches on a device: its memory, its arguments, and the order of its work on streams."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import DeviceError, DTypeError, describe, refusal
+from ...text import size_text
+from ..containers import ARRAY, SCALAR, Kind, kind_of_number
+from ..executable import DONE, Executable
+from ..explain import Line, kind_of_group, names_of, space_of
+from ..graph import Node
+from .binding import Arrays, Binder, Bound, BoundCall
+from .capture import Graphs
+from .device import usable
+from .geometry import CUTTING
+from .kernel import Call, Launch
+from .modules import Function, functions_of
+from .numbers import MOST, numbers_text
+from .steps import Memory, write_steps
+
+UNFIT = 0  # what `run` returns when an argument is not what the program is for
+
+
+def on_device(x: Any) -> Any:
+    """x, an array of another library's on the device, as cupy's, without a copy."""
+    cupy = usable()
+    return x if isinstance(x, cupy.ndarray) else cupy.asarray(x)
+
+
+class GPU(Executable):
+    """One program of the GPU engine.
+
+    Calls put their work on the current stream, one after the other. The program's memory belongs to one call
+    at a time, so a call on another stream waits there for the last one.
+    """
+
+    cutting = CUTTING
+
+    # ---------------------------------------------------------------- arguments
+    @staticmethod
+    def kind_of(x: Any) -> Any:
+        """The kind of an argument.
+
+        Raises:
+            DTypeError: an array on the host, where the program's arrays are on the device; objects.
+        """
+        if isinstance(x, np.ndarray) and x.ndim:
+            raise refusal(
+                DTypeError,
+                f"a function compiled for the GPU takes arrays of the device, not {describe(x)} of the host",
+                "Copy it there once: cupy.asarray(x).",
+            )
+        host = isinstance(x, (np.ndarray, np.generic))
+        if host or hasattr(x, "__cuda_array_interface__"):
+            array = x if host else on_device(x)
+            if array.dtype.kind not in "fiubc":
+                raise refusal(DTypeError, f"a compiled function cannot take {describe(x)}", "Pass numbers.")
+            return Kind(array.shape, array.dtype, False, SCALAR if host else ARRAY)
+        return kind_of_number(x)
+
+    @staticmethod
+    def fitted(x: Any, kind: Kind) -> Any:
+        """An array of the device in C order; of a number, an array of the host."""
+        if kind.sort == ARRAY:
+            return usable().ascontiguousarray(on_device(x)).reshape(kind.shape)
+        return np.asarray(x, kind.dtype)
+
+    # ---------------------------------------------------------------- making
+    def write(self) -> None:
+        """Write the steps of the plan."""
+        self.cupy = usable()
+        self.steps = write_steps(self.plan, self.options.deterministic)
+
+    def assemble(self) -> None:
+        """Compile the kernels, make room on the device, and bind the steps to it."""
+        for flag, source, complaint in self.graph.checks:
+            if not isinstance(flag, Node) and flag:
+                raise self.complaint(source, complaint)
+        numbers = [k for k, kind in enumerate(self.inputs) if kind.sort != ARRAY]
+        self.memory = Memory(self.plan, self.steps, numbers)
+        self._lock = threading.RLock()
+        self._last: tuple[Any, Any] | None = None  # stream and event of the last call
+        self._types = [(kind.shape, kind.dtype, kind.sort == ARRAY) for kind in self.inputs]
+        launches = [w for step in self.steps for w in step.works if isinstance(w, Launch)]
+        parts = [numbers[k : k + MOST] for k in range(0, len(numbers), MOST)]
+        texts = [(numbers_text([self.inputs[k].dtype for k in part]), "numbers") for part in parts]
+        functions, self.compiled = functions_of(self.cupy).load(
+            [*((w.source, w.name) for w in launches), *texts]
+        )
+        self._base = self._allocated()
+        self._bind(numbers, functions)
+        self._graphs = Graphs(self.cupy, self.work) if self.options.graphs else None
+        feeds = functions[len(launches) :]
+        self._feeds = [
+            (f, part, self._base + self.memory.numbers[part[0]]) for f, part in zip(feeds, parts, strict=True)
+        ]
+
+    def _allocated(self) -> Any:
+        """The program's memory, filled with what does not change."""
+        cupy, memory = self.cupy, self.memory
+        try:
+            base = cupy.cuda.alloc(memory.total)
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            raise DeviceError(
+                f"the device has no room for the {size_text(memory.total)} that the program keeps there, "
+                f"{size_text(memory.between)} of them values between its steps: {error}\n"
+                "  Smaller batches need less, ad.checkpoint keeps fewer values for the adjoint sweep, and "
+                "cupy.get_default_memory_pool().free_all_blocks() gives back what others have left"
+            ) from error
+        for place, array in memory.filled:
+            cupy.ndarray(array.shape, array.dtype, base + place).set(array)
+        return base
+
+    def _bind(self, numbers: Sequence[int], functions: Sequence[Function]) -> None:
+        """Everything that a call runs, in order."""
+        binder = Binder(self.cupy, self.plan, self.memory, self._base, numbers)
+        feed = iter(functions)
+        self.work: list[Bound] = []
+        if self.memory.statuses:
+            self.work.append(binder.fill(*self.memory.words))
+        self._names: list[str] = []  # the first kernel of each step
+        for k, step in enumerate(self.steps):
+            for key, x in step.scratch().items():
+                if x.zeroed:
+                    self.work.append(binder.fill(self.memory.scratch[key], x.bytes))
+            name = ""
+            for n, work in enumerate(step.works):
+                if isinstance(work, Launch):
+                    bound = binder.launch(work, next(feed), (k, n))
+                    name = name or bound.function.name
+                    self.work.append(bound)
+                else:
+                    self.work.append(binder.call(work))
+            self._names.append(name)
+        self._words = binder.words() if self.memory.statuses else None
+        self._flags = [
+            (binder.array(flag), source, text)
+            for flag, source, text in self.graph.checks
+            if isinstance(flag, Node)
+        ]
+
+    # ---------------------------------------------------------------- running
+    def buffers(self, arrays: tuple[Any, ...], fit: bool = False) -> tuple[Any, ...]:
+        """Arrays for the results, or those that were donated; of an array that came twice, a copy."""
+        cupy, donated = self.cupy, {j: k for k, j in self.donated}
+        alone = len({*map(id, arrays)}) == len(arrays) == len(self.inputs)
+        outs: list[Any] = []
+        for j, x in enumerate(self.graph.outputs):
+            if j not in donated:
+                outs.append(cupy.empty(x.shape, x.dtype))
+            elif alone:
+                outs.append(arrays[donated[j]])
+            else:
+                outs.append(arrays[donated[j]].copy() if fit else None)
+        return tuple(outs)
+
+    def run(self, arrays: Arrays, outs: Arrays) -> int:  # type: ignore[override]
+        """Put the work on the current stream, if the arrays fit; wait only where a kernel may complain."""
+        ndarray = self.cupy.ndarray
+        for x, (shape, dtype, is_array) in zip(arrays, self._types, strict=True):
+            if x.shape != shape or x.dtype != dtype:
+                return UNFIT
+            if is_array and not (type(x) is ndarray and x.flags.c_contiguous):
+                return UNFIT
+        with self._lock:
+            stream = self.cupy.cuda.get_current_stream()
+            if self._last is not None and self._last[0] != stream:
+                stream.wait_event(self._last[1])
+            for function, part, pointer in self._feeds:
+                numbers = [arrays[k].reshape(1)[0] for k in part]
+                function.launch((1, 1, 1), (1, 1, 1), (pointer, *numbers))
+            graphs = self._graphs
+            if graphs is None or not graphs.replay(arrays, outs, lambda w: self._call(w, arrays, outs)):
+                for work in self.work:
+                    if isinstance(work, BoundCall):
+                        self._call(work, arrays, outs)
+                    else:
+                        work(arrays, outs)
+            self._last = stream, stream.record()
+            self._complain(arrays, outs)
+        return DONE
+
+    def _call(self, work: BoundCall, arrays: Arrays, outs: Arrays) -> None:
+        self.by_value(lambda: work(arrays, outs), work.call.node, lambda: work.values(arrays, outs))
+
+    def _complain(self, arrays: Arrays, outs: Arrays) -> None:
+        """Raise what a kernel has reported, the first step's first."""
+        if self._words is not None:
+            words = self._words.get()
+            if words.any():
+                step, n = list(self.memory.statuses)[int(np.flatnonzero(words)[0])]
+                work = self.steps[step].works[n]
+                assert isinstance(work, Launch) and work.complaint is not None
+                kind, text = work.complaint
+                raise self.complaint(self.steps[step].group.nodes[0].source, text, kind)
+        for flag, source, text in self._flags:
+            if flag(arrays, outs).get().any():
+                raise self.complaint(source, text)
+
+    def __call__(self, arrays: tuple[Any, ...]) -> Any:
+        """Run on arrays that fit."""
+        outs = self.buffers(arrays, True)
+        status = self.run(arrays, outs)
+        assert status == DONE, (status, arrays)
+        return self.result(outs)
+
+    def result(self, outs: tuple[Any, ...]) -> Any:
+        """The results in the containers of the function; 0-d ones are arrays of the device."""
+        return outs[0] if self.single else self.make(outs)
+
+    @property
+    def between(self) -> int:
+        """Bytes of memory for values between steps."""
+        return self.memory.between
+
+    def lines(self) -> Iterator[tuple[Line, Sequence[Node], str]]:
+        """Every step in order: in words, the nodes it computes, and why it has no kernel (or "")."""
+        for step, name in zip(self.steps, self._names, strict=True):
+            nodes, work = step.group.nodes, step.works[0]
+            operations = names_of(nodes)
+            if isinstance(work, Call):
+                line = Line("cupy", work.node.shape, operations, 1, 1, "", False, 0.0)
+                yield line, nodes, work.reason
+                continue
+            blocks = math.prod(work.grid)
+            kind, space = kind_of_group(step.group), space_of(step.group)
+            yield Line(kind, space, operations, len(nodes), blocks, name, False, 0.0), nodes, ""
+
+    def summary(self) -> str:
+        """One line."""
+        count = len({*self._names} - {""})
+        return (
+            f"{len(self.trace)} recorded nodes in {len(self.work)} launches, {count} kernels "
+            f"({self.compiled} compiled now), {sum(self.seconds):.2f} s"
+        )
