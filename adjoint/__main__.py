@@ -43,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser(
         "align", help="scores of responses → multipliers of alignment constraints, trainers' files"
     )
-    commands.add_parser("doctor", help="versions, what is installed, which engines can run and why not")
+    doctor = commands.add_parser(
+        "doctor", help="versions, what is installed, which engines can run and why not"
+    )
+    doctor.add_argument(
+        "--gpu", action="store_true", help="run the GPU engine's self-test here, with a report to send"
+    )
     given = list(sys.argv[1:] if arguments is None else arguments)
     # these have parsers of their own, which are not loaded for the other commands
     if given[:1] == ["align"]:
@@ -62,7 +67,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "draw":
         direction = "right" if options.right else "down"
         return run_draw(options.target, options.output, options.limit, direction, options.adjoint)
-    return run_doctor()
+    return run_selftest() if options.gpu else run_doctor()
+
+
+def run_selftest() -> int:
+    """Run the GPU engine's self-test; 0 when every program gave what it should, 2 when there is no GPU."""
+    from .errors import DeviceError, MissingPackageError
+    from .selftest import gpu_selftest
+
+    try:
+        report = gpu_selftest()
+    except (DeviceError, MissingPackageError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(report)
+    return 0 if report.ok else 1
 
 
 def run_demos(names: Sequence[str], seed: int) -> int:

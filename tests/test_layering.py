@@ -33,7 +33,7 @@ LAYERS = [
     {"check"},
     {"models"},
     {"render", "plot"},
-    {"demos", "misc", "pytest_plugin", "test_util"},
+    {"demos", "misc", "pytest_plugin", "selftest", "test_util"},
     {"util"},
     {"__init__", "__main__"},
 ]

@@ -156,7 +156,9 @@ class Binder:
             return None
         if root in self.inputs:
             return self.memory.numbers.get(self.inputs[root])
-        return self.memory.of_table(root) if root.constant is not None else self.memory.values[root]
+        if root.constant is not None:
+            return self.memory.of_table(root)
+        return self.memory.values.get(root, 0)  # without elements it has no place, and is not read
 
     def fill(self, place: int, size: int) -> BoundFill:
         """Zeros at a place of the memory."""

@@ -52,8 +52,7 @@ def module_text(kernels: Iterable[tuple[str, str]]) -> str:
         head = rf"(\bvoid\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?){re.escape(name)}(?=\s*\()"
         text, count = re.subn(head, rf"\g<1>{own}", source)
         assert count, f"no kernel {name} in\n{source}"
-        # every kernel has its own names: constants, helpers and types of two of them must not meet
-        parts.append(f"namespace of_{own} {{\n{text}\n}}")
+        parts.append(text)
     return "\n".join(parts)
 
 
@@ -86,12 +85,12 @@ class Functions:
         return [self._known[name] for name in names], len(new)
 
 
-_devices: dict[tuple[int, int], Functions] = {}
+_devices: dict[tuple[Any, int], Functions] = {}
 
 
 def functions_of(cupy: Any) -> Functions:
     """The kernels of the current device."""
-    key = id(cupy), cupy.cuda.Device().id
+    key = cupy, cupy.cuda.Device().id
     if key not in _devices:
         _devices[key] = Functions(cupy)
     return _devices[key]

@@ -7,6 +7,8 @@ from .kernel import THREADS
 WARPS = THREADS // 32
 
 SUMS = f"""\
+#ifndef SUMS_BEFORE  // a module may hold several kernels that bring it along
+#define SUMS_BEFORE
 // The sum of `own` over the threads of the block before this one, and over all of them in `total`. `sums` are
 // {WARPS} numbers of shared memory. Every thread of the block takes part.
 template <class A> __device__ A sums_before(A own, A *sums, A *total)
@@ -34,4 +36,5 @@ template <class A> __device__ A sums_before(A own, A *sums, A *total)
     *total = all;
     return of_warps + before;
 }}
+#endif
 """
