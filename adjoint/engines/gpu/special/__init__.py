@@ -13,11 +13,12 @@ from ....ops import reduce as rd
 from ....ops.products import matmul
 from ...graph import Node, foreign_kinds
 from ..kernel import Call, Launch
-from . import gemm, indexing, scans
+from . import gemm, indexing, scans, segments
 
 _PLANNERS: dict[Any, Callable[[Node, bool], list[Launch | Call] | list[Launch] | None]] = {
     ix.getitem: indexing.gather, ix.scatter_add: indexing.scatter, ix.scatter_set: indexing.scatter,
     rd.cumsum: scans.cumsum, ix.argmax: scans.position, ix.argmin: scans.position, matmul: gemm.matmul,
+    **segments.PLANNERS,
 }  # fmt: skip
 
 

@@ -94,7 +94,7 @@ class Kernel:
         """A size, a stride or a count, of the kernel's index type."""
         self._add(f"{self.index} {name}", self.number_type(value))
 
-    def walk(self, at: str, sizes: Sequence[int], sums: dict[str, Sequence[int]], depth: int = 2) -> str:
+    def walk(self, at: str, sizes: Sequence[int], sums: Mapping[str, Sequence[int]], depth: int = 2) -> str:
         """Statements that take an index over `sizes` apart into variables that are multiples of strides.
 
         Args:
@@ -140,10 +140,10 @@ class Kernel:
         source = f"{helpers}{head}\n{{\n{text}\n}}\n"
         return Launch(source, self.what, (grid, 1, 1), (block, 1, 1), self._arguments, shared, self.complaint)
 
-    def over(self, body: str, points: int, helpers: str = "") -> Launch:
-        """The launch of a body that goes over `p` from 0 to `points` by the grid's threads."""
+    def over(self, body: str, points: int, helpers: str = "", before: str = "") -> Launch:
+        """The launch of `before`, and a body that goes over `p` from 0 to `points` by all threads."""
         self.number("points", points)
-        loop = (
+        loop = before + (
             "    const $I stride = ($I)gridDim.x * blockDim.x;\n"
             "    for ($I p = ($I)blockIdx.x * blockDim.x + threadIdx.x; p < points; p += stride) {\n"
             f"{body.strip(chr(10))}\n"
