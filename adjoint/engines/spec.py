@@ -201,7 +201,7 @@ class _Namer:
         for node in region.nodes:
             words: list[Any] = []
             for a, operand in zip(region.reads[node], node.args, strict=True):
-                if a is None and node.op in ARITHMETIC and _is_particular(operand, node.dtype):
+                if a is None and node.op in ARITHMETIC and is_particular(operand, node.dtype):
                     words.append(("x", self.number(operand, node.dtype), False))
                 elif a is None:
                     words.append(("c", type(operand).__name__, repr(operand), _Number(operand)))
@@ -237,7 +237,7 @@ class _Namer:
         return Shaped(spec, self.rows, self.columns, self.nodes, self.offsets, self.strides)
 
 
-def _is_particular(x: Any, dtype: np.dtype[Any]) -> bool:
+def is_particular(x: Any, dtype: np.dtype[Any]) -> bool:
     """Whether a number is a size's or a setting's (a mean's count, a rate), not the formula's own."""
     if not isinstance(x, (float, np.floating)) or dtype.kind != "f":
         return False

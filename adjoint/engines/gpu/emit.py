@@ -25,7 +25,7 @@ from ..regions import OUT, REDUCTIONS, ROW
 from ..spec import AXES, VECTOR, Item, Loop, Spec, block_layout, schedule
 from ..text import BOOL, F64
 from .geometry import WARP, Form, accumulated, has_owner, is_column, is_separable, is_whole, kept
-from .text import CUDA, Term, ctype, stored
+from .text import CUDA, Term, ctype, operand, stored
 
 NAME = "region"  # of every region's kernel
 RUN = 64  # elements that one running sum of a thread takes before it is added to a float64
@@ -121,15 +121,8 @@ class _Writer:
         return Term(v, dtype)
 
     def expression(self, item: Item, read: Callable[[tuple[Any, ...]], Term]) -> str:
-        """The row's value; weak operands in the dtype of the result."""
-        operands: list[Any] = []
-        for a in item.args:
-            if a[0] == "c":
-                operands.append(a[3].value)
-                continue
-            t = read(a)
-            weak = a[2] and item.dtype.kind == "f" and t.dtype != item.dtype
-            operands.append(Term(CUDA.cast(t, item.dtype), item.dtype) if weak else t)
+        """The row's value."""
+        operands = [a[3].value if a[0] == "c" else operand(read(a), a[2], item.dtype) for a in item.args]
         return str(CUDA.value(item.op, operands, item.dtype))
 
     def operation(self, k: int) -> str:

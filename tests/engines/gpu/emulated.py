@@ -10,11 +10,13 @@ import numpy as np
 
 from adjoint.engines.gpu.emit import NAME, emit
 from adjoint.engines.gpu.geometry import CUTTING, Form, form_of, index, launch_of
+from adjoint.engines.gpu.kernel import Place, Scratch, Table
 from adjoint.engines.gpu.modules import prelude
+from adjoint.engines.gpu.scalars import scalar_launches
 from adjoint.engines.graph import Node, build
 from adjoint.engines.memory import settled
 from adjoint.engines.plan import Plan, make_plan
-from adjoint.engines.regions import Assembly, Region
+from adjoint.engines.regions import Assembly, Region, Scalars
 from adjoint.engines.spec import block_layout
 from adjoint.engines.views import view_of
 from adjoint.ops.abstract import Abstract
@@ -54,7 +56,9 @@ class Machine:
         order: int = 0,
         checked: bool = True,
         widened: bool = False,
+        scalars: bool = False,
     ) -> None:
+        self.scalars = scalars  # whether stretches of scalars run by their kernels, too
         self.plan, self.order, self.checked, self.widened = plan, order, checked, widened
         self.forms: list[Form] = []  # of the kernels that have run
         self.buffers: dict[Node, np.ndarray] = {}
@@ -87,6 +91,8 @@ class Machine:
         for group in self.plan.groups:
             if isinstance(group, Region):
                 self.launch(group)
+            elif isinstance(group, Scalars) and self.scalars:
+                self.run_scalars(group)
             elif not isinstance(group, Assembly):
                 for node in group.nodes:
                     self.evaluate(node)
@@ -120,6 +126,21 @@ class Machine:
                 arguments.append(self.buffer(root)[offset:])
         module = harness.Module(source_of(self.plan, region, form), self.checked)
         module.run(NAME, grid, block, *arguments, shared=shared, order=self.order)
+
+    def run_scalars(self, group: Scalars) -> None:
+        rooms: dict[Scratch, np.ndarray] = {}
+        for launch in scalar_launches(group, self.plan.stored):
+            arguments: list[Any] = []
+            for a in launch.arguments:
+                if isinstance(a, Place):
+                    root, offset = settled(*a)
+                    arguments.append(self.buffer(root)[offset:])
+                elif isinstance(a, Scratch):
+                    arguments.append(rooms.setdefault(a, np.full(a.bytes, 0xEB, np.uint8)))
+                else:
+                    arguments.append(a.values if isinstance(a, Table) else a)
+            module = harness.Module(prelude() + launch.source, self.checked)
+            module.run(launch.name, launch.grid, launch.block, *arguments, order=self.order)
 
 
 def emulate(f: Callable[..., Any], *args: np.ndarray, order: int = 0, donated: Any = ()) -> list[np.ndarray]:
