@@ -63,6 +63,10 @@ def test_sampled_and_stated_probabilities(trained: Any, vocabulary: Any) -> None
     prompts = np.array([[3, 0, 0], [3, vocabulary.encode("film")[0], vocabulary.encode("is")[0]]], np.int32)
     said = language.sample(trained, prompts, 400, np.random.default_rng(1), steps=8, temperature=1.3)
     stated = ad.compile(language.log_prob)(trained, prompts, said.tokens, np.float32(1.3))
+    ends = said.tokens == text.END
+    assert np.all(np.sum(ends, axis=-1) <= 1) and np.any(ends)
+    after_end = np.cumsum(ends, axis=-1) - ends > 0
+    assert np.all(after_end == ~said.mask) and not np.any(said.tokens[after_end])
     np.testing.assert_allclose(said.log_prob, stated, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(language.log_prob(trained, prompts, said.tokens, 1.3), stated, rtol=1e-4)
     for p, prompt in enumerate([[3], list(prompts[1])]):
