@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import TraceError, refusal
+from .device import as_array
 
 REMEDY = (
     "Choose by np.where, repeat with ad.scan, branch with ad.cond: these compile. Python values that are "
@@ -115,7 +116,7 @@ def abstract_of(x: Any) -> Abstract:
         return x
     if type(x) is float or type(x) is complex:
         return Abstract((), np.dtype(type(x)), weak=True)
-    array = np.asarray(x)
+    array = as_array(x)
     return Abstract(array.shape, array.dtype)
 
 
@@ -125,7 +126,7 @@ def stand_in(x: Any) -> Any:
         return _one(x.dtype).item() if x.weak else _one(x.dtype)
     if isinstance(x, (bool, int, float, complex)):
         return type(x)(1)
-    return _one(np.asarray(x).dtype)
+    return _one(as_array(x).dtype)
 
 
 @lru_cache(maxsize=256)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .abstract import Abstract
+from .device import as_array
 from .formula import PRODUCT, Formula, call
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
 
@@ -165,7 +166,7 @@ class AsType(Linear):
         return [((rng.standard_normal((2, 3)),), {"dtype": np.dtype(np.float64)})]
 
     def value(self, x: Any, dtype: np.dtype[Any]) -> Any:
-        x = np.asarray(x)
+        x = as_array(x)
         return (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype)[()]
 
     def abstract(self, x: Any, dtype: np.dtype[Any]) -> Abstract:

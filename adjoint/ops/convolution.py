@@ -14,6 +14,7 @@ import numpy as np
 
 from .abstract import Abstract
 from .broadcast import common_dtype, fit
+from .device import module_of, on_device
 from .formula import Formula
 from .index import getitem
 from .primitive import Args, Primitive, Samples, add_all, register, shape_of
@@ -49,6 +50,8 @@ class Correlate(Primitive):
             return _by_spectra(x, y)
         if x.ndim == 3 and x.shape[:2] == y.shape[:2] == (1, 1):
             return np.convolve(x[0, 0], y[0, 0, ::-1], "valid")[None, None]
+        if on_device(x) or on_device(y):
+            return _by_places(x, y)
         return _by_windows(x, y)
 
     def abstract(self, x: Any, y: Any, method: str) -> Abstract:
@@ -157,16 +160,38 @@ def _by_windows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _by_spectra(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """By Fourier transforms of x's lengths, or a little longer: what wraps around is cut off."""
-    from scipy import fft
+    from scipy.fft import next_fast_len
 
     axes = tuple(range(2, x.ndim))
     real = common_dtype((x, y)).kind == "f"
-    lengths = [fft.next_fast_len(n, real) for n in x.shape[2:]]
+    lengths = [next_fast_len(n, real) for n in x.shape[2:]]
+    fft: Any = _spectra_of(x)
     there, back = (fft.rfftn, fft.irfftn) if real else (fft.fftn, fft.ifftn)
     x_hat, y_hat = there(x, lengths, axes), there(_turned(y), lengths, axes)
     z = back(np.einsum("pd...,qd...->pq...", x_hat, y_hat), lengths, axes)
     inside = (slice(m - 1, n) for n, m in zip(x.shape[2:], y.shape[2:], strict=True))
-    return np.ascontiguousarray(z[(slice(None), slice(None), *inside)], common_dtype((x, y)))
+    return module_of(x).ascontiguousarray(z[(slice(None), slice(None), *inside)], common_dtype((x, y)))
+
+
+def _spectra_of(x: Any) -> Any:
+    """SciPy's transforms, or cupy's for an array of a device."""
+    if on_device(x):
+        return np.fft
+    from scipy import fft
+
+    return fft
+
+
+def _by_places(x: Any, y: Any) -> Any:
+    """One product of matrices for every place in the kernel: on a device, where windows would be copied."""
+    m, lengths = module_of(x, y), y.shape[2:]
+    shape = correlated_shape(x.shape, y.shape)
+    z = m.zeros(shape, common_dtype((x, y)))
+    for place in np.ndindex(*lengths):
+        here = (slice(None), slice(None), *(slice(t, t + n) for t, n in zip(place, shape[2:], strict=True)))
+        met = np.moveaxis(x[here], 1, -1)  # (P, *U, D)
+        z += np.moveaxis(met @ y[(slice(None), slice(None), *place)].T, -1, 1)
+    return z
 
 
 def _spectra_pay(x: tuple[int, ...], y: tuple[int, ...]) -> bool:

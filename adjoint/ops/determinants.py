@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .broadcast import reshape_to, sum_
+from .device import careful
 from .elementwise import imag, real
 from .linalg import (
     OfMatrices,
@@ -18,7 +19,7 @@ from .linalg import (
     solve,
     well_conditioned,
 )  # fmt: skip
-from .primitive import Args, Samples, add_all, dtype_of, innermost, register, shape_of
+from .primitive import Args, Samples, add_all, beside, dtype_of, innermost, register, shape_of
 from .products import matmul
 from .shape import swap_last
 
@@ -38,7 +39,7 @@ class SlogDet(OfMatrices):
         return _samples(rng)
 
     def value(self, a: Any) -> Any:
-        return tuple(np.linalg.slogdet(a))
+        return tuple(careful(np.linalg.slogdet, a))
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         trace = sum_(diagonal_part(solve(args[0], dots[0])), axis=(len(shape_of(args[0])) - 2,))
@@ -98,7 +99,7 @@ def smallest_directions(a: Any) -> tuple[Any, Any] | None:
     try:
         with np.errstate(over="ignore"):
             condition = np.linalg.norm(scaled, axis=(-2, -1)) * np.linalg.norm(
-                np.linalg.inv(scaled), axis=(-2, -1)
+                careful(np.linalg.inv, scaled), axis=(-2, -1)
             )
         if (condition < 1e5).all():
             return None
@@ -118,7 +119,7 @@ def det_of_singular(a: Any, u: Any, vh: Any) -> Any:
     size = np.linalg.norm(innermost(a), axis=(-2, -1), keepdims=True)
     sigma = np.where(size == 0, 1, size)
     b = a + sigma * np.matmul(u, vh)
-    missing = np.eye(u.shape[-1], dtype=u.dtype) - sigma * matmul(vh, solve(b, u))
+    missing = beside(u).eye(u.shape[-1], dtype=u.dtype) - sigma * matmul(vh, solve(b, u))
     return det(b) * _det_by_traces(missing)
 
 

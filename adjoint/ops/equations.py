@@ -11,9 +11,10 @@ import numpy as np
 
 from .abstract import Abstract, result_dtype
 from .broadcast import Shape, fit
+from .device import by_host
 from .index import ARRAY, getitem
 from .linalg import OfMatrices, complex_normal, well_conditioned
-from .primitive import Args, Primitive, Samples, add_all, dtype_of, register, shape_of
+from .primitive import Args, Primitive, Samples, add_all, beside, dtype_of, register, shape_of
 from .products import einsum, matmul
 from .shape import swap_last
 
@@ -33,6 +34,7 @@ class SolveSylvester(OfMatrices):
         q = rng.standard_normal((2, 3, 2))
         return [((a, b, q), {}), ((a[0] + 0.5j, b, q[0]), {}), ((a[0], b, complex_normal(rng, (3, 2))), {})]
 
+    @by_host
     def value(self, a: Any, b: Any, q: Any) -> Any:
         from scipy.linalg import solve_sylvester
 
@@ -104,6 +106,7 @@ class SolveBanded(Primitive):
         complex_ = (samples[2][0][0] + 1j, complex_normal(rng, (4, 1)))
         return [*samples, (complex_, {"below": 1, "above": 2})]
 
+    @by_host
     def value(self, ab: Any, b: Any, below: int, above: int) -> Any:
         from scipy.linalg import solve_banded
 
@@ -128,7 +131,7 @@ class SolveBanded(Primitive):
         n = shape_of(ab)[1]
         columns, inside = _places(above, below, n)
         rows = np.broadcast_to(np.arange(below + above, -1, -1)[:, None], columns.shape)
-        return getitem(ab, rows, columns, template=(ARRAY, ARRAY)) * inside.astype(dtype_of(ab))
+        return getitem(ab, rows, columns, template=(ARRAY, ARRAY)) * beside(ab).asarray(inside, dtype_of(ab))
 
     @classmethod
     def _product(cls, ab: Any, x: Any, below: int, above: int) -> Any:
@@ -150,7 +153,9 @@ class SolveBanded(Primitive):
         if wanted[0]:
             rows, inside = _places(below, above, shape_of(ab)[1])
             at = getitem(lam_b, rows, template=(ARRAY,))
-            lam_ab = fit(-einsum(at, z, subscripts="rjk,jk->rj") * inside.astype(dtype_of(ab)), ab)
+            lam_ab = fit(
+                -einsum(at, z, subscripts="rjk,jk->rj") * beside(ab).asarray(inside, dtype_of(ab)), ab
+            )
         return lam_ab, fit(lam_b, b) if wanted[1] else None
 
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import DomainError, refusal
 from .abstract import Abstract
 from .broadcast import fit
+from .device import careful
 from .linalg import (
     OfMatrices,
     complex_normal,
@@ -53,7 +54,7 @@ class Cholesky(OfMatrices):
         return [((positive_definite(rng, 2),), {}), ((hermitian(rng),), {})]
 
     def value(self, a: Any) -> Any:
-        return np.linalg.cholesky(hermitian_part(a))
+        return careful(np.linalg.cholesky, hermitian_part(a))
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         down = {"lower": True, "transposed": False, "unit": False}
@@ -69,7 +70,9 @@ class Cholesky(OfMatrices):
         return (hermitian_part(dagger(solve_triangular(z, dagger(left), **up))),)
 
     def diagnose(self, args: Args, params: dict[str, Any], error: Exception) -> tuple[str, str]:
-        if not isinstance(error, np.linalg.LinAlgError) or "ositive" not in str(error):
+        if not isinstance(error, np.linalg.LinAlgError) or not any(
+            word in str(error) for word in ("ositive", "potrf")
+        ):
             return diagnose_square("cholesky", args[0], error)
         known = type(args[0]) is not Abstract and np.isfinite(args[0]).all()
         lowest = float(np.min(np.linalg.eigvalsh(args[0]))) if known else math.nan
@@ -101,7 +104,7 @@ class Qr(OfMatrices):
             raise refusal(
                 DomainError, f"the derivative of qr needs at least as many rows as columns: {shape_of(a)}"
             )
-        return tuple(np.linalg.qr(a))
+        return tuple(careful(np.linalg.qr, a))
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         q, r = z
@@ -157,10 +160,10 @@ class Complement(OfMatrices):
     def value(self, a: Any, of: str) -> Any:
         n = shape_of(a)[-1]
         if of == "qr":
-            return np.linalg.qr(a, "complete")[0][..., n:]
+            return careful(np.linalg.qr, a, "complete")[0][..., n:]
         if of == "svd":
-            return np.linalg.svd(a)[0][..., n:]
-        return dagger(np.linalg.svd(dagger(a))[2])[..., n:]
+            return careful(np.linalg.svd, a)[0][..., n:]
+        return dagger(careful(np.linalg.svd, dagger(a))[2])[..., n:]
 
     def _lift(self, a: Any, x: Any) -> Any:
         """(a⁺)ᴴ x = q r⁻ᴴ x."""

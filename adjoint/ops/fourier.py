@@ -16,7 +16,7 @@ import numpy as np
 from .abstract import Abstract
 from .broadcast import fit
 from .elementwise import conjugate
-from .primitive import Linear, Samples, dtype_of, real_dtype, register, shape_of
+from .primitive import Linear, Samples, beside, dtype_of, real_dtype, register, shape_of
 
 OTHER = {"backward": "forward", "ortho": "ortho", "forward": "backward"}  # the norm of the transform back
 
@@ -115,7 +115,7 @@ def spectrum_dtype(x: Any) -> np.dtype[Any]:
 
 def multiplicity(n: int, axis: int, like: Any) -> np.ndarray:
     """How often each of the n//2 + 1 frequencies stands in the whole spectrum, to broadcast along `axis`."""
-    counts = np.full(n // 2 + 1, 2.0, real_dtype(dtype_of(like)))
+    counts = beside(like).full(n // 2 + 1, 2.0, real_dtype(dtype_of(like)))
     counts[0] = 1
     if n % 2 == 0:
         counts[-1] = 1

@@ -17,10 +17,11 @@ import numpy as np
 from ..errors import IndexingError, refusal
 from .abstract import Abstract
 from .broadcast import Shape, fit, reduced_shape
+from .device import as_array, module_of, on_device
 from .elementwise import where
 from .formula import ATOM, Formula, listed
 from .index_shapes import check_written, indexed_shape
-from .primitive import Linear, Primitive, Recorded, Samples, add_all, dtype_of, register, shape_of
+from .primitive import Linear, Primitive, Recorded, Samples, add_all, beside, dtype_of, register, shape_of
 
 ARRAY = "array"  # the place of an index array in a template
 Template = tuple[Any, ...]
@@ -42,7 +43,7 @@ def split_index(index: Any) -> tuple[Template, list[Any]]:
         ):
             template.append(part)
             continue
-        array: Any = part if isinstance(part, Recorded) else np.asarray(part)
+        array: Any = part if isinstance(part, Recorded) else as_array(part)
         if array.size == 0 and not isinstance(part, (Recorded, np.ndarray)):
             array = array.astype(np.intp)  # an empty list indexes nothing
         if array.dtype.kind not in "iub":
@@ -88,7 +89,7 @@ class GetItem(Linear):
         ]
 
     def value(self, x: Any, *arrays: Any, template: Template) -> Any:
-        return np.asarray(x)[join_index(template, arrays)]
+        return as_array(x)[join_index(template, arrays)]
 
     def abstract(self, x: Any, *arrays: Any, template: Template) -> Abstract:
         return Abstract(indexed_shape(shape_of(x), join_index(template, arrays), arrays), dtype_of(x))
@@ -165,10 +166,11 @@ class ScatterAdd(Linear):
         ]
 
     def value(self, x: Any, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Any:
-        z = np.zeros(shape, dtype_of(x))
+        m = module_of(x)
+        z = m.zeros(shape, dtype_of(x))
         index = join_index(template, arrays)
         if _may_repeat(arrays):
-            np.add.at(z, index, x)
+            m.add.at(z, index, x)
         else:
             z[index] = x
         return z
@@ -196,8 +198,14 @@ class ScatterSet(Primitive):
         ]
 
     def value(self, x: Any, v: Any, *arrays: Any, template: Template) -> Any:
-        z = np.array(x, copy=True)
-        z[join_index(template, arrays)] = v
+        index = join_index(template, arrays)
+        if not on_device(x):
+            z = np.array(x, copy=True)
+            z[index] = v
+            return z
+        z = x.copy()
+        # of two writes to one place either may stand on a device: let both write what the last does
+        z[index] = _of_last_writers(v, x, index) if _may_repeat(arrays) and shape_of(v) else v
         return z
 
     def abstract(self, x: Any, v: Any, *arrays: Any, template: Template) -> Abstract:
@@ -209,7 +217,7 @@ class ScatterSet(Primitive):
         kept = None if dots[0] is None else scatter_set(dots[0], 0.0, *arrays, template=template)
         if dots[1] is None:
             return kept
-        base = np.zeros(shape_of(z), dtype_of(z))
+        base = beside(z).zeros(shape_of(z), dtype_of(z))
         return add_all((kept, scatter_set(base, dots[1], *arrays, template=template)))
 
     def adjoint(
@@ -221,7 +229,10 @@ class ScatterSet(Primitive):
         if wanted[1]:
             lam_v = getitem(lam, *arrays, template=template)
             if _may_repeat(arrays):
-                lam_v = where(last_writer(*arrays, template=template, shape=shape_of(x)), lam_v, 0.0)
+                stands = last_writer(*arrays, template=template, shape=shape_of(x))
+                if isinstance(stands, np.ndarray):  # index arrays may be of the host, for arrays of a device
+                    stands = beside(lam_v).asarray(stands)
+                lam_v = where(stands, lam_v, 0.0)
             lam_v = fit(lam_v, v)
         return (lam_x, lam_v, *(None,) * len(arrays))
 
@@ -241,6 +252,22 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
     grid = np.ix_(*(np.arange(n) for n in shape_of(x)))
     arrays = [indices if k == axis else grid[k] for k in range(ndim)]
     return getitem(x, *arrays, template=(ARRAY,) * ndim)
+
+
+def _last_writers(index: tuple[Any, ...], shape: Shape, m: Any) -> tuple[Any, Any]:
+    """For every place of x[index] who writes there last, and who writes for it: numbers from 0 on."""
+    board = m.full(shape, -1, np.int32 if m is not np else np.intp)  # cupy's maximum.at knows int32
+    order = m.arange(board[index].size, dtype=board.dtype).reshape(board[index].shape)
+    m.maximum.at(board, index, order)
+    return board[index], order
+
+
+def _of_last_writers(v: Any, x: Any, index: tuple[Any, ...]) -> Any:
+    """v for x[index] = v on a device, every element replaced by the one that stands."""
+    m = module_of(x)
+    last, _ = _last_writers(index, x.shape, m)
+    v = v.reshape(v.shape[max(v.ndim - last.ndim, 0) :])  # NumPy drops leading ones
+    return m.ravel(m.broadcast_to(v, last.shape))[last]
 
 
 class Choice(Primitive):
@@ -270,6 +297,8 @@ class Positions(Choice):
         return [((rng.standard_normal((3, 4)),), {"axis": 1})]
 
     def value(self, x: Any, **params: Any) -> Any:
+        if on_device(x):  # cupy has one way to sort, and it is stable
+            params = {name: given for name, given in params.items() if name not in ("kind", "stable")}
         return self.function(x, **params)
 
     def abstract(self, x: Any, **params: Any) -> Abstract:
@@ -304,10 +333,8 @@ class LastWriter(Choice):
         return [((np.array([1, 0, 1]),), {"template": (ARRAY, slice(2)), "shape": (4, 3)})]
 
     def value(self, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Any:
-        index, board = join_index(template, arrays), np.full(shape, -1)
-        order = np.arange(board[index].size).reshape(board[index].shape)
-        board[index] = order
-        return board[index] == order
+        board, order = _last_writers(join_index(template, arrays), shape, module_of(*arrays))
+        return board == order
 
     def abstract(self, *arrays: Any, template: Template, shape: tuple[int, ...]) -> Abstract:
         return Abstract(indexed_shape(shape, join_index(template, arrays), arrays), np.dtype(np.bool_))

@@ -15,6 +15,7 @@ import numpy as np
 
 from .abstract import Abstract, broadcast_shape
 from .broadcast import Shape, fit, reshape_to
+from .device import careful, mixed, on_device
 from .elementwise import conjugate
 from .formula import TOP, Formula, number
 from .index import ARRAY, getitem
@@ -24,6 +25,7 @@ from .primitive import (
     Primitive,
     Samples,
     add_all,
+    beside,
     dtype_of,
     parts,
     register,
@@ -85,7 +87,7 @@ class Solve(OfMatrices):
         return [((a, b), {}), ((a + 1j * rng.standard_normal((3, 3)), b), {})]
 
     def value(self, a: Any, b: Any) -> Any:
-        return np.linalg.solve(a, b)
+        return careful(np.linalg.solve, a, b)
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         right = add_all((dots[1], None if dots[0] is None else -matmul(dots[0], z)))
@@ -116,7 +118,9 @@ solve = register(Solve())
 def diagnose_square(name: str, a: Any, error: Exception, tail: str = "") -> tuple[str, str]:
     """What went wrong and its remedy, after NumPy refused a matrix that must be square and regular."""
     what = f"{name} of a matrix {shape_of(a)}{tail}: {error}"
-    if isinstance(error, np.linalg.LinAlgError) and "ingular" in str(error):
+    if isinstance(error, np.linalg.LinAlgError) and any(
+        word in str(error) for word in ("ingular", "devInfo")
+    ):
         return (
             what,
             "The matrix has no inverse; np.linalg.lstsq or a small ridge a + eps * np.eye(n) may be meant.",
@@ -147,7 +151,9 @@ class SolveTriangular(Primitive):
 
         if 0 in np.shape(a) or 0 in np.shape(b):  # SciPy refuses an empty batch
             kind = self.abstract(a, b, lower, transposed, unit)
-            return np.zeros(kind.shape, kind.dtype)
+            return beside(a, b).zeros(kind.shape, kind.dtype)
+        if on_device(a) or on_device(b):
+            return _triangular_on_device(a, b, lower, transposed, unit)
         return solve_triangular(a, b, lower=lower, trans=int(transposed), unit_diagonal=unit)
 
     def abstract(self, a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Abstract:
@@ -182,6 +188,20 @@ class SolveTriangular(Primitive):
 
 
 solve_triangular = register(SolveTriangular())
+
+
+def _triangular_on_device(a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Any:
+    """By cupyx, whose stacks must be equal; SciPy says of a zero on the diagonal what cupyx divides by."""
+    import cupy
+    from cupyx.scipy import linalg
+
+    if mixed((a, b)):
+        raise TypeError("host and device arrays")
+    stack, kind = broadcast_shape([a.shape[:-2], b.shape[:-2]]), _triangular_dtype(a.dtype, b.dtype)
+    a, b = (cupy.broadcast_to(x, (*stack, *x.shape[-2:])).astype(kind) for x in (a, b))
+    if not unit and bool((cupy.diagonal(a, axis1=-2, axis2=-1) == 0).any()):
+        raise np.linalg.LinAlgError("singular matrix: a zero on its diagonal")
+    return linalg.solve_triangular(a, b, lower=lower, trans="T" if transposed else "N", unit_diagonal=unit)
 
 
 @lru_cache(maxsize=64)
@@ -237,8 +257,7 @@ class Mirror(Linear):
     def value(self, x: Any, lower: bool) -> Any:
         half, rest = (np.tril(x), np.tril(x, -1)) if lower else (np.triu(x), np.triu(x, 1))
         if half.dtype.kind == "c":  # the diagonal of a Hermitian matrix is real
-            diagonal = np.einsum("...ii->...i", half)
-            diagonal.imag = 0
+            half = np.where(beside(x).eye(*half.shape[-2:], dtype=bool), half.real, half)
         return half + dagger(rest)
 
     def abstract(self, x: Any, lower: bool) -> Abstract:
@@ -272,7 +291,7 @@ def hermitian_part(x: Any) -> Any:
 
 def embed_diagonal(d: Any, n: int) -> Any:
     """diag(d) for stacks: (…, n) → (…, n, n); one entry serves for all of them."""
-    return reshape_to(d, (*shape_of(d), 1)) * np.eye(n, dtype=dtype_of(d))
+    return reshape_to(d, (*shape_of(d), 1)) * beside(d).eye(n, dtype=dtype_of(d))
 
 
 class Inv(OfMatrices):
@@ -285,7 +304,7 @@ class Inv(OfMatrices):
         return [((a,), {}), ((a + 1j * rng.standard_normal((3, 3)),), {})]
 
     def value(self, a: Any) -> Any:
-        return np.linalg.inv(a)
+        return careful(np.linalg.inv, a)
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         return -matmul(z, matmul(dots[0], z))

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from .device import by_host
 from .equations import lapack_dtype, solve_sylvester
 from .index import getitem
 from .linalg import OfMatrices, diagnose_square
-from .primitive import Args, Samples, dtype_of, register, shape_of
+from .primitive import Args, Samples, beside, dtype_of, register, shape_of
 from .shape import concatenate, swap_last
 
 
@@ -42,6 +43,7 @@ class MatrixFunction(OfMatrices):
 
         return np.asarray(getattr(linalg, self.name)(a))
 
+    @by_host
     def value(self, a: Any) -> Any:
         if np.ndim(a) < 2 or np.shape(a)[-1] != np.shape(a)[-2]:
             raise np.linalg.LinAlgError("expected a square matrix")
@@ -61,7 +63,7 @@ class MatrixFunction(OfMatrices):
     def _along(self, a: Any, e: Any) -> Any:
         """The derivative of f at a along e."""
         n, last = shape_of(a)[-1], len(shape_of(a)) - 1
-        below = np.zeros(shape_of(a), dtype_of(a))
+        below = beside(a).zeros(shape_of(a), dtype_of(a))
         upper, lower = concatenate(a, e, axis=last), concatenate(below, a, axis=last)
         z = self(concatenate(upper, lower, axis=last - 1))
         return getitem(z, template=(Ellipsis, slice(None, n), slice(n, None)))

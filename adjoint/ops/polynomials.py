@@ -9,7 +9,8 @@ import numpy as np
 
 from .abstract import Abstract
 from .broadcast import fit
-from .primitive import Args, Primitive, Samples, register, shape_of
+from .device import by_host
+from .primitive import Args, Primitive, Samples, beside, register, shape_of
 from .products import matmul
 
 
@@ -24,6 +25,7 @@ class Roots(Primitive):
     def samples(self, rng: np.random.Generator) -> Samples:
         return [((rng.uniform(1.0, 2.0, n + 1),), {"count": n, "dtype": np.dtype(complex)}) for n in (3, 1)]
 
+    @by_host
     def value(self, p: Any, count: int, dtype: np.dtype[Any]) -> Any:
         p = np.asarray(p)
         z = np.roots(p.astype(np.result_type(p, np.float32)))
@@ -47,7 +49,7 @@ class Roots(Primitive):
 
 def _at_roots(p: Any, z: Any) -> tuple[Any, Any]:
     """The powers zⁿ … z⁰ of every root, and p′ there."""
-    exponents = np.arange(shape_of(p)[0])[::-1]
+    exponents = beside(p).arange(shape_of(p)[0])[::-1]
     column = z[:, None]
     return column**exponents, matmul(column ** exponents[1:], p[:-1] * exponents[:-1])
 

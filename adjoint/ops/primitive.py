@@ -23,6 +23,7 @@ cλ, every transpose is the plain one, and the gradient of a real ℓ of x + iy 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -31,6 +32,7 @@ import numpy as np
 
 from ..errors import RuleError, ShapeError, refusal
 from .abstract import Abstract, abstract_of
+from .device import as_array, module_of, of_special, on_host
 from .formula import ATOM, TOP, Formula, call, word
 
 FLOAT64 = np.dtype(np.float64)
@@ -256,7 +258,8 @@ item = register(Item())
 class NumpyReading:
     """Rows read as NumPy: `m.tanh` is `np.tanh`, `m.erf` is `scipy.special.erf`, imported on first use.
 
-    What neither of them has is the primitive of that name, which computes on plain values.
+    What neither of them has is the primitive of that name, which computes on plain values. Arrays of a
+    device are read the same way: NumPy hands them on to cupy, `of_special` does for scipy.special.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -267,6 +270,7 @@ class NumpyReading:
             function = getattr(special, name, None)
             if function is None:
                 return getattr(RECORD, name)
+            function = of_special(function, name)
         setattr(self, name, function)
         return function
 
@@ -278,9 +282,9 @@ class NumpyReading:
     @staticmethod
     def indicator(condition: Any, like: Any) -> Any:
         """1 where the condition holds, else 0, in the dtype of `like`; the two broadcast."""
-        z = np.asarray(condition).astype(dtype_of(like))
+        z = as_array(condition).astype(dtype_of(like))
         shape = shape_of(like)
-        return (z if z.shape == shape else z + np.zeros(shape, z.dtype))[()]
+        return (z if z.shape == shape else z + module_of(condition, like).zeros(shape, z.dtype))[()]
 
     @staticmethod
     def promoted(x: Any, z: Any) -> Any:
@@ -292,7 +296,7 @@ class NumpyReading:
         if type(x) is float or (type(x) is type(z) and (type(z) is not np.ndarray or x.dtype is z.dtype)):
             return x
         kind = _wider(x, z)
-        return x if kind is None else np.asarray(x, kind)[()]
+        return x if kind is None else as_array(x, kind)[()]
 
 
 def _wider(x: Any, z: Any) -> np.dtype[Any] | None:
@@ -354,9 +358,9 @@ def parts(x: Any) -> tuple[Any, ...]:
 
 
 def zeros_like(x: Any) -> Any:
-    """Plain zeros of x's shape and dtype (float64 for what is neither float nor complex)."""
+    """Plain zeros of x's shape and dtype (float64 for what is neither float nor complex), where x is."""
     kind = dtype_of(x)
-    return np.zeros(shape_of(x), kind if kind.kind in "fc" else np.float64)[()]
+    return beside(x).zeros(shape_of(x), kind if kind.kind in "fc" else np.float64)[()]
 
 
 def innermost(x: Any) -> Any:
@@ -364,6 +368,16 @@ def innermost(x: Any) -> Any:
     while isinstance(x, Recorded):
         x = x.tape.values[x.index]
     return x
+
+
+def beside(*xs: Any) -> Any:
+    """The module that makes new arrays where these values are, at any level of recording: numpy or cupy."""
+    return module_of(*map(innermost, xs)) if "cupy" in sys.modules else np
+
+
+def plain_on_host(x: Any) -> Any:
+    """The plain value below every level of recording, as NumPy's: for what reads numbers to report them."""
+    return on_host(innermost(x))
 
 
 def normalize_axis(axis: Any, ndim: int) -> tuple[int, ...]:

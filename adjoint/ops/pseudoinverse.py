@@ -13,6 +13,7 @@ import numpy as np
 
 from .abstract import Abstract, broadcast_shape
 from .broadcast import reshape, sum_
+from .device import careful
 from .linalg import OfMatrices, complex_normal, conj, dagger, hermitian_part
 from .primitive import Args, Primitive, Samples, dtype_of, register, shape_of
 from .products import chain
@@ -34,7 +35,7 @@ class Pinv(Primitive):
         return [((a, 1e-15), {}) for a in (*real, complex_normal(rng, (4, 2)), complex_normal(rng, (2, 3)))]
 
     def value(self, a: Any, rcond: Any) -> Any:
-        return np.linalg.pinv(a, rcond)
+        return careful(np.linalg.pinv, a, rcond)
 
     def abstract(self, a: Any, rcond: Any) -> Abstract:
         shape = shape_of(a)
@@ -82,8 +83,8 @@ class LogPseudoDeterminant(OfMatrices):
         return [((a[0],), {}), ((a,), {})]
 
     def value(self, a: Any) -> Any:
-        s = np.linalg.eigvalsh(hermitian_part(a))
-        largest = np.max(np.abs(s), axis=-1, initial=0, keepdims=True)
+        s = careful(np.linalg.eigvalsh, hermitian_part(a))
+        largest = np.max(np.abs(s), axis=-1, keepdims=True) if s.shape[-1] else 0.0
         return np.sum(np.log(np.where(s > _negligible(s.dtype) * largest, s, 1)), axis=-1)
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .abstract import Abstract
 from .broadcast import broadcast_to, expand, reduced_dtype, reduced_shape, reshape, sum_
+from .device import as_array, module_of
 from .elementwise import absolute, exp, isfinite, log, reciprocal, rint, sqrt, square, where
 from .elementwise import indicator as indicator_of
 from .formula import PRODUCT, Formula, call, letter
@@ -130,14 +131,21 @@ max_ = register(Extremum("max", np.max))
 min_ = register(Extremum("min", np.min))
 
 
+def _greatest(x: Any, axis: Axis, least: float) -> Any:
+    """Max x over axes that stay with length one; `least` over nothing (cupy has no `initial`)."""
+    if 0 in x.shape:
+        return module_of(x).full(reduced_shape(x.shape, axis, True), least, x.dtype)
+    return np.max(x, axis=axis, keepdims=True)
+
+
 class LogSumExp(Weighted):
     """z = log Σ eˣ over `axis`, shifted by the maximum so that nothing overflows; −inf over nothing."""
 
     name = "logsumexp"
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
-        x = np.asarray(x)
-        top = np.max(x, axis=axis, keepdims=True, initial=-np.inf)
+        x = as_array(x)
+        top = _greatest(x, axis, -np.inf)
         shift = np.where(np.isfinite(top), top, 0).astype(x.dtype)
         with np.errstate(divide="ignore"):
             z = np.log(np.sum(np.exp(x - shift), axis=axis, keepdims=True)) + shift
@@ -189,9 +197,9 @@ class Norm(Weighted):
     kink = "x = 0: derivative 0"
 
     def value(self, x: Any, axis: Axis, keepdims: bool = False) -> Any:
-        x = np.asarray(x)
+        x = as_array(x)
         # scaled, so that squares neither overflow nor vanish
-        top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0)
+        top = _greatest(np.abs(x), axis, 0)
         scale = np.where((top > 0) & np.isfinite(top), top, 1).astype(x.dtype)
         z = scale * np.sqrt(np.sum(np.square(x / scale), axis=axis, keepdims=True))
         return z if keepdims else np.squeeze(z, axis=axis)[()]
@@ -228,9 +236,7 @@ class CumSum(Linear):
         return [((rng.standard_normal((3, 4)),), {"axis": 0})]
 
     def value(self, x: Any, axis: int) -> Any:
-        return np.cumsum(
-            x, axis=axis, dtype=np.asarray(x).dtype if np.asarray(x).dtype.kind in "fc" else None
-        )
+        return np.cumsum(x, axis=axis, dtype=dtype_of(x) if dtype_of(x).kind in "fc" else None)
 
     def abstract(self, x: Any, axis: int) -> Abstract:
         shape = shape_of(x) or (1,)  # NumPy scans a scalar as a vector

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError, refusal
 from .abstract import Abstract
+from .device import as_array, module_of, on_device, on_host
 from .elementwise import exp, indicator, where
 from .index import ARRAY, Choice, getitem
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
@@ -30,7 +31,7 @@ def check_offsets(x: Any, offsets: Any) -> Any:
             what = f"offsets must be integers that rise from 0 to len(x) = {rows}: got {offsets}"
             raise refusal(ShapeError, what, "Build them as np.concatenate([[0], np.cumsum(lengths)]).")
         return offsets
-    offsets = np.asarray(offsets)
+    offsets = np.asarray(on_host(offsets))
     if (
         offsets.ndim != 1 or offsets.size < 1 or offsets.dtype.kind not in "iu"
         or offsets[0] != 0 or offsets[-1] != rows or (np.diff(offsets) < 0).any()
@@ -44,6 +45,12 @@ def check_offsets(x: Any, offsets: Any) -> Any:
 def _reduce(ufunc: Any, x: np.ndarray, offsets: np.ndarray, empty: float) -> np.ndarray:
     """`ufunc.reduceat` that knows empty segments."""
     counts = np.diff(offsets)
+    if on_device(x):
+        m = module_of(x)
+        z = m.full((len(counts), *x.shape[1:]), empty, x.dtype)
+        if x.size:
+            getattr(m, ufunc.__name__).at(z, m.asarray(np.repeat(np.arange(len(counts)), counts)), x)
+        return z
     z = np.full((len(counts), *x.shape[1:]), empty, x.dtype)
     full = counts > 0
     if full.any():
@@ -60,7 +67,8 @@ class SegmentOfRow(Choice):
         return [((np.array([0, 2, 2, 6]),), {"rows": 6})]
 
     def value(self, offsets: Any, rows: int) -> Any:
-        return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+        host = on_host(offsets)
+        return module_of(offsets).asarray(np.repeat(np.arange(len(host) - 1), np.diff(host)))
 
     def abstract(self, offsets: Any, rows: int) -> Abstract:
         return Abstract((rows,), np.dtype(np.intp))
@@ -95,7 +103,7 @@ class SegmentSum(Linear):
         return [((rng.standard_normal((6, 2)), np.array([0, 2, 2, 6])), {})]
 
     def value(self, x: Any, offsets: Any) -> Any:
-        return _reduce(np.add, np.asarray(x), check_offsets(x, offsets), 0)
+        return _reduce(np.add, as_array(x), check_offsets(x, offsets), 0)
 
     def abstract(self, x: Any, offsets: Any) -> Abstract:
         return _abstract_reduction(self, x, offsets)
@@ -137,7 +145,7 @@ class SegmentMax(WeightedSegments):
     kink = "ties: equal parts to each"
 
     def value(self, x: Any, offsets: Any) -> Any:
-        return _reduce(np.maximum, np.asarray(x), check_offsets(x, offsets), -np.inf)
+        return _reduce(np.maximum, as_array(x), check_offsets(x, offsets), -np.inf)
 
     def weights(self, x: Any, z: Any, offsets: Any) -> Any:
         attained = indicator(x == _spread(z, offsets, x), x)
@@ -153,7 +161,7 @@ class SegmentLogSumExp(WeightedSegments):
     name = "segment_logsumexp"
 
     def value(self, x: Any, offsets: Any) -> Any:
-        x, offsets = np.asarray(x), check_offsets(x, offsets)
+        x, offsets = as_array(x), check_offsets(x, offsets)
         top = _reduce(np.maximum, x, offsets, -np.inf)
         shift = np.where(np.isfinite(top), top, 0).astype(x.dtype)
         with np.errstate(divide="ignore"):

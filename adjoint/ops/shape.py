@@ -11,7 +11,7 @@ from .abstract import Abstract
 from .broadcast import common_dtype, fit, reduced_shape, shape_after
 from .formula import TOP, Formula
 from .index import getitem
-from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
+from .primitive import Linear, Primitive, Samples, beside, dtype_of, register, shape_of
 
 
 class Transpose(Linear):
@@ -74,7 +74,9 @@ class Concatenate(Primitive):
 
     def tangent(self, args: Sequence[Any], z: Any, dots: Sequence[Any], axis: int) -> Any:
         kind = dtype_of(z)
-        parts = [np.zeros(shape_of(x), kind) if d is None else d for x, d in zip(args, dots, strict=True)]
+        parts = [
+            beside(z).zeros(shape_of(x), kind) if d is None else d for x, d in zip(args, dots, strict=True)
+        ]
         return concatenate(*parts, axis=axis)
 
     def adjoint(

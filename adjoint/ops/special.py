@@ -12,9 +12,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..errors import DTypeError
+from .device import as_array
 from .elementwise import POSITIVE, UNIT, Elementwise
 from .elementwise import elementwise as row
 from .primitive import RECORD, dtype_of, register
@@ -57,7 +56,7 @@ class InOwnDtype(Elementwise):
 
     def value(self, *args: Any) -> Any:
         """SciPy's value, in the dtype of the last operand."""
-        z, kind = np.asarray(super().value(*args)), dtype_of(args[-1])
+        z, kind = as_array(super().value(*args)), dtype_of(args[-1])
         return (z.astype(kind) if kind.kind == "f" else z)[()]
 
 

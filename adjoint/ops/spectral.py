@@ -15,6 +15,7 @@ import numpy as np
 
 from .abstract import Abstract
 from .broadcast import fit, reshape_to, sum_
+from .device import careful
 from .elementwise import absolute, imag, indicator, real, reciprocal, square, where
 from .factorize import hermitian, positive_definite
 from .linalg import (
@@ -28,7 +29,7 @@ from .linalg import (
     hermitian_part,
     solve,
 )  # fmt: skip
-from .primitive import Args, Samples, add_all, dtype_of, register, shape_of
+from .primitive import Args, Samples, add_all, beside, dtype_of, register, shape_of
 from .products import matmul
 from .reduce import max_
 from .shape import swap_last
@@ -47,12 +48,13 @@ def _gaps(s: Any) -> Any:
     n = shape_of(s)[-1]
     gap = reshape_to(s, (*shape_of(s)[:-1], 1, n)) - reshape_to(s, (*shape_of(s), 1))
     inverse = where(gap == 0, np.nan, reciprocal(where(gap == 0, 1, gap)))
-    return where(np.eye(n, dtype=bool), 0, inverse)
+    return where(beside(s).eye(n, dtype=bool), 0, inverse)
 
 
 def _without_phases(left: Any, right: Any) -> Any:
     """Σ k v_k u_kᴴ of columns and rows whose phases cancel, for `unique`."""
-    return matmul(_scale_columns(left, 1.0 + np.arange(shape_of(left)[-1], dtype=np.float32)), right)
+    counted = 1.0 + beside(left).arange(shape_of(left)[-1], dtype=np.float32)
+    return matmul(_scale_columns(left, counted), right)
 
 
 def _scale_columns(x: Any, s: Any) -> Any:
@@ -80,7 +82,7 @@ class Eigh(OfMatrices):
 
     def value(self, a: Any, lower: bool) -> Any:
         # both triangles are the same; which one LAPACK reads decides the signs of the vectors
-        return tuple(np.linalg.eigh(hermitian_part(a), "L" if lower else "U"))
+        return tuple(careful(np.linalg.eigh, hermitian_part(a), "L" if lower else "U"))
 
     def tangent(self, args: Args, z: Any, dots: Args, lower: bool) -> Any:
         w, v = z
@@ -118,7 +120,7 @@ class Svd(OfMatrices):
         return (s, _without_phases(u, vh)) if dtype_of(u).kind == "c" else z
 
     def value(self, a: Any) -> Any:
-        return tuple(np.linalg.svd(a, full_matrices=False))
+        return tuple(careful(np.linalg.svd, a, full_matrices=False))
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
         u, s, vh = z
@@ -192,7 +194,7 @@ class Eig(OfMatrices):
         return [((a,), {}) for a in (turning, complex_normal(rng, (2, 3, 3)))]
 
     def value(self, a: Any) -> Any:
-        w, v = np.linalg.eig(a)
+        w, v = careful(np.linalg.eig, a)
         kind = np.result_type(w.dtype, np.complex64)
         return w.astype(kind, copy=False), v.astype(kind, copy=False)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.primitive import dtype_of, innermost, parts, shape_of
+from ..ops.primitive import dtype_of, innermost, parts, plain_on_host, shape_of
 from ..tape import Tape
 from .pairing import direction_like, length, pairing_and_size
 
@@ -94,7 +94,7 @@ def _primal(tape: Tape) -> tuple[float, str]:
         with np.errstate(all="ignore"):
             again = op(*tape.operands(i), **tape.params[i])
             for f, z in zip(parts(again), parts(tape.values[i]), strict=True):
-                f, z = np.asarray(innermost(f)), np.asarray(innermost(z))
+                f, z = np.asarray(plain_on_host(f)), np.asarray(plain_on_host(z))
                 if not f.size or np.array_equal(f, z, equal_nan=f.dtype.kind in "fc"):
                     continue
                 z = z.astype(np.result_type(z, np.float64), copy=False)
@@ -213,7 +213,7 @@ def _report(tape: Tape, i: int, what: str, count: int, found: Any, arriving: Any
         described.append(text + _spread(a))
     origin, index = tape.origin(i), _first_index(found)
     there = [
-        f"x{k} = {np.asarray(innermost(a))[index]:.4g}"
+        f"x{k} = {np.asarray(plain_on_host(a))[index]:.4g}"
         for k, a in enumerate(tape.operands(i))
         if index and not isinstance(a, tuple) and shape_of(a) == shape_of(parts(found)[0])
     ]
@@ -226,7 +226,7 @@ def _report(tape: Tape, i: int, what: str, count: int, found: Any, arriving: Any
 
 def _spread(x: Any) -> str:
     """`, from −1 to 3, 2 not finite`."""
-    a = np.asarray(innermost(next((p for p in parts(x) if p is not None), 0.0)))
+    a = np.asarray(plain_on_host(next((p for p in parts(x) if p is not None), 0.0)))
     finite = a[np.isfinite(a)] if a.dtype.kind in "fc" else a
     spread = f", from {finite.min():.4g} to {finite.max():.4g}" if finite.size else ""
     odd = a.size - finite.size
@@ -237,5 +237,5 @@ def _first_index(x: Any) -> tuple[int, ...]:
     """The first element that is not finite; empty for a scalar."""
     for part in parts(x):
         if part is not None and dtype_of(part).kind in "fc" and _count_non_finite(part):
-            return tuple(int(k) for k in np.argwhere(~np.isfinite(np.asarray(innermost(part))))[0])
+            return tuple(int(k) for k in np.argwhere(~np.isfinite(np.asarray(plain_on_host(part))))[0])
     return ()

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..changes import Change, Site
 from ..errors import DomainError, Origin, refusal
+from ..ops.device import as_array
 from ..ops.primitive import dtype_of
 from ..text import number, short, table
 from .lagrangian import Lagrangian
@@ -198,7 +199,7 @@ def _residuals(lagrangian: Lagrangian, change: Change) -> dict[int, Any]:
             new = change.rule(Site(tape, i, operands, z))
             if new is None:
                 continue
-            after[i] = np.asarray(new, dtype_of(z))[()]
+            after[i] = as_array(new, dtype_of(z))[()]
             r = after[i] - z
             if not np.all(np.isfinite(r)):
                 raise _not_finite(lagrangian, i, z, change)

@@ -18,8 +18,9 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import DTypeError, LeakError, ShapeError, TreeError, describe, refusal
+from ..ops.device import as_array, on_device
 from ..ops.formula import Formula, document
-from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
+from ..ops.primitive import Recorded, beside, dtype_of, innermost, shape_of
 from ..tape import Tape, Variable
 from .adjoint import adjoint_sweep
 from .certificate import Certificate, NonFinite, certify, first_non_finite
@@ -66,7 +67,7 @@ class Lagrangian:
     def lam(self) -> list[Any]:
         """λ of every node; None is a structural zero."""
         if self._nodes != len(self.tape):  # not swept yet, or an open tape has grown
-            one = np.ones(self.loss.shape, self.loss.dtype)[()]
+            one = beside(self.loss).ones(self.loss.shape, self.loss.dtype)[()]
             self._lam = adjoint_sweep(self.tape, {self.loss.index: one})
             self._nodes, self._multipliers = len(self.tape), None
         return self._lam
@@ -109,7 +110,7 @@ class Lagrangian:
                     TreeError, f"{entry.label} is not an input; multiplier() gives λ of any constraint"
                 )
         lam = self.multipliers[w]
-        return trees.tree_map(lambda x: x.copy() if isinstance(x, np.ndarray) else x, lam)
+        return trees.tree_map(lambda x: x.copy() if isinstance(x, np.ndarray) or on_device(x) else x, lam)
 
     def residuals(self, rng: np.random.Generator | None = None) -> Certificate:
         """The KKT certificate: constraints evaluated again, stationarity by the tangent rules, ‖∂L/∂W‖.
@@ -167,7 +168,7 @@ class Lagrangian:
                     f"the residual of {key!r} must have shape {shape_of(self.tape.values[i])}, "
                     f"got {np.shape(r)}",
                 )
-            changes[i] = np.asarray(r, dtype_of(self.tape.values[i]))
+            changes[i] = as_array(r, dtype_of(self.tape.values[i]))
         return perturb(self.tape, self.loss.index, self.lam, changes)
 
     def nan_origin(self) -> NonFinite | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.primitive import dtype_of, innermost, parts, shape_of
+from ..ops.primitive import beside, dtype_of, innermost, parts, plain_on_host, shape_of
 
 
 def default_rng() -> np.random.Generator:
@@ -46,7 +46,7 @@ def length(x: Any) -> float:
         return 0.0
     if isinstance(x, tuple):
         return math.hypot(*[length(innermost(p)) for p in x])
-    x = np.asarray(innermost(x))
+    x = np.asarray(plain_on_host(x))
     if x.dtype.kind == "c":
         x = np.abs(x)
     if x.dtype != np.float64:
@@ -62,17 +62,18 @@ def length(x: Any) -> float:
 
 
 def direction_like(z: Any, rng: np.random.Generator) -> Any:
-    """A random direction in z's shape and dtype; None for integers and booleans."""
+    """A random direction in z's shape and dtype, where z is; None for integers and booleans."""
     if isinstance(z, tuple):
         return tuple(direction_like(part, rng) for part in z)
     kind = dtype_of(z)
     if kind.kind not in "fc":
         return None
     v = rng.standard_normal(shape_of(z))
-    return np.asarray(v + 1j * rng.standard_normal(shape_of(z)) if kind.kind == "c" else v, kind)[()]
+    v = np.asarray(v + 1j * rng.standard_normal(shape_of(z)) if kind.kind == "c" else v, kind)
+    return beside(z).asarray(v)[()]
 
 
 def in_double(x: Any) -> np.ndarray:
     """x as an array of float64 or complex128."""
-    x = np.asarray(x)
+    x = np.asarray(plain_on_host(x))
     return x.astype(np.complex128 if x.dtype.kind == "c" else np.float64, copy=False)

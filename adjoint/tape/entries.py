@@ -12,8 +12,10 @@ import numpy as np
 
 from ..errors import AdjointError, DTypeError, describe, refusal
 from ..ops.abstract import Abstract
+from ..ops.device import adopted, on_device
 from ..ops.primitive import Recorded, dtype_of, innermost
 
+LARGE_ON_DEVICE = 1 << 20  # bytes from which a comparison, which waits for the device, pays
 LARGEST_BASE = 1 << 26  # bytes of an array that is copied whole because slices of it were met
 
 
@@ -28,6 +30,26 @@ class Snapshots:
     def __init__(self, of_trace: bool = False) -> None:
         self.of_trace = of_trace  # slices of one array stay slices of one array: a planner makes use of it
         self._large: dict[int, tuple[Any, np.ndarray]] = {}  # id → (weak reference, read-only copy)
+
+    def of_device(self, x: Any) -> Any:
+        """A copy of a device's array, whichever library's it is; of a large one met again, the copy there is.
+
+        Raises:
+            DTypeError: its elements are neither numbers nor booleans.
+        """
+        array = adopted(x)
+        if not on_device(array):
+            return x
+        if array.dtype.kind not in "fiubc":
+            raise _refused_constant(array.dtype)
+        if array.nbytes <= LARGE_ON_DEVICE:
+            return array.copy()
+        known, copy = self._large.get(id(array), (None, array))
+        if known is not None and known() is array and bool(((copy == array) | (copy != copy)).all()):
+            return copy
+        copy = array.copy()
+        self._large[id(array)] = (weakref.ref(array), copy)
+        return copy
 
     def __call__(self, array: np.ndarray) -> np.ndarray:
         """A copy of the array, or the array itself if it is large and nobody can write to it.
@@ -121,9 +143,12 @@ def entry_value(leaf: Any, name: str = "") -> Any:
         return leaf
     elif isinstance(leaf, np.ndarray):
         leaf = base_array(leaf)
+    leaf = adopted(leaf)
     try:
         inner = innermost(leaf)
-        array: Any = inner if type(inner) is Abstract else np.array(inner)  # of the former, the dtype decides
+        array: Any = (
+            inner if type(inner) is Abstract else inner.copy() if on_device(inner) else np.array(inner)
+        )  # of the former, the dtype decides
     except (ValueError, AdjointError) as error:
         raise refusal(
             DTypeError, f"an input must be a float, a float array, or a container of these: {error}"
@@ -135,6 +160,8 @@ def entry_value(leaf: Any, name: str = "") -> Any:
             f"cannot differentiate with respect to {describe(leaf)} input{label}: its dtype is {array.dtype}"
         )
         raise refusal(DTypeError, what, _dtype_remedy(kind, leaf))
+    if on_device(array):
+        return array
     array.flags.writeable = False
     return array if isinstance(leaf, np.ndarray) else array[()]
 

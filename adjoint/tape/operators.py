@@ -18,7 +18,7 @@ from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded
 from ..ops.products import matmul
 
 Attribution = tuple[CodeType | None, int]  # the user's instruction
-_PLAIN = frozenset({float, int, complex, np.float64, np.float32, np.complex128, np.complex64, np.ndarray})
+PLAIN = frozenset({float, int, complex, np.float64, np.float32, np.complex128, np.complex64, np.ndarray})
 
 
 class Operators(Recorded):
@@ -90,7 +90,7 @@ def record_binary(
             y = values[j]
         else:
             y = tape.snapshot(b) if type(b) is np.ndarray else b
-            if type(y) not in _PLAIN:
+            if type(y) not in PLAIN:
                 return op(a, b)
             j, constants = -1, (None, y)
     else:
@@ -98,7 +98,7 @@ def record_binary(
         values = tape.values
         y = values[j]
         x = tape.snapshot(a) if type(a) is np.ndarray else a
-        if type(x) not in _PLAIN:
+        if type(x) not in PLAIN:
             return op(a, b)
         i, constants = -1, (x, None)
     if tape.owner != get_ident():

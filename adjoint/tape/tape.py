@@ -36,9 +36,10 @@ from ..errors import (
     format_error,
     user_instruction,
 )
-from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded, innermost
+from ..ops.device import as_array, diagnose_mixed, mixed
+from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded, dtype_of, innermost
 from .entries import Snapshots, base_array, entry_value
-from .operators import Attribution
+from .operators import PLAIN, Attribution
 from .variable import Variable
 
 # A tape keeps arrays and frees them all at once. glibc would return that memory to the system and fetch it
@@ -181,6 +182,8 @@ class Tape:
                 a = self.snapshot(np.array(a))
             elif isinstance(a, np.ndarray):
                 a = self.snapshot(base_array(a))
+            elif type(a) not in PLAIN:
+                a = self.snapshot.of_device(a)
             parents.append(-1)
             inner.append(a)
             constant = True
@@ -296,7 +299,7 @@ class Tape:
         for i, op in enumerate(self.operations):
             z = self.values[i] if op is None or i <= first else op(*other.operands(i), **self.params[i])
             if i in changes:
-                z = np.asarray(z + changes[i], np.asarray(innermost(z)).dtype)[()]
+                z = as_array(z + changes[i], dtype_of(innermost(z)))[()]
             other.values.append(z)
         return other
 
@@ -376,11 +379,15 @@ class Tape:
         elif isinstance(error, TypeError):
             kind = DTypeError
         plain = [innermost(a) for a in operands]
-        what, remedy = op.diagnose(plain, params, error)
         described = [
             self.describe(p, f"x{k}") if p >= 0 else describe(a, f"x{k}", "constant")
             for k, (p, a) in enumerate(zip(parents, plain, strict=True))
         ]
+        if mixed(plain):
+            kind = DTypeError
+            what, described, remedy = diagnose_mixed(op.name, described, plain)
+        else:
+            what, remedy = op.diagnose(plain, params, error)
         return kind(
             format_error(prefix + what, origin=origin, scope=scope, operands=described, remedy=remedy)
         )

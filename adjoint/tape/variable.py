@@ -18,7 +18,8 @@ from ..numpy import dispatch
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops.broadcast import astype
-from ..ops.primitive import FLOAT64, innermost
+from ..ops.device import on_device
+from ..ops.primitive import FLOAT64, beside, dtype_of, innermost
 from ..ops.shape import swap_last, transpose
 from .operators import Operators, record_binary, record_unary
 
@@ -49,6 +50,8 @@ class Variable(Operators):
         if isinstance(value, np.ndarray):
             value = value.view()
             value.flags.writeable = False
+        elif on_device(value):
+            return value.copy()  # a device's arrays can always be written to
         return value
 
     _value = value  # its name in HIPS/autograd, where programs use it though it is private
@@ -115,7 +118,7 @@ class Variable(Operators):
     def _plain(self, what: str, instead: str) -> Any:
         """Integers and booleans carry no derivative and convert freely; a float would lose its own."""
         value = innermost(self)
-        if np.asarray(value).dtype.kind in "iub":
+        if dtype_of(value).kind in "iub":
             return value
         operand = f"a recorded value {self.shape} {self.dtype}"
         text = f"{what} would turn {operand} into a plain one and lose its derivative"
@@ -406,7 +409,7 @@ class At:
 
     def add(self, v: Any) -> Variable:
         """A copy with v added at index; an index that occurs twice counts twice (as np.add.at)."""
-        spread = np.zeros(np.shape(self._read()), self._x.dtype)
+        spread = beside(self._x).zeros(np.shape(self._read()), self._x.dtype)
         v = astype(v + spread, dtype=self._x.dtype)
         return self._x + ix.scatter_add(v, *self._arrays, **self._where(), shape=self._x.shape)
 

@@ -13,11 +13,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import tree as trees
 from ..errors import DTypeError, ShapeError, TreeError, describe, refusal
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import beside, dtype_of, shape_of
 from .naming import name_of, named
 from .recording import Argnum, Recording, own
 
@@ -25,7 +23,7 @@ Function = Callable[..., Any]
 
 
 def _one(x: Any) -> Any:
-    return np.ones(shape_of(x), dtype_of(x))[()]
+    return beside(x).ones(shape_of(x), dtype_of(x))[()]
 
 
 def value_and_grad(f: Function, argnum: Argnum = 0) -> Function:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import RuleError
 from ..ops.broadcast import astype
+from ..ops.device import as_array
 from ..ops.primitive import Primitive, dtype_of, shape_of
 from .derivatives import vjp
 
@@ -53,4 +54,4 @@ class Foreign(Primitive):
 
 def plain_result(z: Any) -> Any:
     """What a function of the user's returned, as an array or scalar."""
-    return z if isinstance(z, (float, np.generic)) else np.asarray(z)[()]
+    return z if isinstance(z, (float, np.generic)) else as_array(z)[()]

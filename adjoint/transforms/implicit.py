@@ -19,8 +19,9 @@ from .. import tree as trees
 from ..errors import ConvergenceError, DTypeError, LeakError, ShapeError, refusal
 from ..ops.abstract import Abstract, result_dtype
 from ..ops.broadcast import astype, reshape
+from ..ops.device import as_array, careful
 from ..ops.linalg import solve
-from ..ops.primitive import FLOAT64, Primitive, Recorded, dtype_of, innermost, shape_of, zeros_like
+from ..ops.primitive import FLOAT64, Primitive, Recorded, beside, dtype_of, innermost, shape_of, zeros_like
 from ..ops.shape import swap_last
 from .derivatives import jvp, make_jvp, make_vjp, pull_some, push_some
 from .jacobians import jacobian
@@ -94,8 +95,13 @@ def _start(z0: Any) -> Any:
     plain = innermost(z0)
     if type(plain) is Abstract:
         return z0 if plain.dtype.kind in "fc" else astype(z0, dtype=FLOAT64)
-    plain = np.asarray(plain)
+    plain = as_array(plain)
     return plain.astype(plain.dtype if plain.dtype.kind in "fc" else np.float64)[()]
+
+
+def _largest(x: Any) -> float:
+    """max |x|; 0 of nothing."""
+    return float(np.max(np.abs(x))) if np.size(x) else 0.0
 
 
 class Implicit(Primitive):
@@ -150,14 +156,14 @@ class Root(Implicit):
         self.solver = solver
 
     def value(self, start: Any, *leaves: Any) -> Any:
-        z = np.asarray(self.solver(lambda z: self.plain_call(z, leaves), start), dtype_of(start))[()]
+        z = as_array(self.solver(lambda z: self.plain_call(z, leaves), start), dtype_of(start))[()]
         if z.dtype.kind == "c":
             self._check_holomorphic(z, leaves)
         return z
 
     def _check_holomorphic(self, z: Any, leaves: Sequence[Any]) -> None:
         """Its Jacobian is one complex matrix only if g(z + iv) moves as i times g(z + v) does."""
-        v = np.exp(1j * np.arange(z.size)).reshape(z.shape)
+        v = beside(z).exp(1j * beside(z).arange(z.size)).reshape(z.shape)
         push = make_jvp(lambda y: self.call(y, leaves))(z)
         straight, turned = push(v)[1], push(1j * v)[1]
         if not np.allclose(turned, 1j * straight, rtol=1e-3):
@@ -213,7 +219,7 @@ class FixedPoint(Implicit):
         z, change = start, np.inf
         for step in range(1, self.max_steps + 1):
             following = self.plain_call(z, leaves)
-            change, previous, z = np.max(np.abs(following - z), initial=0.0), z, following
+            change, previous, z = _largest(following - z), z, following
             if not np.isfinite(change):
                 raise ConvergenceError(
                     f"{self.name} diverged: z is not finite after {step} steps\n"
@@ -222,9 +228,9 @@ class FixedPoint(Implicit):
             if self.settled is not None:
                 done = self.settled(z, previous)
             else:
-                done = change <= self.tolerance * (1 + np.max(np.abs(z), initial=0.0))
+                done = change <= self.tolerance * (1 + _largest(z))
             if done:
-                return np.asarray(z, self._dtype(start, leaves))[()]
+                return as_array(z, self._dtype(start, leaves))[()]
         more = "raise max_steps" if self.settled is None else "raise tol"
         raise ConvergenceError(
             f"{self.name} did not settle in {self.max_steps} steps: the last changed z by {change:.3g}\n"
@@ -257,20 +263,20 @@ def _newton(residual: Function, z: Any, tolerance: float, max_steps: int) -> Any
     """Newton's method, halving steps that do not reduce ‖g‖."""
     n = int(np.prod(np.shape(z), dtype=int))
     value = residual(z)
-    size = np.max(np.abs(value), initial=0.0)
+    size = _largest(value)
     for _ in range(max_steps):
         if size <= tolerance:
             return z
         matrix = np.reshape(jacobian(residual)(z), (n, n))
         try:
-            step = np.reshape(np.linalg.solve(matrix, np.reshape(value, n)), np.shape(z))
+            step = np.reshape(careful(np.linalg.solve, matrix, np.reshape(value, n)), np.shape(z))
         except np.linalg.LinAlgError:
             break
         length = 1.0
         while length > 1e-8:
             trial = z - length * step
             trial_value = residual(trial)
-            trial_size = np.max(np.abs(trial_value), initial=0.0)
+            trial_size = _largest(trial_value)
             if trial_size < size:
                 break
             length /= 2

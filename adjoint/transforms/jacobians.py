@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import DTypeError, refusal
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import beside, dtype_of, shape_of
 from .naming import named
 from .recording import Argnum, Recording, own
 
@@ -59,7 +59,7 @@ def _prefer_rows(run: Recording, fewer: bool) -> bool:
 def _basis(x: Any) -> list[Any]:
     shape, n = shape_of(x), math.prod(shape_of(x))
     kind = dtype_of(x) if dtype_of(x).kind in "fc" else np.dtype(np.float64)
-    return [row.reshape(shape)[()] for row in np.eye(n, dtype=kind)]
+    return [row.reshape(shape)[()] for row in beside(x).eye(n, dtype=kind)]
 
 
 def _by_rows(run: Recording) -> list[list[Any]]:
@@ -92,7 +92,7 @@ def _by_columns(run: Recording) -> list[list[Any]]:
 
 
 def _empty_block(z: Any, x: Any) -> Any:
-    return np.zeros(shape_of(z) + shape_of(x), np.result_type(dtype_of(x), dtype_of(z)))
+    return beside(z, x).zeros(shape_of(z) + shape_of(x), np.result_type(dtype_of(x), dtype_of(z)))
 
 
 def hessian(f: Function, argnum: Argnum = 0) -> Function:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import numpy as np
-
 from .. import tree as trees
+from ..ops.primitive import beside
 from ..sweeps import Lagrangian, Multipliers, NonFinite, adjoint_sweep
 from ..sweeps.certificate import first_non_finite
 from .recording import Argnum, Recording, own
@@ -69,6 +68,8 @@ def nan_origin(f: Callable[..., Any], *args: Any, argnum: Argnum = 0, **kwargs: 
     """
     run = Recording(f, args, kwargs, argnum)
     seeds = {
-        x.index: np.ones(x.shape, x.dtype)[()] for x in run.results if run.is_ours(x) and x.dtype.kind in "fc"
+        x.index: beside(x).ones(x.shape, x.dtype)[()]
+        for x in run.results
+        if run.is_ours(x) and x.dtype.kind in "fc"
     }
     return first_non_finite(run.tape, adjoint_sweep(run.tape, seeds))

@@ -18,6 +18,7 @@ from ..errors import (
     refusal,
     user_instruction,
 )
+from ..ops.device import adopted, as_array, on_device
 from ..ops.primitive import Recorded, dtype_of, shape_of, zeros_like
 from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.tangent import tangent_sweep
@@ -59,9 +60,8 @@ class Recording:
         The tape's may still be needed.
         """
         plain = [self.plain(x) for x in self.results]
-        return trees.unflatten(
-            self.output_structure, [x.copy() if isinstance(x, np.ndarray) else x for x in plain]
-        )
+        copies = [x.copy() if isinstance(x, np.ndarray) or on_device(x) else x for x in plain]
+        return trees.unflatten(self.output_structure, copies)
 
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
         """λ of every input, for one cotangent per output leaf (None is zero); zeros where nothing arrives."""
@@ -204,7 +204,7 @@ def check_leaves(
         if dtype_of(leaf).kind == "c" and kind.kind == "f":
             raise refusal(DTypeError, f"the {what} must be real, as the {whose} is; got {dtype_of(leaf)}")
         if not isinstance(leaf, Recorded) and kind.kind in "fc":
-            leaf = np.asarray(leaf, kind)[()]
+            leaf = as_array(adopted(leaf), kind)[()]
         checked.append(leaf)
     return checked
 
@@ -219,8 +219,10 @@ def own(results: list[Any], others: Sequence[Any] = ()) -> list[Any]:
     for x in results:
         if type(x) is np.ndarray and x.ndim == 0:
             x = x[()]  # NumPy's habit: a scalar in place of a 0-d array
-        elif isinstance(x, np.ndarray) and (id(x) in seen or x.base is not None or not x.flags.writeable):
-            x = x.copy()
+        elif isinstance(x, np.ndarray) or on_device(x):
+            read_only = isinstance(x, np.ndarray) and not x.flags.writeable
+            if id(x) in seen or x.base is not None or read_only:
+                x = x.copy()
         seen.add(id(x))
         owned.append(x)
     return owned

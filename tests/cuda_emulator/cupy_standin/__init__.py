@@ -39,18 +39,14 @@ __all__ = [
 VERSION = "14.2.0"
 BORROWED = words(  # cupy has NumPy's own
     "bool_ int8 int16 int32 int64 intp uint8 uint16 uint32 uint64 float16 float32 float64 complex64 "
-    "complex128 dtype generic number floating integer inexact pi e inf nan newaxis result_type can_cast "
-    "promote_types broadcast_shapes isscalar iscomplexobj isrealobj issubdtype ndim"
+    "complex128 dtype generic number floating integer inexact pi e inf nan newaxis "
+    "promote_types broadcast_shapes isscalar issubdtype"
 )
 CREATION = words(
     "array asarray asanyarray ascontiguousarray asfortranarray asnumpy empty full zeros ones empty_like "
     "full_like zeros_like ones_like arange linspace eye identity tri ix_ copyto matmul from_dlpack "
-    "get_array_module"
+    "get_array_module shape ndim size result_type can_cast iscomplexobj isrealobj"
 )
-
-
-def _shape(a: Any) -> tuple[int, ...]:
-    return a.shape if functions.is_device(a) else np.shape(a)
 
 
 def _module(name: str, **members: Any) -> ModuleType:
@@ -68,7 +64,7 @@ def build() -> dict[str, ModuleType]:
     for table in (functions.functions, functions.views):
         cupy.__dict__.update({name: function for name, function in table.items() if "." not in name})
     cupy.__dict__.update(
-        shape=_shape, RawKernel=kernels.RawKernel, RawModule=kernels.RawModule,
+        RawKernel=kernels.RawKernel, RawModule=kernels.RawModule,
         is_available=runtime.is_available, get_default_memory_pool=memory.get_default_memory_pool,
     )  # fmt: skip
     linalg = _module("cupy.linalg", LinAlgError=np.linalg.LinAlgError, matmul=functions.matmul)

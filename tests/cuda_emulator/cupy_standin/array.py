@@ -192,14 +192,14 @@ class ndarray:
             if len(kwargs["out"]) != 1:
                 raise ValueError("The 'out' parameter must have exactly one array value")
             inputs, kwargs = inputs, {**kwargs, "out": kwargs["out"][0]}
-        function = functions.ufuncs.get(ufunc.__name__)
+        function = getattr(functions.namespace, ufunc.__name__, None)
         if method != "__call__" or function is None:
             return NotImplemented
         for x in (*inputs, *([kwargs["out"]] if "out" in kwargs else [])):
             known = hasattr(x, "__cuda_array_interface__") or isinstance(x, (*SCALARS, np.ndarray))
             if not known:
                 return NotImplemented
-        if function.comparison:  # NumPy's way of comparing with its own scalars
+        if getattr(function, "comparison", False):  # NumPy's way of comparing with its own scalars
             inputs = tuple(x.item() if isinstance(x, np.ndarray) and not x.ndim else x for x in inputs)
         return function(*inputs, **kwargs)
 

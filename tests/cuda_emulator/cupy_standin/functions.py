@@ -677,6 +677,47 @@ def get_array_module(*args: Any) -> Any:
     return sys.modules["cupy"] if any(is_device(a) for a in args) else np
 
 
+# -------------------------------------------------------------------------------- questions
+def shape(a: Any) -> tuple[int, ...]:
+    """Sizes."""
+    return a.shape if is_device(a) else np.shape(a)
+
+
+def ndim(a: Any) -> int:
+    """Number of axes."""
+    return len(shape(a))
+
+
+def size(a: Any, axis: Any = None) -> int:
+    """Number of elements, or length of an axis."""
+    sizes = shape(a)
+    return int(np.prod(sizes, dtype=np.int64)) if axis is None else sizes[axis]
+
+
+def _kind(x: Any) -> Any:
+    return x.dtype if is_device(x) else x
+
+
+def result_type(*arrays_and_dtypes: Any) -> Any:
+    """As NumPy's."""
+    return np.result_type(*map(_kind, arrays_and_dtypes))
+
+
+def can_cast(from_: Any, to: Any, casting: str = "safe") -> bool:
+    """As NumPy's."""
+    return np.can_cast(_kind(from_), to, casting)  # type: ignore[arg-type]
+
+
+def iscomplexobj(x: Any) -> bool:
+    """Whether its dtype is complex."""
+    return x.dtype.kind == "c" if is_device(x) else np.iscomplexobj(x)
+
+
+def isrealobj(x: Any) -> bool:
+    """Whether its dtype is not."""
+    return not iscomplexobj(x)
+
+
 # -------------------------------------------------------------------------------- filling the tables
 def _numpys(name: str) -> Any:
     found: Any = np

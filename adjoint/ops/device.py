@@ -1,0 +1,142 @@
+"""Arrays of a device: cupy's are computed with as NumPy's are, where they are.
+
+NumPy's ufuncs and functions go to cupy by themselves when an operand is cupy's (`__array_ufunc__`,
+`__array_function__`), so most rules say nothing of devices. What NumPy does not hand on is here: new arrays
+(`beside`), conversions (`as_array`, `on_host`), the functions of scipy.special (`of_special`), factorizations
+that must not fail silently (`careful`), and what cupy has not at all (`by_host`).
+
+cupy is never imported: whoever has an array of it has imported it. Without one, all of this is a look-up in
+`sys.modules`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..errors import DTypeError, describe, need
+
+F = TypeVar("F", bound=Callable[..., Any])
+CUDA = (2, 13)  # DLPack's numbers for memory of a CUDA device, and for managed memory
+
+
+def on_device(x: Any) -> bool:
+    """Whether a plain value is an array of a device."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(x, getattr(cupy, "ndarray", ()))
+
+
+def module_of(*plain: Any) -> Any:
+    """The module whose functions make arrays beside plain values: cupy if one of them is its, else numpy."""
+    return sys.modules["cupy"] if any(map(on_device, plain)) else np
+
+
+def as_array(x: Any, dtype: Any = None) -> Any:
+    """A plain value as an array, where it is."""
+    if on_device(x):
+        return x if dtype is None else x.astype(dtype, copy=False)
+    return np.asarray(x, dtype)
+
+
+def on_host(x: Any) -> Any:
+    """A plain value as NumPy's: an array of a device is copied, everything else is as it is."""
+    return x.get() if on_device(x) else x
+
+
+def adopted(x: Any) -> Any:
+    """A device array of another library as cupy's, over the same memory; anything else as it is.
+
+    `__cuda_array_interface__` (torch, numba, jax) or DLPack says where the memory is.
+
+    Raises:
+        DTypeError: the array says that it cannot be shown, as a torch tensor that requires a gradient does.
+        MissingPackageError: it is a device array, and cupy is not installed.
+    """
+    if isinstance(x, (np.ndarray, np.generic, float, int, complex, str, bytes)) or on_device(x):
+        return x
+    try:
+        shown = getattr(x, "__cuda_array_interface__", None)
+    except RuntimeError as error:
+        what = f"{describe(x)} {type(x).__name__} does not show its memory: {error}"
+        raise DTypeError(f"{what}\n  Pass x.detach()") from None
+    place = getattr(x, "__dlpack_device__", None)
+    if shown is None and (place is None or isinstance(x, type) or place()[0] not in CUDA):
+        return x
+    need("cupy", f"an array of a device ({type(x).__module__}.{type(x).__name__})", "gpu")
+    import cupy
+
+    return cupy.asarray(x) if shown is not None else cupy.from_dlpack(x)
+
+
+def mixed(plain: Any) -> bool:
+    """Whether some of the values are arrays of the host and some are arrays of a device."""
+    return any(map(on_device, plain)) and any(isinstance(x, np.ndarray) and x.ndim for x in plain)
+
+
+def diagnose_mixed(name: str, described: list[str], plain: Any) -> tuple[str, list[str], str]:
+    """What to say where host and device meet: the sentence, the operands and where they are, the remedy."""
+    places = ["on the device" if on_device(x) else "on the host" for x in plain]
+    arrays = [on_device(x) or isinstance(x, np.ndarray) for x in plain]
+    operands = [f"{d}, {p}" if a else d for d, p, a in zip(described, places, arrays, strict=True)]
+    labels = [f"x{k}" for k, x in enumerate(plain) if isinstance(x, np.ndarray)]
+    remedy = f"Send {' and '.join(labels)} there once, before the computation: cupy.asarray(x)"
+    return f"{name} got an array of the host and one of the device", operands, f"{remedy}."
+
+
+# ------------------------------------------------------------------------ what NumPy does not hand on
+def of_special(function: Any, name: str) -> Any:
+    """A function of scipy.special that goes to cupyx's of that name for arrays of a device.
+
+    What cupyx has not is computed on the host, and sent back: `HOSTED` tells which of the rows these are.
+    """
+
+    @functools.wraps(function)
+    def dispatched(*args: Any, **options: Any) -> Any:
+        if not any(map(on_device, args)):
+            return function(*args, **options)
+        from cupyx.scipy import special
+
+        there = getattr(special, name, None)
+        return hosted(function, args, options) if there is None else there(*args, **options)
+
+    return dispatched
+
+
+def careful(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """A factorization that raises where it fails: cupy's would go on with what is left."""
+    if not on_device(args[0]):
+        return function(*args, **options)
+    import cupyx
+
+    with cupyx.errstate(linalg="raise"):
+        return function(*args, **options)
+
+
+def hosted(function: Callable[..., Any], args: Any, options: dict[str, Any]) -> Any:
+    """What a function of the host makes of device arrays, sent back to the device."""
+    cupy = module_of(*args, *options.values())
+    z = function(*map(on_host, args), **{k: on_host(v) for k, v in options.items()})
+    send = lambda part: cupy.asarray(part) if isinstance(part, (np.ndarray, np.generic)) else part  # noqa: E731
+    return tuple(map(send, z)) if isinstance(z, tuple) else send(z)
+
+
+def by_host(method: F) -> F:
+    """A primitive's value that cupy has no function for: on the host, its operands and its result copied.
+
+    Two copies and a wait: slower, never wrong. The attribute `by_host` tells of it.
+    """
+
+    @functools.wraps(method)
+    def value(self: Any, *args: Any, **params: Any) -> Any:
+        if "cupy" not in sys.modules or not any(map(on_device, args)):
+            return method(self, *args, **params)
+        if mixed(args):
+            raise TypeError("host and device arrays")  # the tape says which
+        return hosted(functools.partial(method, self), args, params)
+
+    value.by_host = True  # type: ignore[attr-defined]
+    return value  # type: ignore[return-value]
