@@ -10,6 +10,7 @@ import pytest
 
 from adjoint.engines.gpu.kernel import Launch, Place
 from adjoint.engines.gpu.special import special_steps
+from adjoint.engines.gpu.special.copying import copy_launch
 from adjoint.engines.gpu.special.gemm import gemm_launches
 from adjoint.engines.graph import Node
 from adjoint.engines.ragged import shares, spread
@@ -350,3 +351,29 @@ def test_wrong_offsets_are_reported_and_nothing_is_read_beyond_the_arrays() -> N
             assert result_of(node, {**held, offsets: np.array(numbers_)}, plan)[1], (node, numbers_)
         what = "offsets must be integers that rise from 0 to len(x) = 6"
         assert [launch.complaint for launch in plan] == [(ShapeError, what)]
+
+
+# -------------------------------------------------------------------------------- copies
+@needs_emulator
+def test_copies_of_views() -> None:
+    """Transposed ones through tiles, whatever lies around them; others element by element."""
+    cases = [
+        ((40, 70), (1, 0), True), ((8, 8), (1, 0), True), ((3, 40, 33), (0, 2, 1), True),
+        ((20, 3, 50), (2, 1, 0), True), ((2, 9, 2, 10), (0, 3, 2, 1), True), ((33, 4), (1, 0), False),
+        ((5, 6, 7), (1, 0, 2), False), ((9,), (0,), False), ((1, 1), (1, 0), False),
+    ]  # fmt: skip
+    plans, wants = [], []
+    for dtype in ("f4", "f8", "b1"):
+        for shape, axes, tiles in cases:
+            x = numbers(shape, dtype)
+            graph, held = inputs(x)
+            node = node_of(graph, sh.transpose, graph.inputs[0], axes=axes)
+            launch = copy_launch(view_of(node), Place(node), node.dtype)
+            assert (launch.name == "transpose") == tiles, (shape, axes)
+            plans.append((node, held, launch))
+            wants.append(x.transpose(axes))
+    prepare([launch] for _, _, launch in plans)
+    for (node, held, launch), want in zip(plans, wants, strict=True):
+        for order in (0, 1, 2):
+            z, _ = result_of(node, held, [launch], order)
+            np.testing.assert_array_equal(z, want)

@@ -16,7 +16,8 @@ from ...graph import Node, Shape
 from ...indexed import spread_over
 from ...views import View, contiguous, joined, view_of
 from ..kernel import Call, Launch, Place, Scratch
-from .kernel import Kernel, blocks_for, ctype, is_far
+from ..text import ctype
+from .kernel import Kernel, blocks_for, is_far
 
 SMALL = 1 << 18  # multiplications up to which a launch of ours costs less than a call of cupy
 DEPTH = 16  # of a tile, along the inner axis

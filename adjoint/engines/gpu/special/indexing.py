@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from ....ops import index as ix
 from ...graph import Node
 from ...indexed import Indexed, along, complaint_of, indexed, spread_over, written_over
-from ...views import View, joined, view_of, whole
+from ...views import joined, view_of, whole
 from ..kernel import Launch, Place, Scratch
-from .kernel import Kernel, ctype, is_far
+from ..text import ctype
+from .copying import copy_launch
+from .kernel import Kernel, is_far
 from .sorting import sort_launches
 
 FEW = 512  # points of the grid up to which all pairs are compared: two launches, at most 512 steps a thread
@@ -325,17 +324,3 @@ SUM_OF_RUN = """\
 def scatter(node: Node, deterministic: bool = True) -> list[Launch] | None:
     """Launches of scatter_add and scatter_set."""
     return _Scatter(node).plan(deterministic)
-
-
-def copy_launch(v: View, target: Place | Scratch, dtype: np.dtype[Any]) -> Launch:
-    """The elements of a view, in C order, copied to where they lie one behind the other."""
-    sizes, (strides,) = joined(v.shape, [v.strides])
-    size = math.prod(v.shape)
-    kernel = Kernel("copy", far=is_far(size, v.root))
-    if isinstance(target, Scratch):
-        kernel.scratch("z", ctype(dtype), target)
-    else:
-        kernel.writes("z", target, dtype)
-    kernel.reads("x", v, dtype)
-    body = "        " + kernel.walk("p", sizes, {"at": strides})
-    return kernel.over(body + "\n        z[p] = x[at];", size)

@@ -16,20 +16,11 @@ import numpy as np
 from ....errors import AdjointError
 from ...graph import Node
 from ...views import View
+from ..geometry import BLOCK, GRID, REACH
 from ..kernel import Argument, Launch, Place, Scratch, Status
+from ..text import stored
 
-THREADS = 256  # of a block that goes over elements
-MOST_BLOCKS = 1 << 16  # of a grid: what is beyond goes round the loop
-FAR = 1 << 30  # a count from which indices have 64 bits: an int then still holds it and one grid more
-CTYPES = {
-    "b1": "bool", "i1": "signed char", "i2": "short", "i4": "int", "i8": "long long", "u1": "unsigned char",
-    "u2": "unsigned short", "u4": "unsigned int", "u8": "unsigned long long", "f4": "float", "f8": "double",
-}  # fmt: skip
-
-
-def ctype(dtype: np.dtype[Any]) -> str:
-    """The name of a dtype in CUDA C."""
-    return CTYPES[dtype.str[1:]]
+THREADS = BLOCK  # of a block, where the text does not say otherwise
 
 
 def place(v: View) -> Place:
@@ -40,7 +31,7 @@ def place(v: View) -> Place:
 def is_far(*counts: Iterable[int] | Node | int) -> bool:
     """Whether indices into these buffers, or up to these counts, need 64 bits."""
     sizes = [c.size if isinstance(c, Node) else c for c in counts]
-    return any((s if isinstance(s, int) else math.prod(s)) >= FAR for s in sizes)
+    return any((s if isinstance(s, int) else math.prod(s)) >= REACH for s in sizes)
 
 
 class Kernel:
@@ -79,12 +70,12 @@ class Kernel:
     def reads(self, name: str, source: View | Place, dtype: np.dtype[Any]) -> None:
         """A pointer to what the kernel only reads, and nothing it writes is a part of."""
         at = place(source) if isinstance(source, View) else source
-        self._add(f"const {ctype(dtype)} *__restrict__ {name}", at)
+        self._add(f"const {stored(dtype)} *__restrict__ {name}", at)
 
     def writes(self, name: str, target: Node | Place, dtype: np.dtype[Any]) -> None:
         """A pointer to a node's buffer that the kernel writes, and may read."""
         at = Place(target) if isinstance(target, Node) else target
-        self._add(f"{ctype(dtype)} *__restrict__ {name}", at)
+        self._add(f"{stored(dtype)} *__restrict__ {name}", at)
 
     def scratch(self, name: str, kind: str, memory: Scratch) -> None:
         """A pointer to temporary memory."""
@@ -154,7 +145,7 @@ class Kernel:
 
 def blocks_for(points: int, each: int = THREADS) -> int:
     """Blocks that go over so many points, `each` of them per block and round."""
-    return max(1, min(-(-points // each), MOST_BLOCKS))
+    return max(1, min(-(-points // each), GRID))
 
 
 def _wrapped(parameters: Sequence[str]) -> str:

@@ -15,7 +15,8 @@ from ....ops import index as ix
 from ...graph import Node
 from ...views import contiguous, joined, view_of
 from ..kernel import Launch, Scratch
-from .kernel import THREADS, Kernel, blocks_for, ctype, is_far
+from ..text import ctype
+from .kernel import THREADS, Kernel, blocks_for, is_far
 from .sums import SUMS, WARPS
 
 MANY = 1 << 14  # rows that keep a card busy with a thread each

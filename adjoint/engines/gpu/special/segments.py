@@ -17,7 +17,8 @@ from ...graph import Node
 from ...ragged import shares, spread
 from ...views import joined, view_of
 from ..kernel import Launch
-from .kernel import THREADS, Kernel, blocks_for, ctype, is_far
+from ..text import ctype
+from .kernel import THREADS, Kernel, blocks_for, is_far
 
 EACH = 64  # numbers that a thread adds in their own precision before it goes on in float64
 CHECK = """\
