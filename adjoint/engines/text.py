@@ -30,6 +30,7 @@ FUNCTIONS = frozenset({
     "digamma",
 })  # fmt: skip
 PLAIN = frozenset({"floor", "ceil", "trunc", "rint", "sqrt", "copysign", "fmod"})  # no vector form is needed
+WHOLE = frozenset({"floor", "ceil", "trunc", "fmod"})  # those that give whole numbers of whole numbers
 
 
 class NoText(Exception):
@@ -223,7 +224,12 @@ class TextReading(ABC):
 
         def call(*args: Any) -> Term:
             terms = [self.term(a) for a in args]
-            dtype = _float(result_dtype(*(t.kind for t in terms)))
+            dtype = result_dtype(*(t.kind for t in terms))
+            if dtype.kind in "iu" and name in WHOLE:  # not by floats, which have fewer digits
+                if name == "fmod":
+                    raise NoText
+                return terms[0]
+            dtype = _float(dtype)
             return self.make(self.function(name, dtype, [self.cast(t, dtype) for t in terms]), dtype)
 
         return call

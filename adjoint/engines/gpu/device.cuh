@@ -116,8 +116,12 @@ template <class T> DEVICE T logaddexp2(T x, T y)
     return (x > y ? x : y) + log1p_of(exp2_of(-gap)) * (T)1.4426950408889634;
 }
 
-// ------------------------------------------------------------------------------------------------ digamma
-// The polynomials are those of the CPU's vector mathematics, minimax fits for each format: ψ(1½ + t) without its
+// ------------------------------------------------------------------------------------------------ gamma
+// −∞ at −∞, as in SciPy.
+DEVICE float gammaln(float x) { return x > -INF_F32 ? lgammaf(x) : x; }
+DEVICE double gammaln(double x) { return x > -INF_F64 ? lgamma(x) : x; }
+
+// ψ. The polynomials are those of the CPU's vector mathematics, minimax fits for each format: ψ(1½ + t) without its
 // root in t, on |t| ≤ ½, and x² (log x − 1/2x − ψ(x)) in 1/x², on x ≥ 8.
 template <int N, class T> DEVICE T polynomial(T x, const T (&c)[N])
 {

@@ -22,11 +22,11 @@ LIBRARY = {
     "log10": "log10", "sqrt": "sqrt", "cbrt": "cbrt", "hypot": "hypot", "power": "pow", "sin": "sin",
     "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2",
     "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh",
-    "arctanh": "atanh", "erf": "erf", "erfc": "erfc", "gammaln": "lgamma", "floor": "floor", "ceil": "ceil",
+    "arctanh": "atanh", "erf": "erf", "erfc": "erfc", "floor": "floor", "ceil": "ceil",
     "trunc": "trunc", "rint": "rint", "copysign": "copysign", "fmod": "fmod",
 }  # fmt: skip
 # those of device.cuh, which are overloaded
-OWN = frozenset({"maximum", "minimum", "expit", "log_expit", "logaddexp", "logaddexp2", "digamma"})
+OWN = frozenset({"maximum", "minimum", "expit", "log_expit", "logaddexp", "logaddexp2", "gammaln", "digamma"})
 # On integers these take the unsigned type: to overflow a signed one is undefined in C, and wraps in NumPy.
 WRAPPED = {"+": "plus", "-": "minus", "*": "times"}
 ROUNDED = {"//": "floor_divide", "%": "floor_remainder"}  # towards −∞, as in Python; x // 0 as in NumPy
