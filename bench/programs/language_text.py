@@ -13,7 +13,7 @@ import numpy as np
 import numpy as real  # data stay NumPy's whatever `np` is replaced by
 
 PAD, END = 0, 1
-RATE, DECAY, CLIP, KEEP, LOUD = 2e-3, 0.01, 1.0, 0.7, 0.5
+RATE, DECAY, CLIP, KEEP, LOUD = 2e-3, 0.01, 1.0, 0.7, 1.6
 B1, B2, EPS = 0.9, 0.999, 1e-8
 CHECKED = 6  # first steps whose losses are compared
 

@@ -45,7 +45,7 @@ def by_hand(params: Any, prompt: list[int], response: list[int], temperature: fl
     n = E.shape[1]
     h, total = np.zeros(n), 0.0
     for k, (before, word) in enumerate(zip([1, *prompt, *response], [*prompt, *response], strict=False)):
-        x, s = 0.5 * np.sqrt(n) * E[before] @ W + c, h @ U + d
+        x, s = 1.6 * np.sqrt(n) * E[before] @ W + c, h @ U + d
         r, u = 1 / (1 + np.exp(-(x + s)[: 2 * n].reshape(2, n)))
         h = (1 - u) * np.tanh(x[2 * n :] + r * s[2 * n :]) + u * h
         z = np.delete((E @ h + b) / temperature, [text.PAD, text.UNKNOWN])
