@@ -15,7 +15,7 @@ import numpy as np
 
 from .abstract import Abstract, broadcast_shape
 from .broadcast import Shape, fit, reshape_to
-from .device import careful, mixed, on_device
+from .device import careful, mixed, module_of, on_device
 from .elementwise import conjugate
 from .formula import TOP, Formula, number
 from .index import ARRAY, getitem
@@ -77,6 +77,12 @@ def _of_one_matrix(
     return [(p.shape[1:], p.dtype) for p in parts(op.value(*args, **dict(params)))]
 
 
+def _stacked(*matrices: Any) -> list[Any]:
+    """Device arrays over the stack that they broadcast to: cupy wants them so."""
+    stack = broadcast_shape([x.shape[:-2] for x in matrices])
+    return [module_of(x).broadcast_to(x, (*stack, *x.shape[-2:])) for x in matrices]
+
+
 class Solve(OfMatrices):
     """z = a⁻¹ b with matrices b: (…, n, k)."""
 
@@ -87,6 +93,8 @@ class Solve(OfMatrices):
         return [((a, b), {}), ((a + 1j * rng.standard_normal((3, 3)), b), {})]
 
     def value(self, a: Any, b: Any) -> Any:
+        if on_device(a) and on_device(b):
+            a, b = _stacked(a, b)
         return careful(np.linalg.solve, a, b)
 
     def tangent(self, args: Args, z: Any, dots: Args) -> Any:
@@ -192,14 +200,13 @@ solve_triangular = register(SolveTriangular())
 
 def _triangular_on_device(a: Any, b: Any, lower: bool, transposed: bool, unit: bool) -> Any:
     """By cupyx, whose stacks must be equal; SciPy says of a zero on the diagonal what cupyx divides by."""
-    import cupy
     from cupyx.scipy import linalg
 
     if mixed((a, b)):
         raise TypeError("host and device arrays")
-    stack, kind = broadcast_shape([a.shape[:-2], b.shape[:-2]]), _triangular_dtype(a.dtype, b.dtype)
-    a, b = (cupy.broadcast_to(x, (*stack, *x.shape[-2:])).astype(kind) for x in (a, b))
-    if not unit and bool((cupy.diagonal(a, axis1=-2, axis2=-1) == 0).any()):
+    kind = _triangular_dtype(a.dtype, b.dtype)
+    a, b = (x.astype(kind) for x in _stacked(a, b))
+    if not unit and bool((np.diagonal(a, axis1=-2, axis2=-1) == 0).any()):
         raise np.linalg.LinAlgError("singular matrix: a zero on its diagonal")
     return linalg.solve_triangular(a, b, lower=lower, trans="T" if transposed else "N", unit_diagonal=unit)
 

@@ -1,24 +1,91 @@
-"""Primitives without a kernel run by their own value, on arrays of the device."""
+"""Primitives without a kernel run by their own value, on arrays of the device.
+
+Where cupy lacks something the value, or this, goes to the host; and of what cupy's factorisations refuse or
+make into NaN, NumPy says there what it is: it has an answer, or the words for why there is none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from ...errors import AdjointError
+from ...ops.determinants import det, slogdet
+from ...ops.device import on_host
+from ...ops.factorize import cholesky, qr
+from ...ops.linalg import inv, solve, solve_triangular
 from ...ops.primitive import NO_PARAMS
+from ...ops.spectral import eig, eigh, svd
 from ..graph import Node, foreign_kinds
+from ..special.dense import log_abs_det, sign_det
 from .kernel import Call
+
+# What cupy raises of a function, an option or operands that it cannot do; LinAlgError is a ValueError.
+UNABLE = (TypeError, ValueError, IndexError, AttributeError, NotImplementedError)
+# what NumPy refuses, cuSOLVER may answer with numbers that are none
+CHECKED = frozenset({cholesky, solve, inv, solve_triangular, qr, eigh, svd, eig})
+# where cupy's function is the best there is
+BEST = CHECKED | {det, slogdet, sign_det, log_abs_det}
 
 
 def own_value(node: Node) -> Call:
-    """The primitive's value on cupy's arrays, copied to where the result belongs."""
-    op, params = node.op, node.params or NO_PARAMS
-    assert op is not None
+    """The primitive's value, copied to where the result belongs."""
+    assert node.op is not None
+    foreign = foreign_kinds(node)
+    if getattr(node.op.value, "by_host", False):
+        reason = "it runs on the host: cupy has nothing like it"
+    elif foreign:
+        reason = f"kernels hold no {foreign[0]}"
+    else:
+        reason = "" if node.op in BEST else "it has no kernel"
+    call = Call(None, node, reason=reason)
+    call.function = _Value(call)
+    return call
 
-    def run(cupy: Any, *operands: Any, out: Any) -> Any:
-        z = op.value(*operands, **params)
-        if out is not None:
-            out[...] = z
+
+class _Value:
+    """The value of a call's node, on the device if cupy can, else on the host."""
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.params = call, call.node.params or NO_PARAMS
+        self.on_host = False
+
+    def __call__(self, cupy: Any, *operands: Any, out: Any) -> Any:
+        op = self.call.node.op
+        assert op is not None
+        z = None if self.on_host else self._on_device(cupy, operands)
+        if z is None:
+            z = op.value(*map(_sent_back, operands), **self.params)
+        if out is None:
+            return tuple(map(cupy.asarray, z)) if isinstance(z, tuple) else z
+        if out.size:
+            out[...] = cupy.asarray(z) if isinstance(z, np.ndarray) else z
+        return None
+
+    def _on_device(self, cupy: Any, operands: Sequence[Any]) -> Any:
+        """What cupy makes of it; None where NumPy has to say what it is, or why it is nothing."""
+        op = self.call.node.op
+        assert op is not None
+        try:
+            z = op.value(*operands, **self.params)
+        except (AdjointError, np.linalg.LinAlgError):
+            return None  # of these numbers: others may be good
+        except UNABLE as error:
+            self.on_host = True
+            words = (str(error).strip() or type(error).__name__).splitlines()[0]
+            self.call.reason = f"it runs on the host: cupy says {words}"
+            return None
+        parts = z if isinstance(z, tuple) else (z,)
+        if op in CHECKED and not all(bool(cupy.isfinite(part).all()) for part in parts):
+            return None
         return z
 
-    foreign = foreign_kinds(node)
-    return Call(run, node, reason=f"kernels hold no {foreign[0]}" if foreign else "it has no kernel")
+
+def _sent_back(x: Any) -> Any:
+    """An operand as NumPy's: without axes a number."""
+    if isinstance(x, tuple):
+        return tuple(map(_sent_back, x))
+    x = on_host(x)
+    return x[()] if isinstance(x, np.ndarray) else x

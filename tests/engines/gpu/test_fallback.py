@@ -1,0 +1,123 @@
+"""What has no kernel: cupy's functions where they are right, else NumPy on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adjoint as ad
+from adjoint.engines.gpu.fallback import own_value
+from adjoint.engines.gpu.kernel import Call
+from adjoint.engines.graph import Graph
+from adjoint.ops.abstract import Abstract
+from adjoint.ops.factorize import cholesky
+from adjoint.ops.linalg import inv, solve, solve_triangular
+from adjoint.ops.primitive import PRIMITIVES, Primitive
+from adjoint.ops.spectral import svd
+
+from ...helpers import message, points_at, rng
+
+LINEAR = ("cholesky", "qr", "eigh", "svd", "eig", "inv", "solve", "solve_triangular", "det", "slogdet", "fft",
+          "argsort", "einsum", "searchsorted")  # fmt: skip
+DOWN = {"lower": True, "transposed": False, "unit": False}
+
+
+def run(cupy: Any, op: Primitive, args: Sequence[Any], params: dict[str, Any], want: Any) -> tuple[Any, Call]:
+    """The value of a node of these operands on the device, brought back; `want` has its shape and dtype."""
+    graph = Graph([Abstract(np.shape(a), a.dtype) for a in args if isinstance(a, np.ndarray)])
+    feed = iter(graph.inputs)
+    operands = [next(feed) if isinstance(a, np.ndarray) else a for a in args]
+    several = isinstance(want, tuple)
+    kinds = tuple([Abstract(np.shape(p), np.asarray(p).dtype) for p in (want if several else (want,))])
+    call = own_value(graph.node(op, operands, params, kinds if several else kinds[0]))
+    sent = [cupy.asarray(a) if isinstance(a, np.ndarray) else a for a in args]
+    out = None if several else cupy.empty(kinds[0].shape, kinds[0].dtype)
+    z = call.function(cupy, *sent, out=out)
+    return [cupy.asnumpy(part) for part in (z if several else (out,))], call
+
+
+def agree(cupy: Any, op: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Call:
+    """The value is that on the host; where it ran is in the call's reason."""
+    with np.errstate(all="ignore"):
+        want = op.value(*args, **params)
+        z, call = run(cupy, op, args, params, want)
+    for part, other in zip(z, want if isinstance(want, tuple) else (want,), strict=True):
+        np.testing.assert_allclose(part, other, rtol=1e-12, atol=1e-12)
+    return call
+
+
+@pytest.mark.parametrize("name", sorted(name for name, op in PRIMITIVES.items() if op.samples(rng(0))))
+def test_every_primitive_runs_by_its_own_value(cupy: Any, name: str) -> None:
+    """On the device or on the host; linear algebra on the device."""
+    op = PRIMITIVES[name]
+    for args, params in op.samples(rng(0)):
+        call = agree(cupy, op, args, params)
+        if name in LINEAR:
+            assert "host" not in call.reason, call.reason
+
+
+def test_what_runs_on_the_host_says_why(cupy: Any) -> None:
+    args, params = PRIMITIVES["expm"].samples(rng(0))[0]
+    call = agree(cupy, PRIMITIVES["expm"], args, params)
+    assert call.reason == "it runs on the host: cupy has nothing like it"
+    stubborn = Primitive()
+    stubborn.name, stubborn.value = "stubborn", lambda x: np.unwrap(np.asarray(x))  # type: ignore[method-assign]
+    call = agree(cupy, stubborn, (np.arange(3.0),), {})
+    assert call.reason.startswith("it runs on the host: cupy says Implicit conversion to a NumPy array")
+
+
+SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
+
+
+@pytest.mark.parametrize(
+    ("op", "args", "params", "text"),
+    [
+        (cholesky, (-np.eye(3),), {}, "Matrix is not positive definite"),
+        (cholesky, (np.stack([np.eye(3), -np.eye(3)]),), {}, "Matrix is not positive definite"),
+        (inv, (SINGULAR,), {}, "Singular matrix"),
+        (inv, (np.zeros((2, 3, 3)),), {}, "Singular matrix"),
+        (solve, (SINGULAR, np.ones((2, 1))), {}, "Singular matrix"),
+        (solve, (np.zeros((2, 3, 3)), np.ones((3, 1))), {}, "Singular matrix"),
+        (solve_triangular, (np.zeros((2, 2)), np.ones((2, 1))), DOWN, "singular matrix"),
+        (solve_triangular, (np.full((2, 2), np.nan), np.ones((2, 1))), DOWN, "infs or NaNs"),
+        (svd, (np.full((2, 2), np.nan),), {}, "SVD did not converge"),
+    ],
+)
+def test_what_numpy_refuses_is_refused_in_its_words(
+    cupy: Any, op: Primitive, args: Any, params: dict[str, Any], text: str
+) -> None:
+    with pytest.raises((np.linalg.LinAlgError, ValueError), match=text):
+        run(cupy, op, args, params, args[-1])
+    regular = [np.broadcast_to(np.eye(a.shape[-1]), a.shape) if k == 0 else a for k, a in enumerate(args)]
+    assert not agree(cupy, op, regular, params).reason  # another call is none the worse
+
+
+def test_stacks_broadcast(cupy: Any) -> None:
+    a, b = rng(0).normal(size=(2, 1, 3, 3)) + 3 * np.eye(3), rng(1).normal(size=(4, 3, 2))
+    for op, params in ((solve, {}), (solve_triangular, DOWN)):
+        assert not agree(cupy, op, (a, b), params).reason
+        assert not agree(cupy, op, (a.astype("f4"), b), params).reason
+        assert not agree(cupy, op, (a[:0], b), params).reason
+
+
+@pytest.mark.parametrize(
+    ("f", "wrong"),
+    [
+        (lambda a: np.linalg.cholesky(a), -np.eye(4)),
+        (lambda a: np.linalg.solve(a, np.ones(4)), np.ones((4, 4))),
+        (lambda a: np.linalg.inv(2 * a), np.zeros((4, 4))),
+    ],
+    ids=["cholesky", "solve", "inv"],
+)
+@pytest.mark.usefixtures("compiled_for_gpu")
+def test_a_compiled_program_complains_as_the_eager_one(f: Any, wrong: np.ndarray) -> None:
+    compiled = ad.compile(f)
+    compiled(np.eye(4))
+    eager = message(ad.DomainError, ad.grad(lambda a: np.sum(f(a))), wrong)
+    text = message(ad.DomainError, compiled, wrong)
+    assert points_at(text, "np.linalg.")
+    assert text.splitlines()[0] == eager.splitlines()[0]
+    np.testing.assert_allclose(compiled(np.eye(4)), f(np.eye(4)))
