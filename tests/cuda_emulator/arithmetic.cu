@@ -65,4 +65,5 @@ extern "C" __global__ void bits(const float *x, const double *z, const int *k, i
     out[12] = __fmaf_rn(x[5], x[5], -__fmul_rn(x[5], x[5])) != 0.0f;
     out[13] = __fadd_rn(__fmul_rn(x[5], x[5]), -__fmul_rn(x[5], x[5])) == 0.0f;
     out[14] = (int)__ldg(&x[6]);
+    out[15] = x[5] * x[5] - __fmul_rn(x[5], x[5]) != 0.0f;  // fused by the compiler
 }

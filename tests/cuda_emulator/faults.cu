@@ -291,3 +291,80 @@ KERNEL(bytes_of_a_vector) {
     if (t < 32) *(float4 *)(y + b * 128 + 4 * t) = make_float4(1, 2, 3, 4);
     y[i] = x[i];
 }
+
+// Below, one order of threads or blocks reads first and another writes first: both directions are races.
+
+// says: race
+KERNEL(read_in_one_warp_written_in_another) {
+    __shared__ float s[128];
+    s[t] = x[i];
+    __syncthreads();
+    if (t == 5) y[i] = s[100];
+    if (t == 100) s[100] = 1;
+}
+
+// says: race
+KERNEL(read_in_two_warps_written_after_one) {
+    __shared__ float s[128];
+    s[t] = x[i];
+    __syncthreads();
+    if (t == 0 || t == 96) y[i] = s[5];
+    __syncwarp();
+    if (t == 97) s[5] = 1;
+}
+
+// says: race
+KERNEL(read_by_lanes_written_by_another) {
+    __shared__ float s[128];
+    s[t] = x[i];
+    __syncthreads();
+    if (t < 2) y[i] = s[5];
+    if (t == 2) s[5] = 1;
+}
+
+// says: race
+KERNEL(read_by_lanes_of_which_one_is_seen) {
+    __shared__ float s[128];
+    s[t] = x[i];
+    __syncthreads();
+    if (t < 2) y[i] = s[5];
+    if (t == 1 || t == 2) __syncwarp(6);
+    if (t == 2) s[5] = 1;
+}
+
+// says: race
+KERNEL(read_in_one_block_written_in_another) {
+    if (b == 0 && t == 0) y[5] = y[0];
+    if (b == 1 && t == 0) y[0] = 1;
+}
+
+// says: race
+KERNEL(read_in_both_blocks_written_in_one) {
+    if (t == 0) y[5 + b] = y[0];
+    __syncthreads();
+    if (b == 1 && t == 0) y[0] = 1;
+}
+
+// says: race
+KERNEL(atomics_of_two_blocks_read_in_one) {
+    if (t == 0) atomicAdd(&y[0], x[i]);
+    __syncthreads();
+    if (b == 1 && t == 0) y[7] = y[0];
+}
+
+// says: race
+KERNEL(atomics_of_two_threads_read_by_one) {
+    if (t < 2) atomicAdd(&y[b], x[i]);
+    if (t == 1) y[2 + b] = y[b];
+}
+
+// says: race
+KERNEL(vector_written_component_read) {
+    if (b == 0 && t == 0) *(float4 *)y = make_float4(1, 2, 3, 4);
+    if (b == 0 && t == 1) y[64] = y[1];
+}
+
+// says: misaligned: read of 16
+KERNEL(misaligned_copy) {
+    if (t < 8) ((float4 *)y)[i] = *(const float4 *)(x + 4 * t + 1);
+}

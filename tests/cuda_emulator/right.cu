@@ -162,3 +162,18 @@ KERNEL(several_readers_then_a_later_launch) {
 KERNEL(taken_from_nobody) {
     y[i] = t % 32 < 16 ? __shfl_down_sync(0x0000ffffu, x[i], 8) : 0;
 }
+
+KERNEL(constants_by_pointer) {
+    const float *from = t & 1 ? TABLE : x;
+    y[i] = from[t & 1];
+}
+
+// Lane 2 has met lane 1, which had met lane 0.
+KERNEL(seen_through_another) {
+    __shared__ float s[128];
+    int lane = t % 32;
+    if (lane == 0) s[t] = x[i];
+    if (lane <= 1) __syncwarp(3);
+    if (lane == 1 || lane == 2) __syncwarp(6);
+    y[i] = lane == 2 ? s[t - 2] : 0;
+}

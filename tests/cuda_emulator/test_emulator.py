@@ -68,6 +68,13 @@ def test_a_fault_is_told_with_its_place(modules: dict[str, Module], x: Array) ->
     )
 
 
+def test_a_vector_across_the_end_is_seen(modules: dict[str, Module], x: Array) -> None:
+    """The last of 254 floats begin a vector of four."""
+    for a, b in ((x, np.zeros(254, "f4")), (x[:254].copy(), np.zeros(256, "f4"))):
+        with pytest.raises(LaunchError, match=r"outside every allocation: .* of 16 bytes at byte 1008 of an"):
+            modules["right"].run("vectors", (2,), (128,), a, b, np.int32(256))
+
+
 def test_after_a_fault_the_next_launch_is_clean(modules: dict[str, Module], x: Array) -> None:
     y = np.zeros(256, "f4")
     with pytest.raises(LaunchError):
@@ -121,6 +128,8 @@ RIGHT: dict[str, Callable[[Array], Array]] = {
     "maximum_twice": lambda x: np.repeat(rows(x, 128).max(1) + rows(x, 128).min(1), 128),
     "same_number_by_atomics": lambda x: np.eye(1, 256)[0] * 3,
     "several_readers_then_a_later_launch": lambda x: np.full(256, x[0] + x[255]),
+    "constants_by_pointer": lambda x: np.tile([x[0], 3], 128),
+    "seen_through_another": lambda x: np.where(np.arange(256) % 32 == 2, np.roll(x, 2), 0),
     "taken_from_nobody": lambda x: np.where(
         np.arange(256) % 32 < 16, np.where(np.arange(256) % 32 < 8, np.roll(x, -8), np.nan), 0
     ),
@@ -198,13 +207,15 @@ def test_vectors_of_all_kinds(modules: dict[str, Module]) -> None:
     assert (e == [2.0, 1.0]).all()
 
 
-def test_bits_and_roundings(modules: dict[str, Module]) -> None:
+@pytest.mark.parametrize("checked", [True, False])
+def test_bits_and_roundings(checked: bool) -> None:
     x = np.array([1.5, -2.25, np.nan, np.inf, -0.0, 1 + 2**-20, 7], "f4")
-    out = np.zeros(15, "i4")
-    k = 0x00F0
-    modules["arithmetic"].run("bits", (1,), (1,), x, np.array([0.1, np.nan]), np.array([k], "i4"), out)
-    # |x| max, min and abs: 240 − 3 + 240; x² is rounded, so that a fused multiply-add sees what was lost
-    assert out.tolist() == [1, 1, 1, 24, 56, 5, 4, 0x0F00, k // 2, 2 + 40 - 100, 477, 31, 1, 1, 7]
+    out, k = np.zeros(16, "i4"), 0x00F0
+    module = Module(TEXTS["arithmetic"], checked)
+    module.run("bits", (1,), (1,), x, np.array([0.1, np.nan]), np.array([k], "i4"), out)
+    # 2.5, 3.5 and -0.5 to whole numbers; 240 - 3 + 240; the kinds of number are bits of 31
+    wanted = [1, 1, 1, 24, 56, 5, 4, 0x0F00, k // 2, 2 + 40 - 100, 477, 31, 1, 1, 7, 1]
+    assert out.tolist() == wanted
 
 
 # ---------------------------------------------------------------- limits and arguments
