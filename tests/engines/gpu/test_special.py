@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adjoint.engines.gpu.kernel import Launch, Place
+from adjoint.engines.gpu.kernel import Call, Launch, Place
 from adjoint.engines.gpu.special import special_steps
 from adjoint.engines.gpu.special.copying import copy_launch
 from adjoint.engines.gpu.special.gemm import gemm_launches
@@ -32,6 +32,8 @@ FLOATS, INTEGERS = ("f4", "f8"), ("i4", "i2", "i8", "u1")
 
 def numbers(shape: Any, dtype: str, seed: int = 0) -> np.ndarray:
     """Of either sign, where the dtype has one."""
+    if np.dtype(dtype).kind == "c":
+        return (numbers(shape, "f8", seed) + 1j * numbers(shape, "f8", seed + 100)).astype(dtype)
     return (rng(seed).standard_normal(shape) * 50).astype(dtype)
 
 
@@ -84,7 +86,7 @@ def gathers(dtype: str) -> Iterator[Step]:
 
 @needs_emulator
 def test_gather() -> None:
-    agree([step for dtype in ("f4", "f8", "b1") for step in gathers(dtype)])
+    agree([step for dtype in ("f4", "c16", "b1") for step in gathers(dtype)])
 
 
 def scatters(dtype: str, points: int, set_too: bool = True) -> Iterator[Step]:
@@ -113,7 +115,7 @@ def scatters(dtype: str, points: int, set_too: bool = True) -> Iterator[Step]:
 @pytest.mark.parametrize("points", [0, 1, 40, 2500], ids="{} points".format)
 def test_scatter_is_in_numpys_order(points: int) -> None:
     """Bit by bit, few points and many: the sums are those of np.add.at, the last write stands."""
-    agree([step for dtype in ("f4", "f8", "i2") for step in scatters(dtype, points)])
+    agree([step for dtype in ("f4", "c16", "i2") for step in scatters(dtype, points)])
 
 
 @needs_emulator
@@ -377,3 +379,21 @@ def test_copies_of_views() -> None:
         for order in (0, 1, 2):
             z, _ = result_of(node, held, [launch], order)
             np.testing.assert_array_equal(z, want)
+
+
+@needs_emulator
+def test_what_cupy_indexes_is_checked() -> None:
+    """Half precision has no kernel, and cupy would wrap an index that is out of bounds."""
+    x, i = numbers((5, 3), "f2"), np.array([4, -5])
+    graph, held = inputs(x, i)
+    node = node_of(graph, ix.getitem, *graph.inputs, template=(A,))
+    steps = special_steps(node)
+    assert steps is not None
+    check, call = steps
+    assert isinstance(check, Launch)
+    assert isinstance(call, Call)
+    assert call.reason == "kernels hold no float16"
+    for indices, wrong in ((i, False), (np.array([5, 0]), True), (np.array([0, -6]), True)):
+        device = Device([check], {**held, graph.inputs[1]: indices})
+        device.run(0)
+        assert device.failed == wrong

@@ -12,6 +12,7 @@ from ....ops import index as ix
 from ....ops import reduce as rd
 from ....ops.products import matmul
 from ...graph import Node, foreign_kinds
+from ..fallback import own_value
 from ..kernel import Call, Launch
 from . import gemm, indexing, scans, segments
 
@@ -22,6 +23,9 @@ _PLANNERS: dict[Any, Callable[[Node, bool], list[Launch | Call] | list[Launch] |
 }  # fmt: skip
 
 
+INDEXED = (ix.getitem, ix.scatter_add, ix.scatter_set)
+
+
 def special_steps(node: Node, deterministic: bool = True) -> list[Launch | Call] | None:
     """What computes a node, in order; None when it has to run by its own value.
 
@@ -29,6 +33,11 @@ def special_steps(node: Node, deterministic: bool = True) -> list[Launch | Call]
         node: of a structured primitive; its operands may be views.
         deterministic: whether the result must not depend on the order in which threads run.
     """
-    planner = _PLANNERS.get(node.op)
-    steps = planner(node, deterministic) if planner is not None and not foreign_kinds(node) else None
+    planner, foreign = _PLANNERS.get(node.op), foreign_kinds(node)
+    if node.op in INDEXED and all(kind.kind == "c" for kind in foreign):
+        foreign = []
+    steps = planner(node, deterministic) if planner is not None and not foreign else None
+    if steps is None and node.op in INDEXED:
+        found = indexing.checks(node)
+        return [*found, own_value(node)] if found else None
     return None if steps is None else [*steps]

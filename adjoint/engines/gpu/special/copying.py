@@ -44,6 +44,14 @@ class _Axis(NamedTuple):
     target: int  # stride in the copy
 
 
+def _as_real(v: View, dtype: np.dtype[Any]) -> tuple[View, np.dtype[Any]]:
+    """Of a complex view the real and imaginary parts, as one more axis."""
+    if dtype.kind != "c":
+        return v, dtype
+    strides = [2 * s for s in v.strides]
+    return View(v.root, v.offset, (*v.shape, 2), (*strides, 1)), np.dtype(f"f{dtype.itemsize // 2}")
+
+
 def _axes(v: View) -> list[_Axis]:
     sizes, (source, target) = joined(v.shape, [v.strides, contiguous(v.shape)])
     return [_Axis(*a) for a in zip(sizes, source, target, strict=True)]
@@ -66,6 +74,8 @@ def transpose_launch(v: View, target: Place | Scratch, dtype: np.dtype[Any]) -> 
         target: where the elements go, in C order; its memory is not the view's.
         dtype: of both.
     """
+    if dtype.kind == "c":
+        return None
     axes = _axes(v)
     near = _near(axes)
     if near is None:
@@ -100,8 +110,9 @@ def copy_launch(v: View, target: Place | Scratch, dtype: np.dtype[Any]) -> Launc
     through = transpose_launch(v, target, dtype)
     if through is not None:
         return through
+    v, dtype = _as_real(v, dtype)
     axes, size = _axes(v), math.prod(v.shape)
-    kernel = Kernel("copy", far=is_far(size, v.root))
+    kernel = Kernel("copy", far=is_far(size, 2 * v.root.size))
     _pointers(kernel, v, target, dtype)
     body = "        " + kernel.walk("p", [a.size for a in axes], {"from": [a.source for a in axes]})
     return kernel.over(body + "\n        z[p] = v[from];", size)

@@ -10,6 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from ....ops import index as ix
 from ...graph import Node
@@ -40,12 +43,22 @@ NAMED = """\
 class _Axes:
     """The axes of a gather or scatter: those before and behind the grid, and those of the grid.
 
+    A complex number is two real ones, as one more axis.
+
     Args:
         seen: the array that the index goes into.
         other: strides over (lead, grid, tail) of the array on the other side.
+        dtype: of both.
     """
 
-    def __init__(self, seen: Indexed, other: Sequence[int]) -> None:
+    def __init__(self, seen: Indexed, other: Sequence[int], dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
+        if dtype.kind == "c":
+            self.dtype = np.dtype(f"f{dtype.itemsize // 2}")
+            lead, tail = ([(n, 2 * s) for n, s in axes] for axes in (seen.lead, seen.tail))
+            arrays = [(a, n, 2 * s) for a, n, s in seen.arrays]
+            seen = Indexed(seen.offset, lead, [*tail, (2, 1)], arrays, seen.grid)
+            other = [*[2 * s for s in other], 1]
         self.seen = seen
         depth, width = len(seen.lead), len(seen.grid)
         ends = [*seen.lead, *seen.tail]
@@ -68,6 +81,11 @@ class _Axes:
         self.points = math.prod(seen.grid)
         self.each = math.prod([n for n, _ in ends])
         self.keys = math.prod([n for _, n, _ in seen.arrays])
+
+    @property
+    def elements(self) -> int:
+        """Numbers that are moved."""
+        return self.points * self.each
 
     def sums(self, which: str, *names: str) -> tuple[Sequence[int], dict[str, Sequence[int]]]:
         """Sizes and strides for `Kernel.walk`; names that are empty are left out."""
@@ -115,18 +133,18 @@ def gather(node: Node, deterministic: bool = True) -> list[Launch] | None:
         return None
     if not node.size:
         return []
-    axes = _Axes(seen, along(node.shape, whole(node).strides, seen))
+    axes = _Axes(seen, along(node.shape, whole(node).strides, seen), node.dtype)
     kernel = Kernel("gather", far=_is_far(axes, v.root, node), complaint=complaint_of(seen))
-    kernel.writes("z", node, node.dtype)
-    kernel.reads("x", Place(v.root, seen.offset), node.dtype)
+    kernel.writes("z", node, axes.dtype)
+    kernel.reads("x", Place(v.root, seen.offset), axes.dtype)
     body = "        " + kernel.walk("p", *axes.sums("all", "at", "", *axes.names)) + "\n"
     body += axes.index(kernel, address="at")
-    return [kernel.over(body + "        z[p] = x[at];", node.size)]
+    return [kernel.over(body + "        z[p] = x[at];", axes.elements)]
 
 
 def _is_far(axes: _Axes, *nodes: Node) -> bool:
     arrays = [view_of(a).root for a, _, _ in axes.seen.arrays]
-    return is_far(*nodes, axes.points * axes.each, axes.keys, *arrays)
+    return is_far(*[2 * n.size for n in nodes], axes.elements, axes.keys, *arrays)
 
 
 class _Scatter:
@@ -155,14 +173,15 @@ class _Scatter:
             return []
         kinds = [a.kind if isinstance(a, Node) else a for a in self.arrays]
         target = ix.getitem.abstract(node.kind, *kinds, template=node.params["template"]).shape
-        self.axes = _Axes(seen, along(target, written_over(view_of(self.v), target), seen))
+        other = along(target, written_over(view_of(self.v), target), seen)
+        self.axes = _Axes(seen, other, node.dtype)
         roots = [view_of(a).root for a in node.args if isinstance(a, Node)]
         self.far = _is_far(self.axes, node, *roots)
         self.word = "long long" if self.far else "int"
-        if not self.axes.points * self.axes.each:
+        if not self.axes.elements:
             return [self._filled()]
-        code = node.dtype.str[1:]
-        if self.adds and code in ATOMIC and (node.dtype.kind != "f" or not deterministic):
+        code = self.axes.dtype.str[1:]
+        if self.adds and code in ATOMIC and (self.axes.dtype.kind != "f" or not deterministic):
             return [self._filled(), self._atomic(ATOMIC[code])]
         if self.axes.points <= FEW:
             return [self._filled(), *self._few()]
@@ -183,26 +202,22 @@ class _Scatter:
         node = self.node
         if self.base is None:
             kernel = Kernel("zeros", far=self.far)
-            kernel.writes("z", node, node.dtype)
-            return kernel.over("        z[p] = 0;", node.size)
+            kernel.writes("z", node, self.axes.dtype)
+            return kernel.over("        z[p] = 0;", node.size * (2 if node.dtype.kind == "c" else 1))
         return copy_launch(view_of(self.base), Place(node), node.dtype)
 
     def _ends(self, kernel: Kernel) -> None:
         """The arrays that are written and read, and where the first element lies."""
         node, v = self.node, view_of(self.v)
-        kernel.writes("z", Place(node, self.axes.seen.offset), node.dtype)
-        kernel.reads("v", v, node.dtype)
+        kernel.writes("z", Place(node, self.axes.seen.offset), self.axes.dtype)
+        kernel.reads("v", v, self.axes.dtype)
 
     def _atomic(self, kind: str) -> Launch:
         kernel = self._reporting("scatter_atomic", A=kind)
         self._ends(kernel)
         body = "        " + kernel.walk("p", *self.axes.sums("all", "at", "from", *self.axes.names)) + "\n"
         body += self.axes.index(kernel, address="at")
-        return kernel.over(body + "        atomicAdd(($A *)(z + at), ($A)v[from]);", self._elements)
-
-    @property
-    def _elements(self) -> int:
-        return self.axes.points * self.axes.each
+        return kernel.over(body + "        atomicAdd(($A *)(z + at), ($A)v[from]);", self.axes.elements)
 
     def _keys(self, keys: Scratch) -> Launch:
         """The number of the place that each point of the grid goes to."""
@@ -227,7 +242,7 @@ class _Scatter:
     def _few(self) -> list[Launch]:
         """Every point is compared with those before it, or behind it: the first of a place adds them all."""
         keys = self._scratch(self.axes.points)
-        kernel = self._kernel("scatter_few", T=ctype(self.node.dtype))
+        kernel = self._kernel("scatter_few", T=ctype(self.axes.dtype))
         self._ends(kernel)
         kernel.scratch("keys", f"const {self.word}", keys)
         kernel.number("count", self.axes.points)
@@ -241,20 +256,20 @@ class _Scatter:
             body += SUM_OF_FEW.replace("$point", _deeper(self._of_point(kernel, "r", "near")))
         else:
             body += self._of_point(kernel, "q", "near") + "\n        z[at] = v[from + near];"
-        return [self._keys(keys), kernel.over(body, self._elements)]
+        return [self._keys(keys), kernel.over(body, self.axes.elements)]
 
     def _many(self) -> list[Launch]:
         """The points sorted by place, stably; then the first of each place adds its own."""
         points = self.axes.points
         keys, order, sorting = sort_launches(points, self.axes.keys, self.word, self.far)
-        kernel = self._kernel("scatter_sorted", T=ctype(self.node.dtype))
+        kernel = self._kernel("scatter_sorted", T=ctype(self.axes.dtype))
         self._ends(kernel)
         kernel.scratch("keys", f"const {self.word}", keys[-1])
         kernel.scratch("order", f"const {self.word}", order)
         kernel.number("count", points)
         body = self._split(kernel) + HEAD + self.axes.place(kernel, "at", "key") + "\n"
         body += SUM_OF_RUN.replace("$point", _deeper(self._of_point(kernel, "r", "near")))
-        return [self._keys(keys[0]), *sorting, kernel.over(body, self._elements)]
+        return [self._keys(keys[0]), *sorting, kernel.over(body, self.axes.elements)]
 
     def _last(self) -> list[Launch]:
         """The last point of each place, found by an integer maximum, whose order does not matter."""
@@ -274,7 +289,7 @@ class _Scatter:
             self._keys(keys),
             # 0 is nobody's
             claim.over("        atomicMax(&board[keys[p]], p + 1);", points),
-            kernel.over(body + "\n        z[at] = v[from + near];", self._elements),
+            kernel.over(body + "\n        z[at] = v[from + near];", self.axes.elements),
         ]
 
 
@@ -319,6 +334,22 @@ SUM_OF_RUN = """\
             total += v[from + near];
         }
         z[at] = total;"""
+
+
+def checks(node: Node) -> list[Launch]:
+    """Launches that only look whether indices are in bounds, for what cupy does, which would wrap them."""
+    if node.op is ix.getitem:
+        x, *arrays = node.args
+    else:
+        x, arrays = node, list(node.args[1 if node.op is ix.scatter_add else 2 :])
+    seen = indexed(view_of(x), node.params["template"], arrays) if isinstance(x, Node) else None
+    if seen is None or not seen.arrays or not math.prod(seen.grid):
+        return []
+    plain = Indexed(0, [], [], seen.arrays, seen.grid)
+    axes = _Axes(plain, (0,) * len(seen.grid), np.dtype(bool))
+    kernel = Kernel("indices", far=_is_far(axes), complaint=complaint_of(seen))
+    body = "        " + kernel.walk("p", *axes.sums("grid", "", *axes.names)) + "\n"
+    return [kernel.over(body + axes.index(kernel).rstrip("\n"), axes.points)]
 
 
 def scatter(node: Node, deterministic: bool = True) -> list[Launch] | None:
