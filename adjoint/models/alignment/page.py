@@ -65,12 +65,13 @@ footer { color: var(--soft); font-size: .88rem; margin-top: 3rem; }
 """
 
 
-def page(title: str, sections: Sequence[Section]) -> str:
+def page(title: str, sections: Sequence[Section], made_by: str = "python -m adjoint align") -> str:
     """The HTML of a report; whatever names it contains is text and nothing else.
 
     Args:
         title: heading, and the name of the tab.
         sections: in reading order.
+        made_by: the command, for the last line.
     """
     body = "".join(_section(s) for s in sections)
     digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -81,7 +82,7 @@ def page(title: str, sections: Sequence[Section]) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escaped(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"<h1>{escaped(title)}</h1>\n{body}"
-        "<footer>Made by python -m adjoint align.</footer>\n</main>\n</body>\n</html>\n"
+        f"<footer>Made by {escaped(made_by)}.</footer>\n</main>\n</body>\n</html>\n"
     )
 
 

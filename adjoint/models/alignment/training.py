@@ -94,7 +94,7 @@ def _pair(line: str, place: str) -> Pair:
     return Pair(row["prompt"], row["chosen"], row["rejected"], float(row["p"]))
 
 
-def dpo_loss(chosen: Any, rejected: Any, *, beta: float, p: ArrayLike | None = None) -> Any:
+def dpo_loss(chosen: Any, rejected: Any, *, beta: Any, p: ArrayLike | None = None) -> Any:
     """Cross-entropy between P(chosen ≻ rejected) and the policy's σ(β (ρ_chosen − ρ_rejected)).
 
     With p it is the mean over labels that would be drawn by p, at no more than their price: the same optimum,
@@ -103,7 +103,7 @@ def dpo_loss(chosen: Any, rejected: Any, *, beta: float, p: ArrayLike | None = N
     Args:
         chosen: (n,) ρ = log π_θ − log π_ref of the chosen responses; differentiable.
         rejected: (n,) that of the rejected ones.
-        beta: β > 0, in units of s per nat.
+        beta: β > 0, in units of s per nat; a number, or 0-d where it is an argument of a compiled program.
         p: (n,) P(chosen ≻ rejected) in [0, 1]; None: the labels are what was drawn, p = 1.
 
     Returns:
@@ -121,7 +121,8 @@ def dpo_loss(chosen: Any, rejected: Any, *, beta: float, p: ArrayLike | None = N
     if shape_of(chosen) != shape_of(rejected) or len(shape_of(chosen)) != 1:
         what = f"dpo_loss needs (n,) log-ratios of both: {shape_of(chosen)} and {shape_of(rejected)}"
         raise refusal(ShapeError, what, "One number for every pair: log π − log π_ref, summed over tokens.")
-    beta = check_number(beta, "beta", strict=True)
+    if not isinstance(beta, Recorded):  # as for p below, values of an argument are not known
+        beta = check_number(beta, "beta", strict=True)
     margin = beta * (chosen - rejected)
     if p is None:
         return numpy.mean(softplus(-margin))

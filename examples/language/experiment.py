@@ -1,0 +1,382 @@
+"""The road: prompts, responses, scores, λ*, policies by DPO and by policy gradient, iterative dualization.
+
+    max E sharp − β KL(π ‖ π_ref)   subject to   E clean ≥ level
+
+Prompts are the first words of sentences that the language model never saw. Half of them, *practice*, make λ*
+and train the policies; the other half, *exam*, are used for the table only. Everything follows from one seed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from adjoint.errors import AdjointError
+from adjoint.models import align
+from adjoint.models.alignment import (
+    Alignment,
+    Scores,
+    Status,
+    decreasing_rate,
+    read_preferences,
+    write_preferences,
+)
+
+from .model import init
+from .policies import Learner, Reference, Speaker, dpo, located
+from .scorers import Panel
+from .text import Corpus, Vocabulary
+from .training import train
+
+Tell = Callable[[str], None]
+
+
+class ExperimentError(AdjointError, ValueError):
+    """A setting with which there is no experiment, or a level that cannot be met."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be chosen.
+
+    Attributes:
+        seed: of all randomness.
+        level: what E clean must be at least.
+        betas: β of the policies, from mild to bold.
+        papers: further β, for which only λ* and its diagnostics are computed.
+        steps: updates of the language model's training, with batches of `batch` sentences.
+        units: of its recurrence.
+        least: how often a word occurs that gets a number.
+        temperature: τ of the policy.
+        words: the most words of a response.
+        practice, exam: prompts of each kind.
+        k: responses to each practice prompt, for λ* and DPO.
+        exam_k: responses to each exam prompt.
+        pairs: preferences of each prompt, `passes` over them by DPO.
+        gradient_steps: of the policy gradient at λ*.
+        rounds: changes of λ, with `round_steps` steps of policy gradient each.
+        round_k: responses to each practice prompt by which a round is judged.
+        rate: Adam's, for biases.
+    """
+
+    seed: int = 0
+    level: float = 0.96
+    betas: tuple[float, ...] = (0.5, 0.25, 0.1)
+    papers: tuple[float, ...] = (1.0, 0.05)
+    steps: int = 1200
+    batch: int = 32
+    units: int = 192
+    least: int = 3
+    temperature: float = 0.8
+    words: int = 20
+    practice: int = 480
+    exam: int = 600
+    k: int = 16
+    exam_k: int = 4
+    pairs: int = 24
+    passes: int = 1
+    gradient_steps: int = 80
+    rounds: int = 8
+    round_steps: int = 10
+    round_k: int = 2
+    rate: float = 0.04
+
+    def __post_init__(self) -> None:
+        if self.k < 2 or self.exam_k < 1 or self.round_k < 1:
+            raise ExperimentError(
+                f"λ* needs at least 2 responses to each prompt, got k = {self.k}\n"
+                "  With one there is nothing to choose from, and no policy differs from the reference."
+            )
+        if not self.betas or min(*self.betas, *self.papers) <= 0:
+            raise ExperimentError(f"β should be numbers > 0, got {self.betas} and {self.papers}")
+
+
+class Average(NamedTuple):
+    """A mean over prompts, and its standard error."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, values: np.ndarray, weights: np.ndarray | None = None) -> Average:
+        """Of (P, K), each prompt weighing the same; weights (P, K) add up to 1 for every prompt."""
+        each = np.mean(values, axis=1) if weights is None else np.sum(weights * values, axis=1)
+        return cls(float(np.mean(each)), float(np.std(each, ddof=1) / np.sqrt(len(each))))
+
+
+class Row(NamedTuple):
+    """One policy at the exam.
+
+    Attributes:
+        who: "reference", "tilt", "dpo", "gradient", "iterative", …
+        lam: λ it was made with, NaN where there was none.
+        kl: KL(π ‖ π_ref) in nats.
+        scores: by scorer.
+    """
+
+    who: str
+    lam: float
+    kl: Average
+    scores: dict[str, Average]
+
+    def slack(self, level: float) -> Average:
+        """E clean − level."""
+        return Average(self.scores["clean"].mean - level, self.scores["clean"].error)
+
+
+class Round(NamedTuple):
+    """One round of iterative dualization: λ_t, and E clean of the policy it led to, on practice prompts."""
+
+    lam: float
+    clean: Average
+
+
+@dataclass(frozen=True)
+class AtBeta:
+    """What was found at one β.
+
+    Attributes:
+        alignment: from the practice responses' scores.
+        rows: policies at the exam.
+        path: of the multiplier.
+        last: λ at the end of it.
+        samples: who → sentences said to the first exam prompts, one each.
+    """
+
+    alignment: Alignment
+    rows: tuple[Row, ...]
+    path: tuple[Round, ...]
+    last: float
+    samples: dict[str, list[str]]
+
+    @property
+    def beta(self) -> float:
+        """β."""
+        return self.alignment.beta
+
+    def row(self, who: str) -> Row:
+        """The row of one policy."""
+        return next(row for row in self.rows if row.who == who)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The whole experiment.
+
+    Attributes:
+        settings: as chosen.
+        reference: the row of the language model itself.
+        papers: λ* and diagnostics at every β.
+        found: what was trained, by β.
+        prompts: the first exam prompts, for the samples.
+        before: what the reference said to them.
+        people: scorer → correlation of its score with people's ratings of the held-out sentences.
+        pairs: preferences exported, by β.
+        seconds: how long what took.
+    """
+
+    settings: Settings
+    reference: Row
+    papers: tuple[Alignment, ...]
+    found: tuple[AtBeta, ...]
+    prompts: list[str]
+    before: list[str]
+    people: dict[str, float]
+    seconds: dict[str, float]
+
+
+# ------------------------------------------------------------------------------------------- the steps
+class Study:
+    """What all β share: the language model, the prompts, the reference's responses with their scores."""
+
+    def __init__(self, settings: Settings, corpus: Corpus, scorers: Panel, tell: Tell) -> None:
+        self.settings, self.scorers, self.tell = settings, scorers, tell
+        self.seconds: dict[str, float] = {}
+        streams = np.random.SeedSequence(settings.seed).spawn(4)
+        of_model, of_prompts, of_practice, of_exam = map(np.random.default_rng, streams)
+        texts, judges, unseen = ([s.text for s in part] for part in corpus)
+        vocabulary = Vocabulary(texts, least=settings.least)
+        prompts = vocabulary.prompts(unseen)
+        wanted = settings.practice + settings.exam
+        if len(prompts) < wanted:
+            raise ExperimentError(
+                f"{wanted} prompts are wanted, and {len(unseen):,} held-out sentences have {len(prompts)}\n"
+                "  Give a longer text, or ask for fewer: Settings(practice=…, exam=…)."
+            )
+        of_prompts.shuffle(prompts)
+        self.practice, self.exam = prompts[: settings.practice], prompts[settings.practice : wanted]
+        with self.timed("training the language model"):
+            params = train(
+                init(of_model, len(vocabulary), units=settings.units), vocabulary, texts, judges,
+                rng=of_model, steps=settings.steps, size=settings.batch, every=max(settings.steps // 4, 1),
+                callback=lambda p: tell(f"  step {p.step}: perplexity {p.perplexity:.1f}"),
+            )  # fmt: skip
+        self.reference = Reference(params, vocabulary, settings.temperature, settings.words)
+        with self.timed("drawing and scoring responses"):
+            self.heard = self.reference.speak(params, self.practice, settings.k, scorers, of_practice)
+            self.judged = self.reference.speak(params, self.exam, settings.exam_k, scorers, of_exam)
+        self.people = {
+            one.name: float(np.corrcoef(one(unseen), [s.rating for s in corpus.held_out])[0, 1])
+            for one in scorers
+        }
+
+    def timed(self, what: str) -> _Timer:
+        """A context whose seconds are kept."""
+        self.tell(what)
+        return _Timer(self.seconds, what)
+
+    def scores(self) -> Scores:
+        """Of the practice responses, with names by which exported texts are found again."""
+        decode = self.reference.vocabulary.decode
+        prompts = [f"{x}: {decode(p)}" for x, p in enumerate(self.practice)]
+        responses = [f"{k}: {decode(t)}" for row in self.heard.said.tokens for k, t in enumerate(row)]
+        own = self.heard.scores
+        return Scores.dense(own["sharp"], {"clean": own["clean"]}, prompts=prompts, responses=responses)
+
+    def one_shot(self, beta: float) -> Alignment:
+        """λ* from the scores alone.
+
+        Raises:
+            ExperimentError: no policy over these responses is clean enough.
+        """
+        level = self.settings.level
+        found = align(self.scores(), beta=beta, constraints=f"clean >= {level!r}")
+        if found.status is Status.INFEASIBLE:
+            assert found.infeasibility is not None
+            best = found.infeasibility.best["clean"]
+            raise ExperimentError(
+                f"no policy over these responses has E clean ≥ {level}: the cleanest of each prompt's "
+                f"{self.settings.k} average {best:.4f}\n  Ask for less, or draw more responses."
+            )
+        return found
+
+    def at_exam(self, params: dict, who: str, lam: float) -> tuple[Row, Speaker]:
+        """A policy's row: the same random numbers for every policy, so that rows can be compared."""
+        rng = np.random.default_rng([self.settings.seed, 5])
+        said = self.reference.speak(params, self.exam, self.settings.exam_k, self.scorers, rng)
+        scores = {name: Average.of(x) for name, x in said.scores.items()}
+        return Row(who, lam, Average.of(said.ratios), scores), said
+
+    def tilt(self, beta: float, lam: float, who: str) -> Row:
+        """The policy of the theory, π_ref e^{s/β}, on the reference's exam responses."""
+        own = self.judged.scores
+        logits = (own["sharp"] + lam * own["clean"]) / beta
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        log = np.log(np.maximum(weights * weights.shape[1], 1e-300))
+        scores = {name: Average.of(x, weights) for name, x in own.items()}
+        return Row(who, lam, Average.of(log, weights), scores)
+
+    def preferences(self, alignment: Alignment, rng: np.random.Generator) -> tuple[dict, list[float]]:
+        """DPO on pairs that were written to a file, and read from it."""
+        settings, scores = self.settings, alignment.scores
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "pairs.jsonl"
+            write_preferences(path, scores, alignment.multipliers, pairs=settings.pairs, rng=rng)
+            pairs = read_preferences(path)
+        assert scores.prompts is not None and scores.responses is not None
+        k = settings.k
+        responses = [scores.responses[x * k : x * k + k] for x in range(scores.n_prompts)]
+        places = located(pairs, scores.prompts, responses)  # type: ignore[arg-type]
+        return dpo(
+            self.reference, self.heard, places, beta=alignment.beta, rng=rng, passes=settings.passes,
+            rate=settings.rate,
+        )  # fmt: skip
+
+    def dualize(self, learner: Learner, alignment: Alignment) -> tuple[list[Round], float]:
+        """λ ← [λ − η (E clean − aim)]₊ with a policy that goes on from where it was.
+
+        The aim is the level and one standard error: practice prompts are a sample of all prompts.
+        """
+        settings, scorer = self.settings, self.scorers.clean
+        lam, path = alignment.multipliers["clean"], list[Round]()
+        rule = decreasing_rate(0.5 * max(alignment.level_response[0, 0], 1.0))
+        rng = np.random.default_rng([settings.seed, 6])
+        for t in range(settings.rounds):
+            learner.learn(lam, settings.round_steps)
+            said = self.reference.speak(learner.params, self.practice, settings.round_k, [scorer], rng)
+            clean = Average.of(said.scores[scorer.name])
+            path.append(Round(lam, clean))
+            self.tell(f"  λ = {lam:.3f}: E clean {clean.mean:.4f} ± {clean.error:.4f}")
+            if t + 1 < settings.rounds:
+                lam = max(lam - rule(t, None) * (clean.mean - clean.error - settings.level), 0.0)  # type: ignore[arg-type]
+        return path, lam
+
+    def at(self, beta: float) -> AtBeta:
+        """Everything at one β."""
+        settings, found = self.settings, self.one_shot(beta)
+        lam = found.multipliers["clean"]
+        self.tell(f"β = {beta:g}: λ* = {lam:.4f} ± {found.standard_errors['clean']:.4f}")
+        rng = np.random.default_rng([settings.seed, round(1e6 * beta)])
+        rows = [self.tilt(beta, 0.0, "free tilt"), self.tilt(beta, lam, "tilt")]
+        samples = {}
+
+        def examined(params: dict, who: str, lam: float) -> None:
+            row, said = self.at_exam(params, who, lam)
+            rows.append(row)
+            samples[who] = [texts[0] for texts in said.texts]
+            clean, sharp = row.scores["clean"], row.scores["sharp"]
+            self.tell(
+                f"  {who}: clean {clean.mean:.4f} ± {clean.error:.4f}, sharp {sharp.mean:+.3f}, KL "
+                f"{row.kl.mean:.3f}"
+            )
+
+        with self.timed(f"  DPO, β = {beta:g}"):
+            examined(self.preferences(found, rng)[0], "dpo", lam)
+        deciding = (self.scorers.sharp, self.scorers.clean)
+        learner = Learner(self.reference, self.practice, deciding, beta=beta, rng=rng, rate=settings.rate)
+        with self.timed(f"  policy gradient, β = {beta:g}"):
+            learner.learn(lam, settings.gradient_steps)
+            examined(learner.params, "gradient", lam)
+        with self.timed(f"  iterative dualization, β = {beta:g}"):
+            path, last = self.dualize(learner, found)
+            examined(learner.params, "iterative", last)
+        return AtBeta(found, tuple(rows), tuple(path), last, samples)
+
+
+class _Timer:
+    def __init__(self, kept: dict[str, float], what: str) -> None:
+        self.kept, self.what = kept, what
+
+    def __enter__(self) -> None:
+        self.begun = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.kept[self.what.strip()] = time.perf_counter() - self.begun
+
+
+def run(settings: Settings, corpus: Corpus, scorers: Panel, tell: Tell = lambda text: None) -> Results:
+    """The whole road.
+
+    Args:
+        settings: what was chosen.
+        corpus: the sentences.
+        scorers: who judges.
+        tell: called with a line of text now and then.
+
+    Raises:
+        ExperimentError: too few sentences, or a level that cannot be met.
+        ScorerError: a score that is no number.
+    """
+    study = Study(settings, corpus, scorers, tell)
+    reference, said = study.at_exam(study.reference.params, "reference", np.nan)
+    betas = sorted({*settings.betas, *settings.papers}, reverse=True)
+    papers = tuple(study.one_shot(beta) for beta in betas)
+    found = tuple(study.at(beta) for beta in settings.betas)
+    prompts = [study.reference.vocabulary.decode(p) for p in study.exam]
+    return Results(
+        settings, reference, papers, found, prompts, [texts[0] for texts in said.texts], study.people,
+        study.seconds,
+    )  # fmt: skip
+
+
+QUICK = replace(
+    Settings(), steps=60, units=24, betas=(0.5,), papers=(0.1,), practice=24, exam=24, k=4, pairs=4, passes=1,
+    gradient_steps=4, rounds=2, round_steps=2, words=8, level=0.95,
+)  # fmt: skip

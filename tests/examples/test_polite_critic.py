@@ -1,0 +1,159 @@
+"""The road of example 18 on a text and with scorers of our own: no network, nothing to install."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adjoint.errors import MissingPackageError
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+
+text = importlib.import_module("language.text")
+scorers = importlib.import_module("language.scorers")
+experiment = importlib.import_module("language.experiment")
+page = importlib.import_module("language.page")
+policies = importlib.import_module("language.policies")
+
+SHARP = {"charming": -1.0, "decent": -0.3, "dull": 0.6, "stupid": 1.0}  # and "stupid" is not polite
+TEXTS = [
+    f"The {noun} of this {thing} is {word} from start to {end}."
+    for noun, thing, word, end in product(
+        ("plot", "cast", "music", "humor"), ("film", "story", "drama"), SHARP, ("end", "finish")
+    )
+]
+CORPUS = text.Corpus(
+    *([text.Sentence(t, -SHARP[t.split()[6]]) for t in part] for part in (4 * TEXTS, TEXTS, TEXTS))
+)
+SETTINGS = experiment.Settings(
+    steps=150, units=16, least=1, betas=(0.5,), papers=(0.02,), practice=40, exam=40, k=6, exam_k=4, pairs=8,
+    gradient_steps=30, rounds=3, round_steps=5, words=10, level=0.85, rate=0.1, batch=64, temperature=1.0,
+)  # fmt: skip
+
+
+def scorer(name: str, score: Any) -> Any:
+    return scorers.Scorer(
+        name, "ours", "1", "MIT", "by words", lambda texts: np.array([score(t) for t in texts])
+    )
+
+
+def sharp(sentence: str) -> float:
+    return sum(SHARP.get(word, 0.0) for word in sentence.split())
+
+
+PANEL = scorers.Panel(
+    scorer("sharp", sharp), scorer("clean", lambda t: 0.1 if "stupid" in t else 0.95),
+    scorer("sharp 2", lambda t: "dull" in t), scorer("clean 2", lambda t: "stupid" not in t),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results() -> Any:
+    return experiment.run(SETTINGS, CORPUS, PANEL)
+
+
+def test_the_limit_is_missed_without_it_and_kept_with_it(results: Any) -> None:
+    (at,) = results.found
+    free, iterative = at.row("free tilt"), at.row("iterative")
+    assert not page.met(free, SETTINGS.level) and at.alignment.multipliers["clean"] > 0
+    assert page.met(iterative, SETTINGS.level)
+    before, after = results.reference.scores["sharp"], iterative.scores["sharp"]
+    assert after.mean > before.mean + 2 * np.hypot(before.error, after.error)
+    assert results.reference.kl.mean == 0 < iterative.kl.mean
+    assert len(at.path) == SETTINGS.rounds and at.path[0].lam == at.alignment.multipliers["clean"]
+
+
+def test_both_ways_of_training_move_towards_the_tilted_policy(results: Any) -> None:
+    (at,) = results.found
+    lam, level, before = at.alignment.multipliers["clean"], SETTINGS.level, results.reference
+
+    def value(row: Any) -> float:
+        scores = row.scores
+        gain = scores["sharp"].mean + lam * (scores["clean"].mean - level)
+        return float(gain - at.beta * row.kl.mean)
+
+    for who in ("dpo", "gradient"):
+        assert value(at.row(who)) > value(before) + 0.3 * (value(at.row("tilt")) - value(before))
+
+
+def test_the_same_seed_gives_the_same_results(results: Any) -> None:
+    again = experiment.run(SETTINGS, CORPUS, PANEL)
+    assert again.found[0].rows == results.found[0].rows
+    assert again.found[0].samples == results.found[0].samples
+    assert again.found[0].path == results.found[0].path
+
+
+def test_the_page_says_what_was_found(results: Any) -> None:
+    content = page.html(results, PANEL, "python examples/18_a_polite_critic.py")
+    for words in ("Required: clean ≥ 0.85", "one-shot, DPO", "best of K", "Made by python examples/18"):
+        assert words in content
+    assert "nan" not in content.lower().replace("finance", "")
+    begin = results.prompts[0]
+    assert begin in content and content.count("<svg") >= 5
+    written = page.markdown(results, PANEL, "language.png", "python examples/18_a_polite_critic.py")
+    assert "| one-shot, DPO |" in written and "](language.png)" in written
+
+
+# ------------------------------------------------------------------------------------------------ errors
+def test_settings_that_make_no_experiment() -> None:
+    with pytest.raises(experiment.ExperimentError, match="at least 2 responses to each prompt, got k = 1"):
+        replace(SETTINGS, k=1)
+    with pytest.raises(experiment.ExperimentError, match="β should be numbers > 0"):
+        replace(SETTINGS, betas=(0.5, 0.0))
+
+
+def test_a_text_with_too_few_sentences() -> None:
+    short = CORPUS._replace(held_out=CORPUS.held_out[:50])
+    with pytest.raises(experiment.ExperimentError, match="80 prompts are wanted, and 50 held-out sentences"):
+        experiment.run(SETTINGS, short, PANEL)
+
+
+def test_a_level_that_cannot_be_met() -> None:
+    few = replace(SETTINGS, steps=5, level=0.99)
+    with pytest.raises(experiment.ExperimentError, match=r"has E clean ≥ 0.99: the cleanest .* average 0\.9"):
+        experiment.run(few, CORPUS, PANEL)
+
+
+def test_a_beta_so_small_that_it_is_best_of_k_says_so(results: Any) -> None:
+    assert page.best_of(results.papers[-1]) > 0.5
+    assert any("best of K" in text for text in results.papers[-1].warnings)
+
+
+def test_a_scorer_that_answers_nan_is_named() -> None:
+    broken = scorer("clean", lambda t: np.nan if "dull" in t else 1.0)
+    with pytest.raises(scorers.ScorerError, match="ours scores 'a dull one' as nan; 1 such in all"):
+        broken(["fine", "a dull one"])
+    with pytest.raises(scorers.ScorerError, match=r"gave \(2, 1\) scores for 2 sentences"):
+        broken._replace(score=lambda texts: np.ones((2, 1)))(["a", "b"])
+
+
+def test_a_missing_package_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vaderSentiment", None)
+    scorers.panel.cache_clear()
+    with pytest.raises(MissingPackageError, match=r"pip install 'adjoint-autodiff\[text\]'"):
+        scorers.panel()
+
+
+# --------------------------------------------------------------------------------------------- the pieces
+def test_responses_are_cut_where_all_have_ended() -> None:
+    tokens = np.zeros((2, 2, 20), np.int32)
+    tokens[0, 1, :6] = 5
+    assert policies.cut(tokens).shape == (2, 2, 8)
+    assert policies.cut(tokens[..., :6]).shape == (2, 2, 6)
+
+
+def test_the_scorers_of_the_packages() -> None:
+    for package in ("vaderSentiment", "profanity_check", "textblob", "better_profanity"):
+        pytest.importorskip(package, reason=f"scorers need {package}: pip install 'adjoint-autodiff[text]'")
+    scorers.panel.cache_clear()
+    kind, cruel = "a charming and funny film.", "an idiotic, boring, stupid mess of damn crap."
+    for one in scorers.panel():
+        low, high = one([kind, cruel]) if one.name.startswith("sharp") else one([cruel, kind])
+        assert low < high, one.name
