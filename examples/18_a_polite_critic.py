@@ -56,4 +56,5 @@ worst = max(a.certificate.violation for a in results.papers)
 rows = [at.row("iterative") for at in results.found]
 slack = ", ".join(f"{x.mean:+.4f} ± {x.error:.4f}" for x in (row.slack(settings.level) for row in rows))
 ok = worst < 1e-8 and (quick or all(met(row, settings.level) for row in rows))
+print(f"seconds of processor time: {results.processor:.0f}")
 print(f"check: violated on paper {worst:.0e}, slack at the exam {slack}  {'ok' if ok else 'FAILED'}")

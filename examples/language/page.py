@@ -470,10 +470,11 @@ def _glossary() -> Blocks:
 def _made(results: Results) -> Blocks:
     s = results.settings
     total = sum(results.seconds.values())
+    cores = f"{results.processor:.0f} of processor time"
     rows = [[what, f"{seconds:.0f}"] for what, seconds in results.seconds.items()]
     return [
         Words(
-            f"Seed {s.seed}; {total:.0f} seconds in all. Language model: a gated recurrent unit of "
+            f"Seed {s.seed}; {total:.0f} seconds in all, {cores}. Language model: a gated recurrent unit of "
             f"{s.units}, "
             f"{s.steps} steps of {s.batch} sentences; responses of at most {s.words} words at temperature "
             f"{s.temperature:g}. "

@@ -45,7 +45,7 @@ def scorer(name: str, score: Any) -> Any:
 
 
 def sharp(sentence: str) -> float:
-    return sum(SHARP.get(word, 0.0) for word in sentence.split())
+    return sum(SHARP.get(word, 0.0) for word in sentence.split()) + 0.02 * sentence.count("e")  # few ties
 
 
 PANEL = scorers.Panel(
