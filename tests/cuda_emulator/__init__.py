@@ -1,18 +1,16 @@
-"""CUDA without a card: kernels compiled by g++ and run on the host, compiled by NVRTC, and a stand-in for cupy.
+"""CUDA without a card: kernels run on the host by an emulator, compiled by NVRTC; a stand-in for cupy.
 
-| file | what it does |
-|---|---|
-| `harness.py` | modules and kernels: arguments, launches, orders; begins here |
-| `compiler.py` | sources, many in one translation unit, to libraries in a cache |
-| `kernel.h`, `mathematics.h` | what NVRTC knows without any include, for g++ |
-| `scheduler.cpp` | runs a grid: threads as fibers, barriers, shuffles, votes, shared memory, launch limits |
-| `checker.cpp` | sees every load and store: bounds, alignment, races, unset shared memory |
-| `functions.cpp` | functions that CUDA has and glibc lacks |
-| `nvrtc.py` | NVIDIA's compiler by its wheel: registers, stack, spills, shared memory |
-| `cupy_standin/` | the module cupy over this emulator, with a memory of its own |
+harness.py                what one begins with: modules and kernels, their arguments, orders of threads
+compiler.py               sources, many in one translation unit, to libraries that are kept
+kernel.h, mathematics.h   what NVRTC knows without any include, for g++
+scheduler.cpp             runs a grid: threads as fibers, barriers, shuffles, votes, shared memory, limits
+checker.cpp               sees every load and store: bounds, alignment, races, unset shared memory
+functions.cpp             functions that CUDA has and glibc lacks
+nvrtc.py                  NVIDIA's compiler by its wheel: registers, stack, spills, shared memory
+cupy_standin/             the module cupy over this emulator, with a memory of its own
 
-What it does not see: accesses outside a thread's local array; accesses within one allocation that belong to
-another array there; work that one block hands to another in the same launch (it takes every such hand-over for a
-race, fences or not). Stricter than the card: lanes and threads must meet at one place in the text; two threads may
-not write the same value. Subnormal doubles are flushed too in kernels that have float parameters.
+What it does not see: accesses outside a thread's local array, and accesses within an allocation that are
+meant for another array there. Stricter than the card: what one block hands to another within a launch is a
+race, fences or not; threads meet at one place in the text; two threads may not write one element, not even
+the same value. In kernels with float parameters subnormal doubles are flushed, too.
 """

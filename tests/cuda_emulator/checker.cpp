@@ -1,6 +1,7 @@
 // Sees every load and store of a kernel: g++ -fsanitize=thread puts a call before each; the functions called are ours.
 //
-// Bounds: an access lies in one device allocation or in one shared array. Alignment: by the width of the access.
+// Bounds: an access lies in one device allocation or in one shared array. Alignment: by the type of what is accessed,
+// which -fsanitize=alignment tells (a vector may be loaded by its components).
 // Races: two threads touch one element, at least one writes, not both by atomics, and nothing orders the two: neither
 // a __syncthreads nor, within a warp, a __syncwarp. Blocks are never ordered. Unset: shared memory read before
 // anything of this block wrote to it.
@@ -185,7 +186,7 @@ static bool in_images(uintptr_t place) {
     return false;
 }
 
-static void check(uintptr_t place, unsigned long bytes, int access, bool aligned, const void *caller) {
+static void check(uintptr_t place, unsigned long bytes, int access, const void *caller) {
     if (!checking || place - (uintptr_t)stacks < STACK * MOST_THREADS) return;
     if (!(++accesses & 0xFFFFF) && time(nullptr) > launched + PATIENCE)
         stop("still running", nullptr, place, bytes, access, -1);
@@ -197,7 +198,6 @@ static void check(uintptr_t place, unsigned long bytes, int access, bool aligned
         stop("outside every allocation", nullptr, place, bytes, access, -1);
     }
     if (place + bytes > region->end) stop("outside every allocation", region, place, bytes, access, -1);
-    if (aligned && place % bytes) stop("misaligned", region, place, bytes, access, -1);
     unsigned unit = region->unit;
     unsigned long offset = place - region->begin;
     while ((offset | bytes) & (unit - 1)) unit /= 2;
@@ -240,20 +240,30 @@ EXPORT const void *emu_culprit() { return culprit; }
 
 #define HERE __builtin_return_address(0)
 EXPORT void emu_touch(const volatile void *place, unsigned long bytes, int access) {
-    check((uintptr_t)place, bytes, access, true, HERE);
+    check((uintptr_t)place, bytes, access, HERE);
 }
 
 #define HOOKS(n) \
-    EXPORT void __tsan_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, true, HERE); } \
-    EXPORT void __tsan_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, true, HERE); } \
-    EXPORT void __tsan_unaligned_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, false, HERE); } \
-    EXPORT void __tsan_unaligned_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, false, HERE); }
+    EXPORT void __tsan_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, HERE); } \
+    EXPORT void __tsan_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, HERE); } \
+    EXPORT void __tsan_unaligned_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, HERE); } \
+    EXPORT void __tsan_unaligned_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, HERE); }
 HOOKS(1) HOOKS(2) HOOKS(4) HOOKS(8) HOOKS(16)
-EXPORT void __tsan_read_range(void *place, unsigned long bytes) {
-    check((uintptr_t)place, bytes, EMU_READ, false, HERE);
-}
-EXPORT void __tsan_write_range(void *place, unsigned long bytes) {
-    check((uintptr_t)place, bytes, EMU_WRITE, false, HERE);
+EXPORT void __tsan_read_range(void *place, unsigned long bytes) { check((uintptr_t)place, bytes, EMU_READ, HERE); }
+EXPORT void __tsan_write_range(void *place, unsigned long bytes) { check((uintptr_t)place, bytes, EMU_WRITE, HERE); }
+
+// What g++ says of an access whose address does not fit its type.
+struct Mismatch {
+    const char *file;
+    uint32_t line, column;
+    const void *type;
+    unsigned char log_alignment, kind;
+};
+EXPORT void __ubsan_handle_type_mismatch_v1(const Mismatch *mismatch, const void *place) {
+    culprit = HERE;
+    const char *kind = mismatch->kind == 0 ? "read" : mismatch->kind == 1 ? "write" : "use";
+    fail("misaligned: %s of what lies at multiples of %d, at %p", kind, 1 << mismatch->log_alignment, place);
+    leave();
 }
 EXPORT void __tsan_init() {}
 EXPORT void __tsan_func_entry(void *) {}

@@ -18,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from adjoint.engines.gpu.modules import BETWEEN, prelude
+
 HERE = Path(__file__).parent
 RUNTIME = ("runtime.h", "scheduler.h", "scheduler.cpp", "checker.cpp", "functions.cpp")
 HEADERS = ("runtime.h", "kernel.h", "mathematics.h")
@@ -35,7 +37,7 @@ KERNEL = (
     *COMMON, "-O1", "-g1", "-w", "-mfma", "-ffp-contract=fast", "-fexpensive-optimizations",
     "-fno-math-errno", "-fno-stack-protector", "-fno-strict-aliasing", "-nostdinc", "-nostdinc++",
 )  # fmt: skip
-CHECKED = ("-fsanitize=thread", "--param", "tsan-instrument-func-entry-exit=0")
+CHECKED = ("-fsanitize=thread,alignment", "--param", "tsan-instrument-func-entry-exit=0")
 BATCH = 24  # kernels per translation unit: two processors share a big batch
 KEPT = 14 * 24 * 3600.0  # seconds that what nobody used stays in the cache
 
@@ -74,7 +76,7 @@ def folder() -> Path:
     base = cache_directory()
     texts = [(HERE / name).read_text() for name in sorted({*RUNTIME, *HEADERS, "compiler.py"})]
     version = subprocess.run(["g++", "-dumpfullversion"], capture_output=True, text=True, check=True).stdout
-    own = base / _digest(*texts, version)
+    own = base / _digest(*texts, *KERNEL, *CHECKED, version)
     own.mkdir(parents=True, exist_ok=True)
     os.utime(own)
     for path in [*base.iterdir(), *own.iterdir()]:
@@ -133,6 +135,7 @@ def without_comments(source: str) -> str:
     )
 
 
+@functools.lru_cache(maxsize=4096)
 def definitions(source: str) -> dict[str, tuple[str, str]]:
     """The kernels that a source defines, each with the most threads it declares and its parameters' text."""
     found = _DEFINITION.findall(without_comments(source))
@@ -144,38 +147,27 @@ def kernel_names(source: str) -> list[str]:
     return list(definitions(source))
 
 
-@functools.cache
-def device_prelude() -> str:
-    """What the library puts before each of its kernels, which one translation unit needs once."""
-    path = HERE.parents[1] / "adjoint" / "engines" / "gpu" / "device.cuh"
-    return path.read_text() if path.exists() else ""
-
-
 def own_text(source: str) -> str:
     """A source without what the library puts before it."""
-    return source.removeprefix(device_prelude())
+    return source.removeprefix(prelude())
 
 
 def pieces(source: str) -> list[str]:
-    """A module of the library, which is its prelude and a namespace per kernel, as a source for each kernel.
+    """A module of the library, which is its prelude and many kernels, as a source for each kernel.
 
     Modules share most of their kernels, and each is compiled once. Any other source is one piece.
     """
-    prelude = device_prelude()
-    first, *parts = re.split(r"(?m)^(?=namespace \w+ \{)", own_text(source))
-    if not prelude or not source.startswith(prelude) or first.strip() or not all(map(kernel_names, parts)):
-        return [source]
-    return [prelude + part for part in parts]
+    first, *kernels = source.split(BETWEEN)
+    return [first + kernel for kernel in kernels] if first == prelude() else [source]
 
 
 def _unit(sources: Sequence[tuple[str, str]]) -> str:
     """One translation unit of several sources, each with its digest, in a namespace of its own."""
-    prelude = device_prelude()
-    common = any(source.startswith(prelude) for _, source in sources)
+    common = any(source.startswith(prelude()) for _, source in sources)
     parts = ['#include "kernel.h"\n']
     table = []
     if common:
-        parts.append(f'#line 1 "device.cuh"\n{_SHARED.sub(_shared, without_comments(prelude))}\n')
+        parts.append(f'#line 1 "device.cuh"\n{_SHARED.sub(_shared, without_comments(prelude()))}\n')
     for number, (key, source) in enumerate(sources):
         names = kernel_names(source)
         own = own_text(source)

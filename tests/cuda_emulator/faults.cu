@@ -139,7 +139,7 @@ KERNEL(null) {
     ((float *)0)[t] = 1;
 }
 
-// says: misaligned: read
+// says: misaligned
 KERNEL(misaligned_vector) {
     if (t < 8) {
         float4 v = *(const float4 *)(x + 4 * t + 1);
@@ -147,12 +147,12 @@ KERNEL(misaligned_vector) {
     }
 }
 
-// says: misaligned: write
+// says: misaligned
 KERNEL(misaligned_store) {
     if (i < 8) *(float2 *)(y + 2 * i + 1) = make_float2(1, 2);
 }
 
-// says: misaligned: read of 8
+// says: misaligned: read
 KERNEL(misaligned_double) {
     if (i < 8) y[i] = (float)*(const double *)(x + 2 * i + 1);
 }
@@ -364,7 +364,7 @@ KERNEL(vector_written_component_read) {
     if (b == 0 && t == 1) y[64] = y[1];
 }
 
-// says: misaligned: read of 16
+// says: misaligned
 KERNEL(misaligned_copy) {
     if (t < 8) ((float4 *)y)[i] = *(const float4 *)(x + 4 * t + 1);
 }

@@ -152,7 +152,7 @@ class Kernel:
         if not found:
             return ""
         file, number = found.split(":")
-        text = compiler.device_prelude() if file == "device.cuh" else compiler.own_text(self._source)
+        text = compiler.prelude() if file == "device.cuh" else compiler.own_text(self._source)
         lines = text.splitlines() if file.endswith((".cu", ".cuh")) else []
         shown = f":  {lines[int(number) - 1].strip()}" if 0 < int(number) <= len(lines) else ""
         return f"\n  at {found}{shown}"
@@ -233,7 +233,7 @@ class Module:
             *arguments: arrays, passed as pointers to their first element, or NumPy scalars.
             **options: shared and order, as of Kernel.launch.
         """
-        values, regions = zip(*[_pack(a) for a in arguments], strict=True) if arguments else ((), ())
+        values, regions = zip(*[pack(a) for a in arguments], strict=True) if arguments else ((), ())
         self.launch(
             name, _three(grid), _three(block), values,
             regions=sorted({r for r in regions if r is not None}), **options,
@@ -252,7 +252,7 @@ _SCALARS: dict[str, type] = {
 }  # fmt: skip
 
 
-def _pack(argument: Any) -> tuple[Any, tuple[int, int] | None]:
+def pack(argument: Any) -> tuple[Any, tuple[int, int] | None]:
     """A NumPy array as a pointer with the region it owns, or a NumPy scalar as a number."""
     if isinstance(argument, np.ndarray):
         begin, end = np.lib.array_utils.byte_bounds(argument)

@@ -24,8 +24,9 @@ typedef __SIZE_TYPE__ size_t;
 #define gridDim emu_grid_size()
 #define warpSize 32
 
-// Functions of this header are the card's instructions: the checker sees through them on purpose, never by accident.
-#define EMU __attribute__((no_sanitize("thread"))) static inline
+// Functions of this header are the card's instructions: the checker sees them by what they tell it, and not otherwise.
+#define EMU_HERE __attribute__((no_sanitize("thread", "alignment")))
+#define EMU EMU_HERE static inline
 
 // The harness turns `__shared__ T a[32];` into EMU_SHARED(T, a, [32]) and `extern __shared__ T a[];` into EMU_DYNAMIC.
 #define EMU_SHARED(type, name, size) \
@@ -37,34 +38,16 @@ typedef __SIZE_TYPE__ size_t;
     emu_type_##name *name = (emu_type_##name *)emu_dynamic(alignof(emu_type_##name));
 
 // ---------------------------------------------------------------- vectors: aligned as the card wants them
-// A copy from or to memory is one access of all bytes, whatever g++ makes of it.
-#define EMU_VECTOR_COPIES(name) \
-    name() = default; \
-    EMU_HERE name(const name &o) { \
-        emu_touch(&o, sizeof o, EMU_READ); \
-        __builtin_memcpy((void *)this, &o, sizeof o); \
-    } \
-    EMU_HERE name &operator=(const name &o) { \
-        emu_touch(&o, sizeof o, EMU_READ); \
-        emu_touch(this, sizeof o, EMU_WRITE); \
-        __builtin_memcpy((void *)this, &o, sizeof o); \
-        return *this; \
-    }
-#define EMU_HERE __attribute__((no_sanitize("thread")))
 #define EMU_VECTOR2(name, type, alignment) \
     struct __align__(alignment) name { \
         type x, y; \
-        EMU_VECTOR_COPIES(name) \
-        EMU_HERE name(type a, type b) : x(a), y(b) {} \
     }; \
-    EMU name make_##name(type a, type b) { return name(a, b); }
+    EMU name make_##name(type a, type b) { return name{a, b}; }
 #define EMU_VECTOR4(name, type, alignment) \
     struct __align__(alignment) name { \
         type x, y, z, w; \
-        EMU_VECTOR_COPIES(name) \
-        EMU_HERE name(type a, type b, type c, type d) : x(a), y(b), z(c), w(d) {} \
     }; \
-    EMU name make_##name(type a, type b, type c, type d) { return name(a, b, c, d); }
+    EMU name make_##name(type a, type b, type c, type d) { return name{a, b, c, d}; }
 EMU_VECTOR2(char2, signed char, 2)
 EMU_VECTOR2(uchar2, unsigned char, 2)
 EMU_VECTOR2(short2, short, 4)

@@ -97,7 +97,7 @@ EMU float __fmaf_rn(float x, float y, float z) { return fmaf(x, y, z); }
 EMU double __fma_rn(double x, double y, double z) { return fma(x, y, z); }
 // Never contracted to a fused multiply-add: out of the optimizer's sight.
 #define EMU_ROUNDED(name, type, sign) \
-    __attribute__((no_sanitize("thread"), noinline, unused)) static type name(type x, type y) { return x sign y; }
+    EMU_HERE __attribute__((noinline, unused)) static type name(type x, type y) { return x sign y; }
 EMU_ROUNDED(__fadd_rn, float, +) EMU_ROUNDED(__fsub_rn, float, -) EMU_ROUNDED(__fmul_rn, float, *)
 EMU_ROUNDED(__fdiv_rn, float, /) EMU_ROUNDED(__dadd_rn, double, +) EMU_ROUNDED(__dsub_rn, double, -)
 EMU_ROUNDED(__dmul_rn, double, *) EMU_ROUNDED(__ddiv_rn, double, /)

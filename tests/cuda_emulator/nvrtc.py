@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from adjoint.engines.gpu.modules import prelude
+
 from . import compiler
 
 ARCHITECTURES = ("sm_75", "sm_80", "sm_90")
@@ -147,10 +149,9 @@ def reports(log: str, architecture: str) -> list[Report]:
 
 def _together(sources: Sequence[str]) -> str:
     """One program of several sources: each in a namespace, its kernels numbered, what all begin with once."""
-    prelude = compiler.device_prelude()
-    parts = [prelude] if prelude and any(s.startswith(prelude) for s in sources) else []
+    parts = [prelude()] if any(s.startswith(prelude()) for s in sources) else []
     for number, source in enumerate(sources):
-        own = source.removeprefix(prelude) if parts else source
+        own = compiler.own_text(source)
         for name in compiler.kernel_names(own):
             own = re.sub(rf"\b{name}\b", f"n{number}_{name}", own)
         parts.append(f"namespace s{number} {{\n{own}\n}}\n")

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from ...errors import DeviceError
 
 OPTIONS = ("-std=c++17",)
+BETWEEN = "\n// ---- the next kernel\n"
 
 
 class Function(NamedTuple):
@@ -53,7 +54,7 @@ def module_text(kernels: Iterable[tuple[str, str]]) -> str:
         text, count = re.subn(head, rf"\g<1>{own}", source)
         assert count, f"no kernel {name} in\n{source}"
         parts.append(text)
-    return "\n".join(parts)
+    return BETWEEN.join(parts)
 
 
 class Functions:

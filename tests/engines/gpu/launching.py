@@ -82,7 +82,7 @@ class Device:
             return ctypes.c_void_p(argument.values.ctypes.data)
         if isinstance(argument, Status):
             return ctypes.c_void_p(self._status.ctypes.data)
-        return harness._pack(argument)[0]
+        return harness.pack(argument)[0]
 
     def run(self, order: int) -> None:
         """Everything, in order."""

@@ -81,7 +81,7 @@ LONG: dict[str, Callable[..., Any]] = {
     "logaddexp2": lambda x, y: mpmath.log(2**x + 2**y) / mpmath.log(2),
 }
 # measured on the emulator, whose exp, log … are the C library's (on a card add one for each), rounded up
-ULPS = {"expit": 1.5, "log_expit": 1.5, "digamma": 2.0, "logaddexp": 1.0, "logaddexp2": 1.5}
+ULPS = {"expit": 1.5, "log_expit": 1.5, "digamma": 3.0, "logaddexp": 1.0, "logaddexp2": 1.5}
 
 
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
@@ -125,7 +125,8 @@ def test_edges(dtype: np.dtype[Any]) -> None:
         for name in BINARY:
             reference = NUMPYS[name]
             z, want = apply(name, x, y), reference(x, y)
-            np.testing.assert_allclose(z, want, rtol=1e-6 if dtype == np.float32 else 1e-14, err_msg=name)
+            tiny = 1e-6 if dtype == np.float32 else 1e-14  # absolute too: a fused product leaves its rounding
+            np.testing.assert_allclose(z, want, rtol=tiny, atol=tiny, err_msg=name)
             if name.startswith("floor"):
                 np.testing.assert_array_equal(np.signbit(z), np.signbit(want), err_msg=name)
     e = EDGES.astype(dtype)
