@@ -465,8 +465,6 @@ class _Rows(_Writer):
         tests = ["t == 0"]
         if self.form.rows > 1:
             tests.append("in")
-        if self.separable and self.form.whole:
-            tests.append("blockIdx.y == 0")
         return [f"if ({' && '.join(tests)}) {x}" for x in lines]
 
     def at_row(self, k: int) -> Term:

@@ -27,14 +27,15 @@ from adjoint.tape.trace import Trace
 from ...cuda_emulator import harness
 
 
-def planned(f: Callable[..., Any], args: Sequence[np.ndarray], donated: Any = ()) -> Plan:
-    """The plan of f(*args); f returns one array or a tuple of them."""
+def planned(f: Callable[..., Any], args: Sequence[np.ndarray], donated: Any = (), chunk: int = 0) -> Plan:
+    """The plan of f(*args); f returns one array or a tuple of them; in chunks of so many elements."""
+    cutting = CUTTING._replace(chunk=chunk) if chunk else CUTTING
     trace = Trace()
     with trace:
         inputs = [trace.placeholder(Abstract(x.shape, x.dtype), str(k)) for k, x in enumerate(args)]
         results = f(*inputs)
     outputs = list(results) if isinstance(results, (tuple, list)) else [results]
-    return make_plan(build(trace, [x.index for x in inputs], outputs), donated, CUTTING)
+    return make_plan(build(trace, [x.index for x in inputs], outputs), donated, cutting)
 
 
 def regions_of(plan: Plan) -> list[Region]:

@@ -23,6 +23,8 @@ from .emulated import Machine, planned, regions_of, source_of
 
 pytestmark = pytest.mark.skipif(bool(harness.missing()), reason=str(harness.missing()))
 ORDINARY, MANY = 12, 400
+CALLS = 64  # bytes of registers that a kernel may save around calls
+CHUNK = 205  # elements of a block, in place of 16,384: no multiple of a vector
 FACTOR = {"float64": 1e3, "float32": 30.0}  # as the CPU engine's test of random programs
 
 
@@ -98,7 +100,8 @@ CASES: dict[str, Case] = {
     "shared": case(array(1003, dtype=f4), array(1003, dtype=f4, seed=1), donated=((0, 0),))(
         lambda x, y: np.tanh(x) * y + x
     ),
-    "whole": case(array(100_003, dtype=f4), forms="flat4")(lambda x: np.sum(x * x)),
+    "whole": case(array(100_003, dtype=f4), forms="flat4")(lambda x: (np.sum(np.cos(x)), np.min(2 + x * x))),
+    "interleaved": case(array(1003, dtype=f4))(lambda x: np.stack([np.sin(x), x * x], axis=1)),
     "whole_map": case(array(70_001), array(70_001, seed=1))(lambda x, y: (np.sum(x * y), np.max(x), x - y)),
     "ints": case(array(500, dtype=np.int32), array(500, dtype=np.int16))(
         lambda x, y: (x * y - x, np.sum(x), np.max(y), np.abs(x) // 3, -y, x % 7)
@@ -121,7 +124,9 @@ CASES: dict[str, Case] = {
     "logsumexp": case(array(37, 70, dtype=f4))(logsumexp),
     "layer_norm": case(array(37, 70), array(70), array(70, seed=1))(layer_norm),
     "columns": case(array(100, 30, dtype=f4), forms="group32")(lambda x: np.sum(np.sin(x), axis=0)),
-    "columns_long": case(array(50, 700), forms="block")(lambda x: (np.sum(x * x, axis=0), np.max(x, axis=0))),
+    "columns_long": case(array(50, 700), forms="block")(
+        lambda x: (np.sum(x * x, axis=0), np.max(x, axis=0), np.sum(x, axis=1))
+    ),
     "columns_many": case(array(5000, 12), array(12))(lambda x, b: (np.tanh(x + b), np.sum(x + b, axis=0))),
     "rows_columns_whole": case(array(700, 65))(
         lambda x: (np.sum(x, axis=1), np.sum(x * x, axis=0), np.sum(np.cos(x)), np.max(np.sum(x, axis=1)))
@@ -131,6 +136,9 @@ CASES: dict[str, Case] = {
     "middle_many": case(array(40, 50, 40))(lambda x: np.sum(np.sin(x), axis=1)),
     "transposed": case(array(40, 33), array(33, 40))(lambda x, y: np.exp(x.T) + y),
     "axes": case(array(5, 6, 7), array(6, 5, 7))(lambda x, y: np.sum(x * np.transpose(y, (1, 0, 2)), axis=2)),
+    "three_row_axes": case(array(3, 4, 5, 6), array(5, 4, 3, 6))(
+        lambda x, y: (np.exp(np.transpose(x, (2, 1, 0, 3))) + y, np.sum(np.sin(x), axis=(1, 3)))
+    ),
     "broadcast": case(array(40, 1), array(1, 50), array(40, 50))(lambda x, y, z: x * y - np.sin(z)),
     "joined": case(array(20, 30), array(20, 5))(lambda x, y: np.concatenate([np.sin(x), y * y], axis=1)),
     "adam": case(*(np.abs(array(1003, dtype=f4, seed=k)) for k in range(4)), np.array(3.0, f4))(adam),
@@ -197,6 +205,15 @@ def test_64_bit_indices(name: str, plans: dict[str, Any]) -> None:
     assert "long long C" in source_of(plan, regions_of(plan)[0], replace(machine.forms[-1], wide=True))
 
 
+def test_chunks_of_any_size(plans: dict[str, Any]) -> None:
+    """Every block has a few rows, and adds up beside the others; vectors begin where they may not."""
+    small = {name: planned(c.f, c.args, chunk=CHUNK) for name, c in EVERY.items() if not c.donated}
+    harness.prepare([source_of(plan, r) for plan in small.values() for r in regions_of(plan)])
+    for name, plan in small.items():
+        compare(Machine(plan, EVERY[name].args, 2).run(), eager(EVERY[name].f, EVERY[name].args))
+    assert sum(cut.chunks > 1 for plan in small.values() for cut in plan.pieces.values()) > 20
+
+
 def test_indices_widen_with_distance() -> None:
     """A view of few elements may reach far."""
     (region,) = regions_of(plan := planned(lambda x: x + 1.0, [array(10)]))
@@ -235,11 +252,14 @@ def test_kernels_for_floats_compute_nothing_in_double(plans: dict[str, Any]) -> 
 
 # ------------------------------------------------------------------------------------- many programs
 def check_compiled(plans: list[Any], architectures: Sequence[str]) -> None:
-    """Every block gets the registers that it needs; a call of the library may save one or two in memory."""
+    """Every block gets the registers that it needs, and none is kept in memory but around calls.
+
+    The rare paths of a division in double and of an angle's reduction are such.
+    """
     sources = [source_of(plan, r) for plan in plans for r in regions_of(plan)]
     reports = nvrtc.compiled(sources, architectures)
     assert len(reports) == len(set(sources)) * len(architectures)
-    assert not [r for r in reports if r.spilled > 16 or r.registers > 128]
+    assert not [r for r in reports if r.spilled > CALLS or r.registers > 128]
 
 
 @pytest.mark.skipif(bool(nvrtc.missing()), reason=str(nvrtc.missing()))
