@@ -38,6 +38,7 @@ KERNEL = (
     "-fno-math-errno", "-fno-stack-protector", "-fno-strict-aliasing", "-nostdinc", "-nostdinc++",
 )  # fmt: skip
 CHECKED = ("-fsanitize=thread,alignment", "--param", "tsan-instrument-func-entry-exit=0")
+SEEN: set[str] = set()  # the library's kernels that this process has asked for, each with its prelude
 BATCH = 24  # kernels per translation unit: two processors share a big batch
 KEPT = 14 * 24 * 3600.0  # seconds that what nobody used stays in the cache
 
@@ -220,6 +221,7 @@ def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) ->
     wanted = {key_of(piece, checked): piece for source in sources for piece in pieces(source)}
     if not all(map(kernel_names, wanted.values())):
         raise CompileError('no  extern "C" __global__ void NAME(...)  in the source')
+    SEEN.update(piece for piece in wanted.values() if piece.startswith(prelude()))
     new = [(key, source) for key, source in wanted.items() if not (place / key).exists()]
     size = max(1, min(BATCH, -(-len(new) // processes)))
     batches = [new[k : k + size] for k in range(0, len(new), size)]

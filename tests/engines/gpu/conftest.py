@@ -12,6 +12,11 @@ import adjoint as ad
 from .machine import MACHINES, compiler, machine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What compiles every kernel of the run comes after everything that asks for one."""
+    items.sort(key=lambda item: item.path.name == "test_sources.py")
+
+
 @pytest.fixture(scope="module", params=MACHINES)
 def cupy(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The module cupy of each machine."""

@@ -342,7 +342,9 @@ def checks(node: Node) -> list[Launch]:
         x, *arrays = node.args
     else:
         x, arrays = node, list(node.args[1 if node.op is ix.scatter_add else 2 :])
-    seen = indexed(view_of(x), node.params["template"], arrays) if isinstance(x, Node) else None
+    if not isinstance(x, Node) or not arrays:  # slices alone are never out of bounds
+        return []
+    seen = indexed(view_of(x), node.params["template"], arrays)
     if seen is None or not seen.arrays or not math.prod(seen.grid):
         return []
     plain = Indexed(0, [], [], seen.arrays, seen.grid)
