@@ -20,9 +20,10 @@ from pathlib import Path
 
 from language import load_text
 from language.experiment import QUICK, Settings, run
-from language.page import html, markdown, met, text
+from language.page import html, markdown
 from language.picture import draw
 from language.scorers import panel
+from language.tables import exam, met
 
 quick = "--quick" in sys.argv
 folders = [word for word in sys.argv[1:] if not word.startswith("--")]
@@ -31,7 +32,7 @@ settings, scorers = QUICK if quick else Settings(), panel()
 results = run(settings, load_text(), scorers, print)
 
 for at in results.found:
-    print(f"\nβ = {at.beta:g}, required: clean ≥ {settings.level:g}\n{text(results, at)}")
+    print(f"\nβ = {at.beta:g}, required: clean ≥ {settings.level:g}\n{exam(results, at).text()}")
 command = "python examples/18_a_polite_critic.py"
 pages = {"language.html": html(results, scorers, command)}
 pages["language.md"] = markdown(results, scorers, "language.png", command)

@@ -69,10 +69,10 @@ class Settings:
     level: float = 0.96
     betas: tuple[float, ...] = (0.5, 0.25, 0.1)
     papers: tuple[float, ...] = (1.0, 0.05)
-    steps: int = 1200
+    steps: int = 1000
     batch: int = 32
     units: int = 192
-    least: int = 3
+    least: int = 5
     temperature: float = 0.8
     words: int = 20
     practice: int = 480
@@ -90,10 +90,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.k < 2 or self.exam_k < 1 or self.round_k < 1:
             raise ExperimentError(
-                f"λ* needs at least 2 responses to each prompt, got k = {self.k}\n"
-                "  With one there is nothing to choose from, and no policy differs from the reference."
+                f"λ* needs at least 2 responses to each prompt, got k = {self.k}\n  With one there is "
+                "nothing to choose from, and no policy differs from the reference."
             )
-        if not self.betas or min(*self.betas, *self.papers) <= 0:
+        if not self.betas or min((*self.betas, *self.papers)) <= 0:
             raise ExperimentError(f"β should be numbers > 0, got {self.betas} and {self.papers}")
 
 
@@ -208,8 +208,8 @@ class Study:
         wanted = settings.practice + settings.exam
         if len(prompts) < wanted:
             raise ExperimentError(
-                f"{wanted} prompts are wanted, and {len(unseen):,} held-out sentences have {len(prompts)}\n"
-                "  Give a longer text, or ask for fewer: Settings(practice=…, exam=…)."
+                f"{wanted} prompts are wanted, and {len(unseen):,} held-out sentences have {len(prompts)}\n "
+                " Give a longer text, or ask for fewer: Settings(practice=…, exam=…)."
             )
         of_prompts.shuffle(prompts)
         self.practice, self.exam = prompts[: settings.practice], prompts[settings.practice : wanted]

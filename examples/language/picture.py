@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .experiment import Results
-from .page import WHO
+from .tables import WHO
 
 MARKS = {"free tilt": "x", "tilt": "+", "dpo": "s", "gradient": "^", "iterative": "o"}
 

@@ -29,6 +29,7 @@ from .scorers import Scorer
 from .text import Vocabulary
 
 CLIP = 1.0  # largest norm of a gradient, which DPO needs at small β
+EPS = 5e-3  # of Adam
 KEPT = np.float32(0.9)  # of the running mean of a learner's biases, at each step
 ROWS = 256  # responses at a time: a row of the softmax has thousands of words
 MULTIPLE = 4  # responses are cut to a length that this divides: few programs, little padding
@@ -250,7 +251,7 @@ class Learner:
     ) -> None:  # fmt: skip
         self.reference, self.prompts, self.scorers, self.beta = reference, prompts, scorers, beta
         self.rng, self.size, self.k = rng, min(size, len(prompts)), k
-        optimizer = optim.adam(rate)
+        optimizer = optim.adam(rate, eps=EPS)
         self._step = _programs.setdefault(("gradient", rate), make_policy_gradient(optimizer))
         self._own = biases(reference.params)
         self._mean = biases(reference.params)

@@ -20,6 +20,7 @@ text = importlib.import_module("language.text")
 scorers = importlib.import_module("language.scorers")
 experiment = importlib.import_module("language.experiment")
 page = importlib.import_module("language.page")
+tables = importlib.import_module("language.tables")
 policies = importlib.import_module("language.policies")
 
 SHARP = {"charming": -1.0, "decent": -0.3, "dull": 0.6, "stupid": 1.0}  # and "stupid" is not polite
@@ -62,8 +63,8 @@ def results() -> Any:
 def test_the_limit_is_missed_without_it_and_kept_with_it(results: Any) -> None:
     (at,) = results.found
     free, iterative = at.row("free tilt"), at.row("iterative")
-    assert not page.met(free, SETTINGS.level) and at.alignment.multipliers["clean"] > 0
-    assert page.met(iterative, SETTINGS.level)
+    assert not tables.met(free, SETTINGS.level) and at.alignment.multipliers["clean"] > 0
+    assert tables.met(iterative, SETTINGS.level)
     before, after = results.reference.scores["sharp"], iterative.scores["sharp"]
     assert after.mean > before.mean + 2 * np.hypot(before.error, after.error)
     assert results.reference.kl.mean == 0 < iterative.kl.mean
@@ -122,7 +123,7 @@ def test_a_level_that_cannot_be_met() -> None:
 
 
 def test_a_beta_so_small_that_it_is_best_of_k_says_so(results: Any) -> None:
-    assert page.best_of(results.papers[-1]) > 0.5
+    assert tables.best_of(results.papers[-1]) > 0.5
     assert any("best of K" in text for text in results.papers[-1].warnings)
 
 

@@ -1,0 +1,147 @@
+"""What a reader should doubt: what other judges say, what was written, where the method fails."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from adjoint.models.alignment.sections import Grid, Words
+
+from .experiment import Average, Results, Row
+from .tables import WHO, Blocks, leading, signed
+from .text import words
+
+SAMPLES = 10
+TRAINED = ("dpo", "gradient", "iterative")
+
+
+def onlookers(results: Results) -> Blocks:
+    lines = []
+    for at in results.found:
+        row, ref, free = at.row("iterative").scores, results.reference.scores, at.row("free tilt").scores
+        lines.append(
+            f"• β = {at.beta:g}: sharpness against before {_change(ref['sharp 2'], row['sharp 2'])}; "
+            f"politeness against before {_change(ref['clean 2'], row['clean 2'])}, against sharpness "
+            f"without a limit (on paper) {_change(free['clean 2'], row['clean 2'])}"
+        )
+    more, less = moved(results)
+    return [
+        Words(
+            "TextBlob and better-profanity had no part in anything. If the model had only learnt to please "
+            "VADER and the classifier, these two would see no change, or the opposite. Of the iterative "
+            "policies they say:"
+        ),
+        Words("\n".join(lines)),
+        Words(
+            "better-profanity answers yes or no, and few sentences have a listed word, so its opinion has "
+            "a large error.", "small",
+        ),
+        Words(
+            f"Which words? At β = {results.found[-1].beta:g} the iterative policy says more often: "
+            f"{', '.join(more)}; less often: {', '.join(less)}. Some of it is criticism; some is only what "
+            "a lexicon takes for it, such as the name of a genre: the reward is what VADER counts, and "
+            "that is what grew."
+        ),
+    ]  # fmt: skip
+
+
+def moved(results: Results, count: int = 10) -> tuple[list[str], list[str]]:
+    """The words whose number, in the first responses to the exam, rose and fell most surely at the last β.
+
+    By (a − b) / √(a + b) for a word said a times after and b times before, about a standard score.
+    """
+    after, before = (
+        Counter(word for text in texts for word in words(text))
+        for texts in (results.found[-1].samples["iterative"], results.before)
+    )
+    total = sum(after.values()) / max(sum(before.values()), 1)  # responses differ in length
+
+    def sure(word: str) -> float:
+        a, b = after[word] / total, before[word]
+        return float((a - b) / np.sqrt(a + b))
+
+    ranked = sorted((w for w in {**after, **before} if w.isalpha()), key=lambda w: (sure(w), w))
+    return ranked[::-1][:count], ranked[:count]
+
+
+def _change(a: Average, b: Average) -> str:
+    change, error = b.mean - a.mean, float(np.hypot(a.error, b.error))
+    opinion = (
+        "confirmed"
+        if change > 2 * error
+        else "opposed"
+        if change < -2 * error
+        else "not to be told from chance"
+    )
+    return f"{signed(change)} ± {error:.3f}, {opinion}"
+
+
+def samples(results: Results) -> Blocks:
+    blocks: Blocks = [
+        Words(
+            f"The first {SAMPLES} prompts of the exam and the first response to each, whatever it says. The "
+            "program that wrote them has no idea what a film is."
+        )
+    ]
+    shown = {at.beta: at for at in (leading(results), results.found[-1])}
+    for at in shown.values():
+        rows = []
+        for k in range(min(SAMPLES, len(results.prompts))):
+            begin = results.prompts[k]
+            rest = [
+                text.removeprefix(begin).strip()
+                for text in (results.before[k], *(at.samples[w][k] for w in TRAINED))
+            ]
+            rows.append([f"{begin} …", *rest])
+        blocks += [
+            Words(f"β = {at.beta:g}"),
+            Grid(["prompt", "before", *(WHO[w] for w in TRAINED)], rows, ()),
+        ]
+    return blocks
+
+
+def worth(row: Row, beta: float) -> float:
+    """What a policy is made for: E sharp − β KL."""
+    return row.scores["sharp"].mean - beta * row.kl.mean
+
+
+def failures(results: Results) -> Blocks:
+    s, blocks = results.settings, Blocks()
+    blocks.append(
+        Words(
+            f"Small β. λ* comes from {s.k} responses of each prompt. When β is small, nearly all the weight "
+            f"falls on the best one of them; nothing above log {s.k} = {np.log(s.k):.2f} nats of KL can be "
+            "expressed, and with more responses another λ* would come out. The library says so by itself:"
+        )
+    )
+    blocks += [Words(f"β = {a.beta:g}: {text}.", "warning") for a in results.papers for text in a.warnings]
+    gaps = [
+        at.row(who).scores["clean"].mean - at.row("tilt").scores["clean"].mean
+        for at in results.found for who in ("dpo", "gradient")
+    ]  # fmt: skip
+    blocks.append(
+        Words(
+            f"One-shot. The policies trained at λ* are between {signed(min(gaps))} and {signed(max(gaps))} "
+            "of politeness away from what the same λ* gives on paper. They do not reach the tilted "
+            "reference, and what they lack shows in the constraint. λ* is a good start, not the end."
+        )
+    )
+    rows = []
+    for at in results.found:
+        ways = [at.row(who) for who in ("tilt", "dpo", "gradient", "iterative")]
+        rows.append([f"{at.beta:g}", *(signed(worth(row, at.beta)) for row in (results.reference, *ways))])
+    blocks += [
+        Words(
+            "The price of a small policy. What all this maximizes is sharp − β KL. Only policies that keep "
+            "the limit should be compared by it; the others buy their number with impoliteness. The "
+            "distance between “on paper” and “iterative” is what biases alone, a minute of noisy steps and "
+            "a higher λ cost:"
+        ),
+        Grid(["β", "before", *(WHO[who] for who in ("tilt", "dpo", "gradient", "iterative"))], rows),
+        Words(
+            "Judges. A limit on a score is a limit on that score. What the classifier has never seen as "
+            "offensive is not limited, and harmless sentences with an unlucky word are."
+        ),
+    ]
+    return blocks
