@@ -105,7 +105,7 @@ def _running(x: Any) -> Any:
 
 
 def _segments(x: Any) -> Any:
-    return np.sum(segment_logsumexp(x, np.array([0, 3, 3, len(x) // 2, len(x)])) ** 2)
+    return np.sum(segment_logsumexp(x, np.array([0, 3, 4, len(x) // 2, len(x)])) ** 2)
 
 
 def _likelihood(a: Any, b: Any) -> Any:
@@ -224,8 +224,8 @@ def _repeats(cupy: Any) -> float:
     return 0.0
 
 
-def _training(cupy: Any, **options: Any) -> tuple[Any, Any]:
-    """A few steps of Adam on the device, in place, and the same on the host."""
+def _training(cupy: Any, **options: Any) -> tuple[Any, Any, Any]:
+    """A few steps of Adam on the device, in place, the same on the host, and the compiled step."""
     optimizer = optim.adam(1e-2)
 
     def step(params: Any, state: Any, x: Any) -> Any:
@@ -235,22 +235,24 @@ def _training(cupy: Any, **options: Any) -> tuple[Any, Any]:
     params = {"a": _normal(50, 64), "b": _normal(64, 10, seed=1)}
     x = _normal(ROWS, 50, seed=2)
     host: Any = (params, optimizer.init(params))
-    device = trees.tree_map(lambda a: cupy.asarray(a) if np.ndim(a) else a, host)
+    device = trees.tree_map(cupy.asarray, host)
     compiled = compile(step, engine="cupy", donate=(0, 1), **options)
     x_device = cupy.asarray(x)
     for _ in range(5):
         host, device = step(*host, x), compiled(*device, x_device)
-    return device[0], host[0]
+    return device[0], host[0], compiled
 
 
 def _trains(cupy: Any) -> float:
-    error = _difference(cupy, *_training(cupy))
+    error = _difference(cupy, *_training(cupy)[:2])
     _expect(error <= TOLERANCE["float64"], f"off by {error:.1e} after five steps")
     return error
 
 
 def _replays(cupy: Any) -> float:
-    error = _difference(cupy, *_training(cupy, graphs=True))
+    device, host, compiled = _training(cupy, graphs=True)
+    error = _difference(cupy, device, host)
+    _expect(compiled._last.graphs.launched >= 3, "no graph was launched")
     _expect(error <= TOLERANCE["float64"], f"off by {error:.1e} after five steps")
     return error
 

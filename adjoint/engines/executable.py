@@ -201,11 +201,10 @@ def _donations(
     for position, child in enumerate(args.children):
         for _ in trees.paths(child):
             if type(kinds[leaf]) is Kind:
-                if position in chosen:
+                if position in chosen and kinds[leaf].sort == ARRAY:
                     fits = (
                         j for j, x in enumerate(graph.outputs)
-                        if j not in taken and (x.shape, x.dtype) == kinds[leaf][:2] and x.shape
-                        and is_native(x)
+                        if j not in taken and (x.shape, x.dtype) == kinds[leaf][:2] and is_native(x)
                     )  # fmt: skip
                     j = next(fits, None)
                     if j is not None:

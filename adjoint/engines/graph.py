@@ -18,6 +18,7 @@ from ..ops import index as ix
 from ..ops import reduce as rd
 from ..ops import shape as sh
 from ..ops.abstract import Abstract, broadcast_shape
+from ..ops.device import on_host
 from ..ops.elementwise import Elementwise
 from ..ops.primitive import NO_PARAMS, Primitive, Recorded, dtype_of
 from ..ops.products import matmul
@@ -128,6 +129,7 @@ class Graph:
     # -------------------------------------------------------------------------------- building
     def constant(self, x: Any) -> Any:
         """A constant operand: scalars as they are, arrays as nodes."""
+        x = on_host(x)  # of a device: programs keep a copy of their own, wherever they run
         if not isinstance(x, np.ndarray):
             return x
         if x.ndim == 0:

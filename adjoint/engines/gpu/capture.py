@@ -25,11 +25,15 @@ class Graphs:
     Args:
         cupy: the module.
         work: what a call runs, in order.
+
+    Attributes:
+        launched: how many graphs were launched.
     """
 
     def __init__(self, cupy: Any, work: Sequence[Bound]) -> None:
         self._cupy, self._work = cupy, work
         self._known: OrderedDict[tuple[int, ...], list[Part] | None] = OrderedDict()
+        self.launched = 0
         self._stream: Any = None  # records only; the default stream cannot be recorded
 
     def replay(self, args: Arrays, outs: Arrays, call: Callable[[BoundCall], None]) -> bool:
@@ -58,6 +62,7 @@ class Graphs:
                 part(args, outs)
             else:
                 part.launch(stream)
+                self.launched += 1
         return True
 
     def _recorded(self, args: Arrays, outs: Arrays) -> list[Part]:

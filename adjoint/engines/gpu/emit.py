@@ -73,9 +73,10 @@ class _Writer:
         if not (cell[0] == "p" and cell[1:].isdigit()):
             return f"const {self.index} {cell}"
         k = int(cell[1:])
-        const = "" if k in self.written else "const "
         name = f"first{k}" if k in self.sums else cell
-        return f"{const}{stored(self.spec.buffers[k].dtype)}* __restrict__ {name}"
+        kind = stored(self.spec.buffers[k].dtype)
+        # two pieces of one array may be written through two pointers: those promise nothing
+        return f"{kind}* {name}" if k in self.written else f"const {kind}* __restrict__ {name}"
 
     def chunk(self) -> Lines:
         """The rows (elements, where there are none) of this block, when it has its own."""

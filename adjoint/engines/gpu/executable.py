@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DeviceError, DTypeError, describe, refusal
+from ...ops.device import adopted, on_device
 from ...text import size_text
 from ..containers import ARRAY, SCALAR, Kind, kind_of_number
 from ..executable import DONE, Executable
@@ -21,16 +22,10 @@ from .device import usable
 from .geometry import CUTTING
 from .kernel import Call, Launch
 from .modules import Function, functions_of
-from .numbers import MOST, numbers_text
+from .numbers import MOST, numbers_text, words_of
 from .steps import Memory, write_steps
 
 UNFIT = 0  # what `run` returns when an argument is not what the program is for
-
-
-def on_device(x: Any) -> Any:
-    """x, an array of another library's on the device, as cupy's, without a copy."""
-    cupy = usable()
-    return x if isinstance(x, cupy.ndarray) else cupy.asarray(x)
 
 
 class GPU(Executable):
@@ -56,19 +51,21 @@ class GPU(Executable):
                 f"a function compiled for the GPU takes arrays of the device, not {describe(x)} of the host",
                 "Copy it there once: cupy.asarray(x).",
             )
-        host = isinstance(x, (np.ndarray, np.generic))
-        if host or hasattr(x, "__cuda_array_interface__"):
-            array = x if host else on_device(x)
-            if array.dtype.kind not in "fiubc":
-                raise refusal(DTypeError, f"a compiled function cannot take {describe(x)}", "Pass numbers.")
-            return Kind(array.shape, array.dtype, False, SCALAR if host else ARRAY)
+        x = adopted(x)
+        device = on_device(x)
+        if device or isinstance(x, (np.ndarray, np.generic)):
+            if x.dtype.kind not in "fiubc" or x.dtype.char in "gG":  # cupy knows no extended precision
+                raise refusal(
+                    DTypeError, f"a function for the GPU cannot take {describe(x)}", "Pass numbers."
+                )
+            return Kind(x.shape, x.dtype, False, ARRAY if device else SCALAR)
         return kind_of_number(x)
 
     @staticmethod
     def fitted(x: Any, kind: Kind) -> Any:
         """An array of the device in C order; of a number, an array of the host."""
         if kind.sort == ARRAY:
-            return usable().ascontiguousarray(on_device(x)).reshape(kind.shape)
+            return usable().ascontiguousarray(adopted(x)).reshape(kind.shape)
         return np.asarray(x, kind.dtype)
 
     # ---------------------------------------------------------------- making
@@ -86,16 +83,17 @@ class GPU(Executable):
         self.memory = Memory(self.plan, self.steps, numbers)
         self._lock = threading.RLock()
         self._last: tuple[Any, Any] | None = None  # stream and event of the last call
-        self._types = [(kind.shape, kind.dtype, kind.sort == ARRAY) for kind in self.inputs]
+        ndarray = self.cupy.ndarray
+        self._types = [(ndarray if k.sort == ARRAY else np.ndarray, k.shape, k.dtype) for k in self.inputs]
         launches = [w for step in self.steps for w in step.works if isinstance(w, Launch)]
         parts = [numbers[k : k + MOST] for k in range(0, len(numbers), MOST)]
-        texts = [(numbers_text([self.inputs[k].dtype for k in part]), "numbers") for part in parts]
+        texts = [(numbers_text(len(part)), "numbers") for part in parts]
         functions, self.compiled = functions_of(self.cupy).load(
             [*((w.source, w.name) for w in launches), *texts]
         )
         self._base = self._allocated()
         self._bind(numbers, functions)
-        self._graphs = Graphs(self.cupy, self.work) if self.options.graphs else None
+        self.graphs = Graphs(self.cupy, self.work) if self.options.graphs else None
         feeds = functions[len(launches) :]
         self._feeds = [
             (f, part, self._base + self.memory.numbers[part[0]]) for f, part in zip(feeds, parts, strict=True)
@@ -162,20 +160,19 @@ class GPU(Executable):
 
     def run(self, arrays: Arrays, outs: Arrays) -> int:  # type: ignore[override]
         """Put the work on the current stream, if the arrays fit; wait only where a kernel may complain."""
-        ndarray = self.cupy.ndarray
-        for x, (shape, dtype, is_array) in zip(arrays, self._types, strict=True):
-            if x.shape != shape or x.dtype != dtype:
-                return UNFIT
-            if is_array and not (type(x) is ndarray and x.flags.c_contiguous):
+        if len(arrays) != len(self._types):
+            return UNFIT
+        for x, (kind, shape, dtype) in zip(arrays, self._types, strict=True):
+            if type(x) is not kind or x.shape != shape or x.dtype != dtype or not x.flags.c_contiguous:
                 return UNFIT
         with self._lock:
             stream = self.cupy.cuda.get_current_stream()
             if self._last is not None and self._last[0] != stream:
                 stream.wait_event(self._last[1])
             for function, part, pointer in self._feeds:
-                numbers = [arrays[k].reshape(1)[0] for k in part]
-                function.launch((1, 1, 1), (1, 1, 1), (pointer, *numbers))
-            graphs = self._graphs
+                words = words_of([arrays[k] for k in part])
+                function.launch((1, 1, 1), (1, 1, 1), (pointer, *words))
+            graphs = self.graphs
             if graphs is None or not graphs.replay(arrays, outs, lambda w: self._call(w, arrays, outs)):
                 for work in self.work:
                     if isinstance(work, BoundCall):

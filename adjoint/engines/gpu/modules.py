@@ -53,7 +53,8 @@ def module_text(kernels: Iterable[tuple[str, str]]) -> str:
         head = rf"(\bvoid\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?){re.escape(name)}(?=\s*\()"
         text, count = re.subn(head, rf"\g<1>{own}", source)
         assert count, f"no kernel {name} in\n{source}"
-        parts.append(text)
+        # every kernel has its own names: constants, helpers and types of two of them must not meet
+        parts.append(f"namespace of_{own} {{\n{text}\n}}\nusing namespace of_{own};")
     return BETWEEN.join(parts)
 
 

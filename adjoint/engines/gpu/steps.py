@@ -18,6 +18,7 @@ from .emit import NAME, emit
 from .fallback import own_value
 from .geometry import form_of, index, launch_of
 from .kernel import Argument, Call, Launch, Place, Scratch, Status, Table
+from .scalars import scalar_launches
 from .special import special_steps
 
 ALIGNMENT = 256  # bytes: what cupy's own allocations have, and more than the widest vector load needs
@@ -48,8 +49,6 @@ def write_steps(plan: Plan, deterministic: bool) -> list[Step]:
         if isinstance(group, Region):
             steps.append(Step(group, [_region(plan.pieces[group])]))
         elif isinstance(group, Scalars):
-            from .scalars import scalar_launches
-
             steps.append(Step(group, [*scalar_launches(group, plan.stored)]))
         elif not isinstance(group, Assembly):
             node = group.nodes[0]

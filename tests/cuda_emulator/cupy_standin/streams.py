@@ -7,7 +7,9 @@ as what they are. On one stream work runs in order; streams do not wait for each
 from __future__ import annotations
 
 import itertools
+import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +19,9 @@ from .errors import CONTROL, CUDARuntimeError
 
 Work = tuple[str, Callable[[], None], tuple[Any, ...]]  # name, what runs, what it keeps alive
 _pointers = itertools.count(0x7F0000000000, 0x1000)
+
+
+_running = threading.RLock()  # threads take turns, or what one took from a queue would run after what follows
 
 
 class Stream:
@@ -40,18 +45,19 @@ class Stream:
         """Queue work, or record it while capturing. A graph keeps nothing alive, so a capture does not."""
         CONTROL.require_device()
         if self._captured is not None:
-            self._captured.append((name, run, ()))
+            self._captured.append((name, run, tuple(map(weakref.ref, _memory_of(keep)))))
         else:
             self._queue.append((name, run, keep))
 
     def drain(self) -> None:
         """Run what is queued, and what the null stream has to wait for."""
-        for stream in [self] if self.non_blocking else [Stream.null, self]:
-            while stream._queue:
-                name, run, _ = stream._queue.popleft()
-                CONTROL.log.append(name)
-                run()
-                memory.check_zones()
+        with _running:
+            for stream in [self] if self.non_blocking else [Stream.null, self]:
+                while stream._queue:
+                    name, run, _ = stream._queue.popleft()
+                    CONTROL.log.append(name)
+                    run()
+                    memory.check_zones()
 
     def refuse_in_capture(self, what: str = "synchronous API calls") -> None:
         """What waits cannot be recorded."""
@@ -124,6 +130,12 @@ class Stream:
         return self._captured is not None
 
 
+def _memory_of(operands: tuple[Any, ...]) -> list[Any]:
+    """The device's memory that operands point into."""
+    pointers = [getattr(x, "data", x) for x in operands]
+    return [p.mem for p in pointers if hasattr(p, "mem")]
+
+
 class Graph:
     """Work with its addresses and numbers frozen; it keeps no memory alive."""
 
@@ -134,8 +146,9 @@ class Graph:
         """Queue all of it."""
         target = chosen(stream)
         CONTROL.counts.graphs += 1
-        for name, run, keep in self._work:
-            target.push(name, run, keep)
+        for name, run, references in self._work:
+            # the pool gives memory again in the order of the stream: what is alive now is so until this ran
+            target.push(name, run, tuple(reference() for reference in references))
 
     def upload(self, stream: Stream | None = None) -> None:
         """Prepare the first launch."""

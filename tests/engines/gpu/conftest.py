@@ -1,4 +1,4 @@
-"""Tests of the CPU engine's programs, run on the GPU engine."""
+"""Tests of the GPU engine alone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-import adjoint as ad
-
-from .machine import MACHINES, compiler, machine
+from .machine import MACHINES, machine
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,9 +20,3 @@ def cupy(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The module cupy of each machine."""
     with machine(request.param) as module:
         yield module
-
-
-@pytest.fixture
-def compiled_for_gpu(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`ad.compile` compiles for the GPU."""
-    monkeypatch.setattr(ad, "compile", compiler(cupy))

@@ -49,7 +49,7 @@ class OnDevice:
     def __init__(self, cupy: Any, compiled: Any) -> None:
         self.cupy, self.compiled = cupy, compiled
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if any(isinstance(x, Recorded) for x in trees.flatten((args, kwargs))[0]):
             return self.compiled(*args, **kwargs)
         args, kwargs = trees.tree_map(self._send, (args, kwargs))

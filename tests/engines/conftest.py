@@ -1,0 +1,42 @@
+"""Every test of whole programs runs on every engine; what only the CPU engine does is marked `numba`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import adjoint as ad
+
+from .gpu.machine import MACHINES, compiler, machine
+
+SHARED = frozenset({
+    "test_complex", "test_dense", "test_determinism", "test_inputs", "test_joined", "test_library",
+    "test_multipliers", "test_names", "test_outputs", "test_programs", "test_random", "test_rows",
+    "test_rules", "test_wide_programs",
+})  # fmt: skip
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__.rpartition(".")[2] in SHARED:
+        cpu = metafunc.definition.get_closest_marker("numba")
+        metafunc.parametrize("device", ["numba", *([] if cpu else MACHINES)], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def device(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The module cupy of a machine; None where NumPy's arrays are."""
+    name = getattr(request, "param", "numba")
+    if name == "numba":
+        yield None
+    else:
+        with machine(name) as cupy:
+            yield cupy
+
+
+@pytest.fixture(autouse=True)
+def engine(device: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ad.compile` compiles for the device."""
+    if device is not None:
+        monkeypatch.setattr(ad, "compile", compiler(device))
