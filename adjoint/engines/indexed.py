@@ -58,6 +58,8 @@ def indexed(v: View, template: tuple[Any, ...], arrays: Sequence[Any]) -> Indexe
             return None
         else:
             offset += int(value) % n * step
+    if not places:  # slices alone are views, but for nothing at all
+        return None
     apart = places[-1][0] - places[0][0] >= len(places)
     place = 0 if apart else places[0][1]
     grid = broadcast_shape([(), *[a.shape for a, _, _ in found]])
