@@ -67,8 +67,8 @@ def jaxs(data: Any) -> Run:
 ENTRIES = [
     (OURS, OURS, "adjoint-autodiff", ours),
     ("torch eager", "torch", "torch", torchs("eager")),
-    ("torch.compile", "inductor", "torch", torchs("compiled")),
-    ("torch.compile around its GRU", "inductor", "torch", torchs("partly")),
+    ("torch.compile around its GRU", "inductor", "torch", torchs("around")),
+    ("torch.compile of a loop", "inductor", "torch", torchs("loop")),
     ("jax.jit", "jax", "jax", jaxs),
 ]
 
