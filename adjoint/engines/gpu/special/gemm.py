@@ -142,7 +142,7 @@ def gemm_launches(
     kernel.marks["walk"] = kernel.walk(
         "each", s.stack, {"from_left": s.left_stack, "from_right": s.right_stack}
     )
-    launch = kernel.launch(TILES, grid=blocks_for(tiles * parts, 1), block=SIDE * SIDE)
+    launch = kernel.launch(TILES, grid=blocks_for(tiles * parts, 1), block=SIDE * SIDE, least=2)
     if parts == 1:
         return [launch]
     adding = Kernel("add_parts", far=far, marks={"T": ctype(dtype), "START": "z[p]" if accumulate else "0"})

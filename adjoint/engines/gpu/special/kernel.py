@@ -119,17 +119,19 @@ class Kernel:
         return ("\n" + "    " * depth).join(lines)
 
     def launch(
-        self, body: str, *, grid: int, block: int = THREADS, shared: int = 0, helpers: str = ""
+        self, body: str, *, grid: int, block: int = THREADS, helpers: str = "", least: int = 4
     ) -> Launch:
         """The launch of a body, which is what stands between the kernel's outermost braces.
 
-        `helpers` are functions that the body calls.
+        `helpers` are functions that the body calls. `least` blocks must find room on a multiprocessor: to fit
+        more of them the compiler would spill registers.
         """
         text = Template(body.strip("\n")).substitute(self.marks)
         parameters = _wrapped(self._parameters)
-        head = f'extern "C" __global__ void __launch_bounds__({block})\n{self.what}({parameters})'
+        head = f'extern "C" __global__ void __launch_bounds__({block}, {least})\n{self.what}({parameters})'
         source = f"{helpers}{head}\n{{\n{text}\n}}\n"
-        return Launch(source, self.what, (grid, 1, 1), (block, 1, 1), self._arguments, shared, self.complaint)
+        size, threads = (grid, 1, 1), (block, 1, 1)
+        return Launch(source, self.what, size, threads, self._arguments, complaint=self.complaint)
 
     def over(self, body: str, points: int, helpers: str = "", before: str = "") -> Launch:
         """The launch of `before`, and a body that goes over `p` from 0 to `points` by all threads."""

@@ -52,6 +52,7 @@ SUM_TILES = """
         sums_before(own, sums, &total);
         if (threadIdx.x == 0)
             before[p] = total;
+        __syncthreads();  // before the next sums
     }
 """
 
@@ -68,6 +69,7 @@ ADD_TILES = """
             if (tile < tiles)
                 before[row * tiles + tile] = sum;
             carry += total;
+            __syncthreads();  // before the next sums
         }
     }
 """
@@ -94,7 +96,6 @@ SCAN_TILES = """
         for (int k = threadIdx.x; k < $TILE; k += $THREADS)
             if (first + k < n)
                 z[to + (first + k) * pace] = ($T)tile[k];
-        __syncthreads();  // before the next tile
     }
 """
 
@@ -219,7 +220,6 @@ SEARCH_PART = """
         }
         if (threadIdx.x == 0)
             z[p] = where;
-        __syncthreads();  // before the next part
     }
 """
 

@@ -147,23 +147,27 @@ def _reduced(node: Node, lanes: int) -> tuple[str, str]:
     """The statements for one segment, and the expression of its result."""
     x = "x[from + r * step]"
     if node.op is sg.segment_max:
-        return _together(TOP, lanes), "top"
+        return _together(TOP, lanes, again=True), "top"
     if node.op is sg.segment_logsumexp:
         text = "\n".join([TOP, SHIFT, TOTAL.replace("$term", f"exp_of({x} - shift)")])
         return _together(text, lanes), "log_of(($T)total) + shift"
-    return _together(TOTAL.replace("$term", x), lanes), "($T)total"
+    return _together(TOTAL.replace("$term", x), lanes, again=True), "($T)total"
 
 
-def _together(text: str, lanes: int) -> str:
-    """What the threads of a segment found, put together in one fixed order."""
+def _together(text: str, lanes: int, again: bool = False) -> str:
+    """What the threads of a segment found, put together in one fixed order.
+
+    `again`: the next segment's may be written while others still read; two in turn keep each other apart.
+    """
     for name, op in ALL.items():
         lines = "" if lanes == 1 else f"{name} = over_lanes<{op}, {min(lanes, 32)}>({name});"
         if lanes > 32:
             lines += (
                 f"\nleave({name}, of_warps_{name});\n__syncthreads();\n"
-                f"{name} = gathered<{op}, {lanes // 32}>(of_warps_{name});\n"
-                "__syncthreads();  // before they are written again"
+                f"{name} = gathered<{op}, {lanes // 32}>(of_warps_{name});"
             )
+            if again:
+                lines += "\n__syncthreads();  // before they are written again"
         text = text.replace(f"$together_{name}", lines)
     return text
 

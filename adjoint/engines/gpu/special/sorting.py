@@ -45,6 +45,7 @@ ADD_UP = """
             sum += here;
         }
         carry += total;
+        __syncthreads();  // before the next sums
     }
 """
 

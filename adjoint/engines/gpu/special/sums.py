@@ -7,10 +7,9 @@ from .kernel import THREADS
 WARPS = THREADS // 32
 
 SUMS = f"""\
-#ifndef SUMS_BEFORE  // a module may hold several kernels that bring it along
-#define SUMS_BEFORE
 // The sum of `own` over the threads of the block before this one, and over all of them in `total`. `sums` are
-// {WARPS} numbers of shared memory. Every thread of the block takes part.
+// {WARPS} numbers of shared memory. Every thread of the block takes part; before they come again, the caller
+// lets them meet in a __syncthreads.
 template <class A> __device__ A sums_before(A own, A *sums, A *total)
 {{
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
@@ -32,9 +31,7 @@ template <class A> __device__ A sums_before(A own, A *sums, A *total)
             of_warps = all;
         all += sums[w];
     }}
-    __syncthreads();  // the caller may come again
     *total = all;
     return of_warps + before;
 }}
-#endif
 """
