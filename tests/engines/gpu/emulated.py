@@ -27,15 +27,20 @@ from adjoint.tape.trace import Trace
 from ...cuda_emulator import harness
 
 
-def planned(f: Callable[..., Any], args: Sequence[np.ndarray], donated: Any = (), chunk: int = 0) -> Plan:
+def planned(f: Callable[..., Any], args: Sequence[Any], donated: Any = (), chunk: int = 0) -> Plan:
     """The plan of f(*args); f returns one array or a tuple of them; in chunks of so many elements."""
     cutting = CUTTING._replace(chunk=chunk) if chunk else CUTTING
     trace = Trace()
     with trace:
-        inputs = [trace.placeholder(Abstract(x.shape, x.dtype), str(k)) for k, x in enumerate(args)]
+        inputs = [trace.placeholder(_abstract(x), str(k)) for k, x in enumerate(args)]
         results = f(*inputs)
     outputs = list(results) if isinstance(results, (tuple, list)) else [results]
     return make_plan(build(trace, [x.index for x in inputs], outputs), donated, cutting)
+
+
+def _abstract(x: Any) -> Abstract:
+    weak = type(x) is float
+    return Abstract(np.shape(x), np.asarray(x).dtype, weak)
 
 
 def regions_of(plan: Plan) -> list[Region]:
@@ -53,7 +58,7 @@ class Machine:
     def __init__(
         self,
         plan: Plan,
-        args: Sequence[np.ndarray],
+        args: Sequence[Any],
         order: int = 0,
         checked: bool = True,
         widened: bool = False,
@@ -144,8 +149,8 @@ class Machine:
             module.run(launch.name, launch.grid, launch.block, *arguments, order=self.order)
 
 
-def emulate(f: Callable[..., Any], *args: np.ndarray, order: int = 0, donated: Any = ()) -> list[np.ndarray]:
+def emulate(f: Callable[..., Any], *args: Any, checked: bool = True) -> list[np.ndarray]:
     """The results of f(*args) by emulated kernels."""
-    plan = planned(f, args, donated)
-    harness.prepare([source_of(plan, region) for region in regions_of(plan)])
-    return Machine(plan, args, order).run()
+    plan = planned(f, args)
+    harness.prepare([source_of(plan, region) for region in regions_of(plan)], checked)
+    return Machine(plan, args, checked=checked).run()

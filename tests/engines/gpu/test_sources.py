@@ -60,7 +60,9 @@ def test_every_source_compiles_and_spills_nothing() -> None:
     spilled = []
     for report, source in _reports(every):
         if report.spilled > SPILLING.get(report.kernel, 0):
-            spilled.append(f"{report.kernel} on {report.architecture} spills {report.spilled} bytes:\n{source}")
+            spilled.append(
+                f"{report.kernel} on {report.architecture} spills {report.spilled} bytes:\n{source}"
+            )
         assert report.registers <= MOST_REGISTERS and report.shared <= 48 << 10, report
     assert not spilled, "\n".join(text.replace(prelude(), "") for text in spilled)
 
