@@ -162,21 +162,41 @@ def pieces(source: str) -> list[str]:
     return [first + kernel for kernel in kernels] if first == prelude() else [source]
 
 
+def joined(sources: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
+    """Several sources as one.
+
+    Kernels of the library keep to what their modules allow: the prelude once, and each under a name of its own.
+    Other sources stand in namespaces.
+
+    Returns:
+        The text, and for each source its kernels' names in it.
+    """
+    parts, names = [], []
+    if any(source.startswith(prelude()) for source in sources):
+        parts.append(f'#line 1 "device.cuh"\n{without_comments(prelude())}\n')
+    for number, source in enumerate(sources):
+        text = without_comments(own_text(source))
+        renamed = {name: f"n{number}_{name}" for name in kernel_names(source)}
+        for name, new in renamed.items():
+            text = re.sub(
+                rf"(\bvoid\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?){name}(?=\s*\()", rf"\g<1>{new}", text
+            )
+        text = f'\n#line 1 "{next(iter(renamed))}.cu"\n{text}\n'
+        parts.append(text if source.startswith(prelude()) else f"namespace n{number} {{{text}}}\n")
+        names.append(renamed)
+    return "".join(parts), names
+
+
 def _unit(sources: Sequence[tuple[str, str]]) -> str:
-    """One translation unit of several sources, each with its digest, in a namespace of its own."""
-    common = any(source.startswith(prelude()) for _, source in sources)
-    parts = ['#include "kernel.h"\n']
+    """One translation unit of several sources, each with its digest."""
+    text, names = joined([source for _, source in sources])
+    text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, text))
     table = []
-    if common:
-        parts.append(f'#line 1 "device.cuh"\n{_SHARED.sub(_shared, without_comments(prelude()))}\n')
-    for number, (key, source) in enumerate(sources):
-        names = kernel_names(source)
-        own = own_text(source)
-        text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, without_comments(own)))
-        parts.append(f'namespace s{number} {{\n#line 1 "{names[0]}.cu"\n{text}\n}}\n')
-        table += [f'EMU_KERNEL("{key}.{name}", s{number}::{name})' for name in names]
-    parts.append("const emu_kernel emu_kernels[] = {\n" + "\n".join(table) + "\n{0, 0, 0}};\n")
-    return "".join(parts)
+    for number, ((key, source), renamed) in enumerate(zip(sources, names, strict=True)):
+        place = "" if source.startswith(prelude()) else f"n{number}::"
+        table += [f'EMU_KERNEL("{key}.{name}", {place}{new})' for name, new in renamed.items()]
+    rows = "\n".join(table)
+    return f'#include "kernel.h"\n{text}const emu_kernel emu_kernels[] = {{\n{rows}\n{{0, 0, 0}}}};\n'
 
 
 def key_of(source: str, checked: bool) -> str:

@@ -17,10 +17,8 @@ import re
 import sysconfig
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-
-from adjoint.engines.gpu.modules import prelude
 
 from . import compiler
 
@@ -147,17 +145,6 @@ def reports(log: str, architecture: str) -> list[Report]:
     return [Report(name, architecture, **of) for name, of in figures.items()]
 
 
-def _together(sources: Sequence[str]) -> str:
-    """One program of several sources: each in a namespace, its kernels numbered, what all begin with once."""
-    parts = [prelude()] if any(s.startswith(prelude()) for s in sources) else []
-    for number, source in enumerate(sources):
-        own = compiler.own_text(source)
-        for name in compiler.kernel_names(own):
-            own = re.sub(rf"\b{name}\b", f"n{number}_{name}", own)
-        parts.append(f"namespace s{number} {{\n{own}\n}}\n")
-    return "\n".join(parts)
-
-
 def compiled(
     sources: Iterable[str],
     architectures: Iterable[str] = ARCHITECTURES,
@@ -194,33 +181,23 @@ def compiled(
     def build(job: tuple[str, list[str]]) -> None:
         architecture, batch = job
         try:
-            log = compile_program(_together(batch) if len(batch) > 1 else batch[0], architecture, options)
+            text, names = compiler.joined(batch)
+            log = compile_program(text, architecture, options)
         except CompileError:
             if len(batch) == 1:
                 raise
             for source in batch:
                 build((architecture, [source]))
             return
-        _assign(batch, reports(log, architecture), done)
-        for source in batch:
-            _remember(source, architecture, options, done[source, architecture])
+        found = {report.kernel: report for report in reports(log, architecture)}
+        for source, renamed in zip(batch, names, strict=True):
+            own = [replace(found[new], kernel=name) for name, new in renamed.items()]
+            done[source, architecture] = own
+            _remember(source, architecture, options, own)
 
     with ThreadPoolExecutor(processes) as pool:
         list(pool.map(build, jobs))
     return [r for architecture in architectures for source in ordered for r in done[source, architecture]]
-
-
-def _assign(batch: Sequence[str], found: list[Report], done: dict[tuple[str, str], list[Report]]) -> None:
-    """Give each source of a batch the reports of its kernels, under their own names."""
-    for number, source in enumerate(batch):
-        prefix = f"n{number}_" if len(batch) > 1 else ""
-        own = [r for r in found if r.kernel.removeprefix(prefix) in compiler.kernel_names(source)]
-        own = [r for r in own if r.kernel.startswith(prefix)]
-        named = [Report(**{**asdict(r), "kernel": r.kernel.removeprefix(prefix)}) for r in own]
-        assert {r.kernel for r in named} == set(compiler.kernel_names(source)), (
-            "the log tells of every kernel"
-        )
-        done[source, found[0].architecture] = named
 
 
 def _note(source: str, architecture: str, options: Sequence[str]) -> Path:
