@@ -154,7 +154,6 @@ PACKAGES = (
     ("numpy", "arrays"), ("scipy", "special functions, triangular solves"), ("rich", "this command line"),
     ("numba", "kernels of the CPU engine"), ("graphviz", "drawings"),
     ("graphviz_pure", "layout without a system `dot`"), ("pyarrow", "scores in Parquet: align"),
-    ("cupy", "the GPU engine"),
 )  # fmt: skip
 
 
@@ -164,6 +163,8 @@ def run_doctor() -> int:
 
     from rich.console import Console
     from rich.table import Table
+
+    from .engines.gpu.condition import condition, wheels
 
     console = Console()
     table = Table(
@@ -181,13 +182,15 @@ def run_doctor() -> int:
             if name in ("numpy", "scipy", "rich"):
                 missing.append(name)
         table.add_row(name, found, purpose)
+    for name, found in wheels() or [("cupy", "not installed")]:
+        table.add_row(name, found, "the GPU engine")
     console.print(table)
     engines = Table("engine", "state")
     engines.add_row(
         "numpy", f"ready, {os.cpu_count()} processors" if not missing else f"needs {', '.join(missing)}"
     )
     engines.add_row("numba", _numba_state())
-    engines.add_row("cupy", "not part of this version")
+    engines.add_row("cupy", condition())
     console.print(engines)
     return 1 if missing else 0
 

@@ -11,10 +11,11 @@ import numpy as np
 from ..errors import TraceError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, broadcast_to
+from ..ops.device import as_array
 from ..ops.elementwise import isnan
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, scatter_set
-from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
+from ..ops.primitive import Recorded, beside, dtype_of, innermost, shape_of
 from .complexes import is_complex
 from .creation import asarray
 from .dispatch import implements
@@ -49,23 +50,23 @@ def piecewise(x: Any, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: 
     x, conditions = asarray(x), _conditions(x, condlist)
     n = len(conditions)
     if len(funclist) == n + 1:
-        covered = conditions[0] if n else np.zeros(shape_of(x), bool)
+        covered = conditions[0] if n else beside(x).zeros(shape_of(x), bool)
         for condition in conditions[1:]:
             covered = np.logical_or(covered, condition)
         conditions.append(np.logical_not(covered))
     elif len(funclist) != n:
         raise ValueError(f"with {n} condition(s), either {n} or {n + 1} functions are expected")
-    z = np.zeros(shape_of(x), dtype_of(x))
+    z = beside(x).zeros(shape_of(x), dtype_of(x))
     known = not any(type(innermost(c)) is Abstract for c in conditions)
     for condition, f in zip(conditions, funclist, strict=True):
         if known:
-            mask = np.asarray(innermost(condition))
+            mask = as_array(innermost(condition))
             piece = f if not callable(f) else f(x[mask], *args, **kw) if mask.any() else 0
             z = scatter_set(z, piece, mask, template=(ARRAY,))
         else:
             piece = f(_only(x, condition), *args, **kw) if callable(f) else f
             z = astype(where_op(condition, piece, z), dtype=dtype_of(x))
-    return z if shape_of(x) or isinstance(z, Recorded) else np.asarray(z)
+    return z if shape_of(x) or isinstance(z, Recorded) else as_array(z)
 
 
 def _conditions(x: Any, condlist: Any) -> list[Any]:
@@ -151,7 +152,7 @@ def resize(a: Any, new_shape: Any) -> Any:
     if any(n < 0 for n in shape):
         raise ValueError("all elements of `new_shape` must be non-negative")
     if not shape_of(a)[0]:
-        return np.zeros(shape, dtype_of(a))
+        return beside(a).zeros(shape, dtype_of(a))
     return take(a, np.arange(np.prod(shape, dtype=int)) % shape_of(a)[0]).reshape(shape)
 
 

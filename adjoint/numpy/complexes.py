@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import elementwise as ew
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import beside, dtype_of, shape_of
 from .dispatch import UFUNCS, implements
 
 
@@ -26,7 +26,7 @@ def real(val: Any) -> Any:
 @implements(np.imag)
 def imag(val: Any) -> Any:
     """As np.imag; zeros for a real value."""
-    return ew.imag(val) if is_complex(val) else np.zeros(shape_of(val), dtype_of(val))[()]
+    return ew.imag(val) if is_complex(val) else beside(val).zeros(shape_of(val), dtype_of(val))[()]
 
 
 @implements(np.angle)

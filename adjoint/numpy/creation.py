@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops.broadcast import astype, reshape
+from ..ops.device import as_array, on_device
 from ..ops.index import ARRAY, scatter_add
-from ..ops.primitive import Recorded, dtype_of, normalize_axis, shape_of
+from ..ops.primitive import Recorded, beside, dtype_of, normalize_axis, shape_of
 
 
 def holds_variables(x: Any) -> bool:
@@ -38,7 +40,11 @@ def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **options: Any) -> 
     """
     if not holds_variables(object):
         return np.array(object, dtype=dtype, ndmin=ndmin, **options)
-    z: Any = object if isinstance(object, Recorded) else np.stack([array(part) for part in object])
+    z: Any = (
+        object
+        if isinstance(object, Recorded)
+        else np.stack([array(part) if holds_variables(part) else part for part in object])
+    )
     if len(z.shape) < ndmin:
         z = np.reshape(z, (1,) * (ndmin - len(z.shape)) + z.shape)
     return z if dtype is None else astype(z, dtype=np.dtype(dtype))
@@ -46,7 +52,18 @@ def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **options: Any) -> 
 
 def asarray(a: Any, dtype: Any = None, **options: Any) -> Any:
     """As np.asarray; a Variable stays as it is, a list of them becomes one."""
-    return array(a, dtype) if holds_variables(a) else np.asarray(a, dtype, **options)
+    if holds_variables(a):
+        return array(a, dtype)
+    return as_array(a, dtype) if on_device(a) else np.asarray(a, dtype, **options)
+
+
+def together(arrays: Sequence[Any]) -> list[Any]:
+    """Several operands as arrays; lists and numbers go where the arrays among them are."""
+    m = beside(*arrays)
+    return [
+        asarray(a) if m is np or not isinstance(a, (list, tuple, float, int)) else m.asarray(a)
+        for a in arrays
+    ]
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
@@ -127,7 +144,7 @@ class Joiner:
             axis, ndmin, first = (*numbers, *(axis, ndmin, first)[len(numbers) :])
         parts = [self.plain[p] if isinstance(p, slice) else joined(p) for p in parts]
         dtype = np.result_type(*(dtype_of(p) if hasattr(p, "dtype") else p for p in parts))
-        arrays = [_with_axes(p if isinstance(p, Recorded) else np.asarray(p), ndmin, first) for p in parts]
+        arrays = [_with_axes(p if isinstance(p, Recorded) else as_array(p), ndmin, first) for p in parts]
         z = np.concatenate(arrays, axis)
         return z if dtype_of(z) == dtype else astype(z, dtype=dtype)
 

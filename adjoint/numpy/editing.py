@@ -9,9 +9,10 @@ import numpy as np
 
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, broadcast_to
+from ..ops.device import on_host
 from ..ops.index import take_along_axis
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of
-from .creation import asarray
+from .creation import asarray, together
 from .dispatch import implements
 from .joining import concatenate
 from .scans import scan_axis
@@ -39,7 +40,7 @@ def extract(condition: Any, arr: Any) -> Any:
 def choose(a: Any, choices: Sequence[Any], out: Any = None, mode: str = "raise") -> Any:
     """As np.choose: of every element of `a`, that of the choice with this number."""
     kind = np.result_type(*(c if isinstance(c, (int, float, complex)) else dtype_of(c) for c in choices))
-    choices = [astype(asarray(c), dtype=kind) for c in choices]
+    choices = [astype(c, dtype=kind) for c in together(choices)]
     a, n = asarray(a), len(choices)
     shape = np.broadcast_shapes(shape_of(a), *map(shape_of, choices))
     if mode == "wrap":
@@ -63,7 +64,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     arr, axis = _flat(arr, axis)
     if isinstance(obj, Recorded):
         obj = known(obj, "delete", "Index with what is to stay.")
-    return take(arr, np.delete(np.arange(shape_of(arr)[axis]), obj), axis)
+    return take(arr, np.delete(np.arange(shape_of(arr)[axis]), on_host(obj)), axis)
 
 
 @implements(np.insert)
@@ -72,7 +73,8 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     arr, axis = _flat(arr, axis)
     if isinstance(obj, Recorded):
         obj = known(obj, "insert", "np.concatenate joins parts of known sizes.")
-    n, values = shape_of(arr)[axis], asarray(values)
+    obj = on_host(obj)
+    n, values = shape_of(arr)[axis], together((arr, values))[1]
     values = np.reshape(values, (1,) * (ndim_of(arr) - ndim_of(values)) + shape_of(values))
     positions = np.arange(n)[obj] if isinstance(obj, slice) else np.asarray(obj)
     if not positions.ndim:
@@ -97,6 +99,8 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     places = np.nonzero(plain)
     bounds = [slice(None)] * plain.ndim
     for k in axes:
-        first, last = (places[k].min(), places[k].max() + 1) if places[k].size else (plain.shape[k], 0)
+        first, last = (
+            (int(places[k].min()), int(places[k].max()) + 1) if places[k].size else (plain.shape[k], 0)
+        )
         bounds[k] = slice(first if "f" in sides else None, last if "b" in sides else None)
     return filt[tuple(bounds)]

@@ -11,7 +11,7 @@ from ..ops import factorize as fz
 from ..ops import linalg as la
 from ..ops import spectral as sp
 from ..ops.abstract import Abstract
-from ..ops.primitive import dtype_of, innermost, shape_of
+from ..ops.primitive import beside, dtype_of, innermost, shape_of
 from ..ops.products import matmul as matmul_op
 from .dispatch import implements
 from .matrices import as_matrix
@@ -121,6 +121,6 @@ def qr(a: Any, mode: str = "reduced") -> Any:
         r = np.concatenate([leading, matmul_op(la.dagger(q), a[..., rows:])], axis=-1)
     if mode == "complete" and rows > columns:
         q = np.concatenate([q, fz.complement(a, of="qr")], axis=-1)
-        below = np.zeros((*shape_of(r)[:-2], rows - columns, columns), dtype_of(r))
+        below = beside(r).zeros((*shape_of(r)[:-2], rows - columns, columns), dtype_of(r))
         r = np.concatenate([r, below], axis=-2)
     return r if mode == "r" else QR(q, r)

@@ -12,7 +12,7 @@ from ..ops import shape as sh
 from ..ops.broadcast import astype
 from ..ops.index import getitem
 from ..ops.primitive import innermost, shape_of
-from .creation import asarray
+from .creation import asarray, together
 from .dispatch import implements
 from .shaping import at_least, expand_dims, ndim_of, ravel, reshape_, single_axis
 
@@ -20,7 +20,7 @@ from .shaping import at_least, expand_dims, ndim_of, ravel, reshape_, single_axi
 @implements(np.concatenate)
 def concatenate(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None, *, dtype: Any = None) -> Any:
     """As np.concatenate."""
-    arrays = [asarray(a) for a in arrays]
+    arrays = together(arrays)
     if axis is None:
         arrays, axis = [ravel(a) for a in arrays], 0
     if not shape_of(arrays[0]):
@@ -34,7 +34,7 @@ def concatenate(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None,
 @implements(np.stack)
 def stack(arrays: Sequence[Any], axis: int = 0, out: Any = None, *, dtype: Any = None) -> Any:
     """As np.stack."""
-    arrays = [asarray(a) for a in arrays]
+    arrays = together(arrays)
     shapes = [shape_of(a) for a in arrays]
     if len(set(shapes)) > 1:
         what = f"stack needs equal shapes: {', '.join(map(str, shapes))}"
@@ -45,20 +45,20 @@ def stack(arrays: Sequence[Any], axis: int = 0, out: Any = None, *, dtype: Any =
 @implements(np.vstack)
 def vstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """As np.vstack."""
-    return concatenate([at_least(asarray(a), 2) for a in tup], 0, dtype=dtype)
+    return concatenate([at_least(a, 2) for a in together(tup)], 0, dtype=dtype)
 
 
 @implements(np.hstack)
 def hstack(tup: Sequence[Any], *, dtype: Any = None) -> Any:
     """As np.hstack."""
-    arrays = [at_least(asarray(a), 1) for a in tup]
+    arrays = [at_least(a, 1) for a in together(tup)]
     return concatenate(arrays, 0 if ndim_of(arrays[0]) == 1 else 1, dtype=dtype)
 
 
 @implements(np.dstack)
 def dstack(tup: Sequence[Any]) -> Any:
     """As np.dstack."""
-    return concatenate([at_least(asarray(a), 3) for a in tup], 2)
+    return concatenate([at_least(a, 3) for a in together(tup)], 2)
 
 
 @implements(np.column_stack)

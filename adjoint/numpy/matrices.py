@@ -16,7 +16,7 @@ from ..ops.abstract import Abstract
 from ..ops.broadcast import reshape, sum_
 from ..ops.elementwise import absolute
 from ..ops.elementwise import square as square_of
-from ..ops.primitive import dtype_of, innermost, shape_of
+from ..ops.primitive import beside, dtype_of, innermost, shape_of
 from ..ops.products import chain
 from ..ops.products import matmul as matmul_op
 from ..ops.pseudoinverse import pinv as pinv_op
@@ -85,7 +85,7 @@ def matrix_power(a: Any, n: int) -> Any:
     if n < 0:
         return matrix_power(la.inv(a), -n)
     if n == 0:
-        return np.broadcast_to(np.eye(shape[-1], dtype=dtype_of(a)), shape).copy()
+        return np.broadcast_to(beside(a).eye(shape[-1], dtype=dtype_of(a)), shape).copy()
     result, square = None, a
     while True:
         if n & 1:

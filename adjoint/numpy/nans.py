@@ -12,7 +12,7 @@ from ..ops.elementwise import isnan
 from ..ops.elementwise import where as where_op
 from ..ops.primitive import dtype_of
 from .complexes import reduce_parts
-from .creation import asarray
+from .creation import asarray, together
 from .dispatch import implements
 from .reductions import NONE, cast, counted, max_, min_, prod, reduced_axes, sum_of_squares
 from .reductions import sum as sum_of
@@ -24,7 +24,7 @@ def _numbers(a: Any, filling: float, where: Any = True) -> tuple[Any, Any]:
     a = asarray(a)
     numbers = np.logical_not(isnan(a))
     if where is not True:
-        numbers = np.logical_and(numbers, asarray(where))
+        numbers = np.logical_and(numbers, together((a, where))[1])
     return where_op(numbers, a, filling), numbers
 
 

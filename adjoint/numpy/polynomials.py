@@ -14,7 +14,7 @@ from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype
 from ..ops.polynomials import roots as roots_op
-from ..ops.primitive import dtype_of, innermost, shape_of
+from ..ops.primitive import beside, dtype_of, innermost, shape_of
 from .complexes import is_complex
 from .convolution import convolve
 from .creation import asarray
@@ -41,7 +41,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """As np.vander."""
     if ndim_of(x) != 1:
         raise refusal(ShapeError, f"vander needs a vector, not {shape_of(x)}", "Flatten with np.ravel.")
-    powers = np.arange(shape_of(x)[0] if N is None else N)
+    powers = beside(x).arange(shape_of(x)[0] if N is None else N)
     x = astype(x, dtype=np.promote_types(dtype_of(x), int))
     return x[:, None] ** (powers if increasing else powers[::-1])
 
@@ -70,7 +70,7 @@ def _of_one_length(p: Any, q: Any) -> tuple[Any, Any]:
     """The two with zeros at the front of the shorter one."""
     p, q = _vector(p), _vector(q)
     n = max(shape_of(p)[0], shape_of(q)[0])
-    p, q = (concatenate([np.zeros(n - shape_of(x)[0], dtype_of(x)), x]) for x in (p, q))
+    p, q = (concatenate([beside(x).zeros(n - shape_of(x)[0], dtype_of(x)), x]) for x in (p, q))
     return p, q
 
 
@@ -101,7 +101,7 @@ def polyder(p: Any, m: int = 1) -> Any:
         raise ValueError("Order of derivative must be positive (see polyint)")
     p = _vector(p)
     for _ in range(m):
-        p = p[:-1] * np.arange(shape_of(p)[0] - 1, 0, -1)
+        p = p[:-1] * beside(p).arange(shape_of(p)[0] - 1, 0, -1)
     return p
 
 
@@ -116,7 +116,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
         raise ValueError("k must be a scalar or a rank-1 array of length 1 or >m.")
     p = floating(_vector(p))
     for constant in constants[:m]:
-        highest = np.arange(shape_of(p)[0], 0, -1)
+        highest = beside(p).arange(shape_of(p)[0], 0, -1)
         p = concatenate([p / highest, np.reshape(astype(constant, dtype=dtype_of(p)), (1,))])
     return p
 
@@ -133,9 +133,9 @@ def poly(seq_of_zeros: Any) -> Any:
     elif not real and type(plain := innermost(zeros)) is not Abstract:  # in pairs of conjugates
         real = bool(np.all(np.sort(plain) == np.sort(np.conjugate(plain))))
     zeros = floating(zeros)
-    p = np.ones(1, dtype_of(zeros))
+    p = beside(zeros).ones(1, dtype_of(zeros))
     for k in range(shape_of(zeros)[0]):  # times x − zeros[k]
-        lower = concatenate([p[1:], np.zeros(1, dtype_of(zeros))]) - zeros[k] * p
+        lower = concatenate([p[1:], beside(zeros).zeros(1, dtype_of(zeros))]) - zeros[k] * p
         p = concatenate([p[:1], lower])
     return np.real(p) if real else p
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import beside, dtype_of, shape_of
 from .complexes import is_complex
 from .dispatch import FUNCTIONS, enter_plain, plain
 
@@ -31,11 +31,11 @@ def _all(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> A
 
 
 def _iscomplex(x: Any) -> Any:
-    return np.imag(x) != 0 if is_complex(x) else np.zeros(shape_of(x), bool)
+    return np.imag(x) != 0 if is_complex(x) else beside(x).zeros(shape_of(x), bool)
 
 
 def _isreal(x: Any) -> Any:
-    return np.imag(x) == 0 if is_complex(x) else np.ones(shape_of(x), bool)
+    return np.imag(x) == 0 if is_complex(x) else beside(x).ones(shape_of(x), bool)
 
 
 def _isclose(a: Any, b: Any, rtol: Any = 1e-05, atol: Any = 1e-08, equal_nan: bool = False) -> Any:

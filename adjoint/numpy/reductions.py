@@ -13,9 +13,9 @@ from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, reduced_shape, reshape, sum_
 from ..ops.elementwise import square
 from ..ops.elementwise import where as where_op
-from ..ops.primitive import dtype_of, innermost, normalize_axis, real_dtype, shape_of
+from ..ops.primitive import beside, dtype_of, innermost, normalize_axis, real_dtype, shape_of
 from .complexes import reduce_parts
-from .creation import asarray
+from .creation import together
 from .dispatch import METHODS, implements
 
 NONE: Any = object()  # no `initial` was given: None would be one
@@ -40,14 +40,14 @@ def reduced_axes(axis: Any, a: Any) -> tuple[int, ...]:
 
 def selected(a: Any, where: Any, filling: Any) -> Any:
     """What a reduction has to take: a, with the filling wherever the mask is False."""
-    return a if where is True else where_op(asarray(where), a, filling)
+    return a if where is True else where_op(together((a, where))[1], a, filling)
 
 
 def counted(where: Any, a: Any, axis: Any) -> Any:
     """How many elements are reduced: a number, or with a mask an array that keeps the axes reduced."""
     if where is True:
         return math.prod(shape_of(a)[k] for k in reduced_axes(axis, a))
-    count = sum(np.broadcast_to(asarray(where), shape_of(a)), axis, keepdims=True)
+    count = sum(np.broadcast_to(together((a, where))[1], shape_of(a)), axis, keepdims=True)
     return astype(count, dtype=real_dtype(dtype_of(a)))
 
 
@@ -171,7 +171,7 @@ def prod(
     axes = reduced_axes(axis, a)
     a = reduced_first(a, axes)
     if shape_of(a)[0] == 0:
-        return np.prod(np.empty(shape, dtype_of(a)), axis=axes, keepdims=keepdims)
+        return beside(a).asarray(np.prod(np.empty(shape, dtype_of(a)), axis=axes, keepdims=keepdims))[()]
     while (n := shape_of(a)[0]) > 1:
         product = a[: n // 2] * a[n // 2 : 2 * (n // 2)]
         a = np.concatenate([product, a[-1:]]) if n % 2 else product
@@ -192,9 +192,9 @@ def average(
     if weights is None:
         result = mean(a, axis, keepdims=keepdims)
         count = math.prod(shape_of(a)) / max(1, math.prod(shape_of(result)))
-        total = np.full(shape_of(result), count, dtype_of(result))[()]
+        total = beside(result).full(shape_of(result), count, dtype_of(result))[()]
     else:
-        weights = spread_weights(weights, shape_of(a), axis)
+        weights = spread_weights(together((a, weights))[1], shape_of(a), axis)
         total = sum(weights, axis, keepdims=keepdims)
         plain = innermost(total)
         if type(plain) is not Abstract and np.any(plain == 0):
@@ -217,9 +217,9 @@ def spread_weights(weights: Any, shape: tuple[int, ...], axis: Any) -> Any:
             raise refusal(
                 ShapeError, what, "Weights have the shape of the array, or that of the axes named by axis=."
             )
-        weights = np.transpose(weights, np.argsort(axes))
+        weights = np.transpose(weights, tuple(np.argsort(axes).tolist()))
         weights = np.reshape(weights, tuple(n if k in axes else 1 for k, n in enumerate(shape)))
-    return weights + np.zeros(shape, dtype_of(weights))
+    return weights + beside(weights).zeros(shape, dtype_of(weights))
 
 
 def logaddexp_reduce(a: Any, axis: Any = None, keepdims: bool = False) -> Any:

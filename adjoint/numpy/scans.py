@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import reduce as rd
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import beside, dtype_of, shape_of
 from .dispatch import METHODS, implements
 from .joining import concatenate
 from .reductions import cast, factors
@@ -65,7 +65,7 @@ def _cumulative(scan: Any, first: int, x: Any, axis: int | None, dtype: Any, inc
     if not include_initial:
         return z
     edge = tuple(1 if k == axis % ndim else n for k, n in enumerate(shape_of(z)))
-    return concatenate([np.full(edge, first, dtype_of(z)), z], axis)
+    return concatenate([beside(z).full(edge, first, dtype_of(z)), z], axis)
 
 
 def _scanner(rule: Any) -> Any:

@@ -9,12 +9,13 @@ import numpy as np
 from ..errors import MutationError, ShapeError, TraceError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype
+from ..ops.device import as_array, on_device
 from ..ops.elementwise import floor_divide, maximum, minimum, remainder, rint, trunc
 from ..ops.elementwise import power as power_op
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem, scatter_add, take_along_axis
-from ..ops.primitive import FLOAT64, PRIMITIVES, Recorded, dtype_of, innermost, shape_of
-from .creation import asarray
+from ..ops.primitive import FLOAT64, PRIMITIVES, Recorded, beside, dtype_of, innermost, shape_of
+from .creation import asarray, together
 from .dispatch import FUNCTIONS, METHODS, UFUNCS, implements, ufunc_rule
 from .shaping import broadcast_to_, moveaxis, ndim_of, ravel, single_axis
 
@@ -29,7 +30,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
         indices = np.mod(indices, shape_of(a)[axis])
     elif mode == "clip":
         indices = np.clip(indices, 0, shape_of(a)[axis] - 1)
-    if isinstance(indices, np.ndarray):
+    if isinstance(indices, np.ndarray) or on_device(indices):
         indices = indices.astype(np.intp, casting="safe", copy=False)  # floats are refused, as NumPy does
     elif not isinstance(indices, Recorded):
         indices = np.asarray(indices, dtype=np.intp)
@@ -106,7 +107,7 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 def _triangle(m: Any, k: int) -> Any:
     """True on and below diagonal k; a vector stands for every row of a square matrix, as in NumPy."""
     rows, columns = (shape_of(m) * 2)[-2:] if ndim_of(m) == 1 else shape_of(m)[-2:]
-    return np.tri(rows, columns, k, dtype=bool)
+    return beside(m).tri(rows, columns, k, dtype=bool)
 
 
 @implements(np.tril)
@@ -129,7 +130,11 @@ def where(condition: Any, /, *branches: Any) -> Any:
         return np.nonzero(condition)
     if len(branches) == 1:
         raise ValueError("either both or neither of x and y should be given")
-    condition, x, y = (np.asarray(b) if isinstance(b, (list, tuple)) else b for b in (condition, *branches))
+    lists = (isinstance(b, (list, tuple)) for b in (condition, *branches))
+    if any(lists):
+        condition, x, y = together((condition, *branches))
+    else:
+        x, y = branches
     if dtype_of(condition).kind != "b":
         condition = condition != 0
     return where_op(condition, x, y)
@@ -174,6 +179,7 @@ def full_like(
 ) -> Any:  # fmt: skip
     """As np.full_like; the value may be recorded."""
     shape = shape_of(a) if shape is None else shape
+    fill_value = together((a, fill_value))[1]
     return broadcast_to_(astype(fill_value, dtype=np.dtype(dtype or dtype_of(a))), shape)
 
 
@@ -183,7 +189,7 @@ def known(x: Any, name: str, remedy: str) -> Any:
     if type(plain) is Abstract:
         what = f"np.{name} has a size that depends on values, which a compiled program has only when it runs"
         raise refusal(TraceError, what, remedy)
-    return np.asarray(plain)
+    return as_array(plain)
 
 
 @implements(np.bincount)
@@ -248,7 +254,7 @@ def _outer(rule: Any) -> Any:
     """`np.subtract.outer` and its like: the axes of x, then those of y."""
 
     def outer(x: Any, y: Any) -> Any:
-        y = y if isinstance(y, Recorded) else np.asarray(y)
+        y = y if isinstance(y, Recorded) else as_array(y)
         return rule(np.reshape(x, shape_of(x) + (1,) * ndim_of(y)), y)
 
     return outer

@@ -10,8 +10,8 @@ import numpy as np
 from ..ops.broadcast import astype, broadcast_to
 from ..ops.elementwise import floor
 from ..ops.elementwise import where as where_op
-from ..ops.primitive import FLOAT64, dtype_of, real_dtype, shape_of
-from .creation import asarray
+from ..ops.primitive import FLOAT64, beside, dtype_of, real_dtype, shape_of
+from .creation import asarray, together
 from .dispatch import implements
 from .joining import concatenate
 from .scans import cumsum
@@ -27,9 +27,10 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     axis = single_axis(axis, a)
     edge = tuple(1 if k == axis else m for k, m in enumerate(shape_of(a)))
     parts = [
-        broadcast_to(p, shape=edge) if p is not None and not ndim_of(p) else p for p in (prepend, a, append)
+        broadcast_to(p, shape=edge) if not ndim_of(p) else p
+        for p in together([p for p in (prepend, a, append) if p is not None])
     ]
-    if n and len(parts := [p for p in parts if p is not None]) > 1:
+    if n and len(parts) > 1:
         a = concatenate(parts, axis)
     before = (slice(None),) * axis
     change = np.not_equal if dtype_of(a).kind == "b" else np.subtract
@@ -71,7 +72,9 @@ def linspace(
 ) -> Any:  # fmt: skip
     """As np.linspace."""
     difference = stop - start
-    steps = np.linspace(0.0, 1.0, num, endpoint=endpoint, dtype=np.result_type(dtype_of(difference), 0.0))
+    steps = beside(difference).linspace(
+        0.0, 1.0, num, endpoint=endpoint, dtype=np.result_type(dtype_of(difference), 0.0)
+    )
     z = moveaxis(start + difference * steps.reshape((num,) + (1,) * ndim_of(difference)), 0, axis)
     if dtype is not None:
         z = astype(z if np.dtype(dtype).kind in "fc" else floor(z), dtype=np.dtype(dtype))

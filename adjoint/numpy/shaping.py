@@ -12,7 +12,7 @@ from ..errors import MissingRuleError, ShapeError, refusal
 from ..ops import shape as sh
 from ..ops.broadcast import astype, broadcast_to, reshape
 from ..ops.elementwise import where as where_op
-from ..ops.primitive import Recorded, dtype_of, innermost, normalize_axis, shape_of
+from ..ops.primitive import Recorded, beside, dtype_of, normalize_axis, plain_on_host, shape_of
 from .dispatch import implements
 
 
@@ -220,7 +220,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     if axis is None:
         a, axis = ravel(a), 0
     axis = single_axis(axis, a)
-    return np.take(a, np.repeat(np.arange(shape_of(a)[axis]), innermost(repeats)), axis)
+    return np.take(a, np.repeat(np.arange(shape_of(a)[axis]), plain_on_host(repeats)), axis)
 
 
 @implements(np.pad)
@@ -235,10 +235,10 @@ def pad(array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: 
         z = sh.pad(array, widths=widths)
         if not isinstance(constant_values, Recorded) and not np.any(constant_values):
             return z
-        inside = np.pad(np.ones(shape_of(array), bool), widths)
+        inside = np.pad(beside(array).ones(shape_of(array), bool), widths)
         if ndim_of(constant_values):
             around = np.pad(
-                np.zeros(shape_of(array), dtype_of(array)), widths, constant_values=constant_values
+                beside(array).zeros(shape_of(array), dtype_of(array)), widths, constant_values=constant_values
             )
         else:
             around = astype(constant_values, dtype=dtype_of(array))

@@ -6,6 +6,7 @@ Both are copied, so that changing an array later does not change the record of w
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from ..errors import AdjointError, DTypeError, describe, refusal
 from ..ops.abstract import Abstract
 from ..ops.device import adopted, on_device
-from ..ops.primitive import Recorded, dtype_of, innermost
+from ..ops.primitive import Recorded, beside, dtype_of, innermost
 
 LARGE_ON_DEVICE = 1 << 20  # bytes from which a comparison, which waits for the device, pays
 LARGEST_BASE = 1 << 26  # bytes of an array that is copied whole because slices of it were met
@@ -30,6 +31,12 @@ class Snapshots:
     def __init__(self, of_trace: bool = False) -> None:
         self.of_trace = of_trace  # slices of one array stay slices of one array: a planner makes use of it
         self._large: dict[int, tuple[Any, np.ndarray]] = {}  # id → (weak reference, read-only copy)
+
+    def of_list(self, x: list[Any], others: Sequence[Any]) -> Any:
+        """A list of numbers as an array, where the other operands are."""
+        array = np.array(x)
+        m = beside(*others)
+        return self(array) if m is np else m.asarray(array)
 
     def of_device(self, x: Any) -> Any:
         """A copy of a device's array, whichever library's it is; of a large one met again, the copy there is.

@@ -36,7 +36,7 @@ from ..errors import (
     format_error,
     user_instruction,
 )
-from ..ops.device import as_array, diagnose_mixed, mixed
+from ..ops.device import as_array, diagnose_mixed, host_numbers, mixed
 from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded, dtype_of, innermost
 from .entries import Snapshots, base_array, entry_value
 from .operators import PLAIN, Attribution
@@ -179,7 +179,7 @@ class Tape:
             elif type(a) is np.ndarray:
                 a = self.snapshot(a)
             elif type(a) is list:
-                a = self.snapshot(np.array(a))
+                a = self.snapshot.of_list(a, args)
             elif isinstance(a, np.ndarray):
                 a = self.snapshot(base_array(a))
             elif type(a) not in PLAIN:
@@ -188,7 +188,14 @@ class Tape:
             inner.append(a)
             constant = True
         try:
-            z = self.evaluate(op, inner, params, nested)
+            try:
+                z = self.evaluate(op, inner, params, nested)
+            except TypeError:
+                numbers = host_numbers(inner)
+                if numbers is None:
+                    raise
+                z = self.evaluate(op, numbers, params, nested)
+                inner = numbers
         except AdjointError:
             raise
         except (ValueError, TypeError, IndexError) as error:

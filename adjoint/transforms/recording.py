@@ -18,8 +18,8 @@ from ..errors import (
     refusal,
     user_instruction,
 )
-from ..ops.device import adopted, as_array, on_device
-from ..ops.primitive import Recorded, dtype_of, shape_of, zeros_like
+from ..ops.device import adopted, as_array, mixed, on_device
+from ..ops.primitive import Recorded, dtype_of, innermost, shape_of, zeros_like
 from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.tangent import tangent_sweep
 from ..tape import Tape, Variable
@@ -205,6 +205,12 @@ def check_leaves(
             raise refusal(DTypeError, f"the {what} must be real, as the {whose} is; got {dtype_of(leaf)}")
         if not isinstance(leaf, Recorded) and kind.kind in "fc":
             leaf = as_array(adopted(leaf), kind)[()]
+            if mixed((leaf, innermost(reference))):
+                places = ("device", "host") if on_device(leaf) else ("host", "device")
+                text = f"a leaf of the {what} is an array of the {places[0]}, that of the {whose} one of the"
+                raise refusal(
+                    DTypeError, f"{text} {places[1]}", "cupy.asarray(x) sends it there, x.get() back."
+                )
         checked.append(leaf)
     return checked
 

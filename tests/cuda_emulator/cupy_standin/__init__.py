@@ -97,7 +97,7 @@ def _cuda() -> dict[str, ModuleType]:
         is_available=runtime.is_available, get_local_runtime_version=runtime.get_local_runtime_version,
         alloc=memory.alloc, set_allocator=memory.set_allocator, using_allocator=memory.using_allocator,
         MemoryPointer=memory.MemoryPointer, MemoryPool=memory.MemoryPool, BaseMemory=memory.BaseMemory,
-        UnownedMemory=memory.UnownedMemory, get_cuda_path=lambda: None,
+        UnownedMemory=memory.UnownedMemory, get_cuda_path=lambda: None, __getattr__=_of_cuda,
     )  # fmt: skip
     return {
         "cupy.cuda": cuda, "cupy.cuda.runtime": own_runtime, "cupy.cuda.memory": own_memory,
@@ -106,6 +106,14 @@ def _cuda() -> dict[str, ModuleType]:
         "cupy.cuda.driver": _module("cupy.cuda.driver", CUDADriverError=CUDADriverError),
         "cupy.cuda.nvrtc": _module("cupy.cuda.nvrtc", getVersion=_nvrtc_version),
     }  # fmt: skip
+
+
+def _of_cuda(name: str) -> Any:
+    """cupy.cuda.cublas is loaded when it is asked for."""
+    if name != "cublas":
+        raise AttributeError(name)
+    CONTROL.require_library("cublas")
+    return _module("cupy.cuda.cublas")
 
 
 def _nvrtc_version() -> tuple[int, int]:

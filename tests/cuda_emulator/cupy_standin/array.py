@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -63,7 +64,7 @@ class ndarray:
 
     # -------------------------------------------------------------------------------- attributes
     ndim = property(lambda self: len(self.shape))
-    size = property(lambda self: int(np.prod(self.shape, dtype=np.int64)))
+    size = property(lambda self: math.prod(self.shape))
     itemsize = property(lambda self: self.dtype.itemsize)
     nbytes = property(lambda self: self.size * self.dtype.itemsize)
     T = property(lambda self: self.transpose())
@@ -162,9 +163,6 @@ class ndarray:
 
     def __complex__(self) -> complex:
         return complex(self.item())
-
-    def __index__(self) -> int:
-        return operator.index(self.item())
 
     def __bool__(self) -> bool:
         if self.size != 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -321,6 +322,9 @@ def _index(index: Any) -> list[Any]:
     """The parts of an index, arrays on the device: those of the host are sent there, as cupy does."""
     parts = list(index) if isinstance(index, tuple) else [index]
     for k, part in enumerate(parts):
+        if isinstance(part, slice):  # its bounds now, not when the work runs
+            bounds = (part.start, part.stop, part.step)
+            parts[k] = part = slice(*(b if b is None else operator.index(b) for b in bounds))
         if isinstance(part, (list, np.ndarray, bool, np.bool_)):
             sent = np.asarray(part)
             parts[k] = array(sent.astype(np.int32) if isinstance(part, list) and not sent.size else sent)

@@ -114,6 +114,7 @@ class RawKernel:
             self._module._emulated.launch(
                 self.name, grid, block, [v for v, _ in values], shared_mem, order, memory.regions()
             )
+            memory.check_zones()
 
         chosen(stream).push(self.name, run, tuple(args))
 

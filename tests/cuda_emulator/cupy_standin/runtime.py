@@ -101,7 +101,7 @@ def getDeviceProperties(device: int) -> dict[str, Any]:
 
 def driverGetVersion() -> int:
     """The newest CUDA that the driver serves; 0 without a driver."""
-    return 0 if CONTROL.missing == "cudaErrorInsufficientDriver" else CONTROL.driver
+    return CONTROL.driver
 
 
 def runtimeGetVersion() -> int:

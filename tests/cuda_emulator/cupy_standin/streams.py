@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from . import memory
 from .errors import CONTROL, CUDARuntimeError
 
 Work = tuple[str, Callable[[], None], tuple[Any, ...]]  # name, what runs, what it keeps alive
@@ -38,6 +37,7 @@ class Stream:
         self.non_blocking = non_blocking
         self._queue: deque[Work] = deque()
         self._captured: list[Work] | None = None
+        self._busy = False
         self._previous: list[Stream] = []
 
     # ------------------------------------------------------------------------------------------ work
@@ -53,11 +53,15 @@ class Stream:
         """Run what is queued, and what the null stream has to wait for."""
         with _running:
             for stream in [self] if self.non_blocking else [Stream.null, self]:
-                while stream._queue:
-                    name, run, _ = stream._queue.popleft()
-                    CONTROL.log.append(name)
-                    run()
-                    memory.check_zones()
+                assert not stream._busy, "work that waits for its own stream"
+                stream._busy = True
+                try:
+                    while stream._queue:
+                        name, run, _ = stream._queue.popleft()
+                        CONTROL.log.append(name)
+                        run()
+                finally:
+                    stream._busy = False
 
     def refuse_in_capture(self, what: str = "synchronous API calls") -> None:
         """What waits cannot be recorded."""

@@ -30,6 +30,8 @@ MACHINES = [
     pytest.param("card", marks=[pytest.mark.gpu, pytest.mark.skipif(not _has_card(), reason="no GPU")]),
 ]
 
+EAGER = [pytest.param("emulator"), MACHINES[1]]  # without kernels of ours: no compiler is needed
+
 
 @contextmanager
 def machine(name: str) -> Iterator[Any]:

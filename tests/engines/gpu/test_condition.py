@@ -1,0 +1,81 @@
+"""The line of `doctor` about the GPU engine, on every machine that the stand-in can play."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from adjoint.__main__ import main
+from adjoint.engines.gpu import condition as gpu
+from tests.cuda_emulator.cupy_standin import CONTROL, standing_in
+
+WHEEL = [("cupy-cuda13x", "14.2.0")]
+
+
+@pytest.fixture
+def cupy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The stand-in, with a wheel that is installed."""
+    monkeypatch.setattr(gpu, "wheels", lambda: WHEEL)
+    with standing_in() as module:
+        yield module
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        (
+            {},
+            "ready, Stand-in for a CUDA device, compute capability 8.0, 8.59 GB; driver of CUDA 13.0",
+        ),
+        ({"missing": "cudaErrorInsufficientDriver", "driver": 0}, "is installed, but no NVIDIA driver is"),
+        (
+            {"missing": "cudaErrorInsufficientDriver", "driver": 12040},
+            "needs a driver of CUDA 13, this one serves 12.4: update the driver, or pip uninstall "
+            "cupy-cuda13x and pip install cupy-cuda12x",
+        ),
+        (
+            {"missing": "cudaErrorNoDevice"},
+            "driver of CUDA 13.0: cudaErrorNoDevice: no CUDA-capable device is detected; look at nvidia-smi",
+        ),
+        (
+            {"libraries": frozenset({"nvrtc"})},
+            "lacks NVRTC, which compiles kernels: pip install 'cupy-cuda13x[ctk]'",
+        ),
+        ({"libraries": frozenset({"cublas"})}, "lacks cuBLAS, which multiplies matrices: pip install"),
+    ],
+)
+def test_every_machine_has_its_line(
+    cupy: Any, monkeypatch: pytest.MonkeyPatch, machine: Any, said: str
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with CONTROL.playing(**machine):
+        text = gpu.condition()
+    assert said in text and "\n" not in text, text
+
+
+def test_hidden_devices_are_named(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    with CONTROL.playing(missing="cudaErrorNoDevice"):
+        assert gpu.condition().endswith("CUDA_VISIBLE_DEVICES is '-1'")
+
+
+def test_wheels_that_lack_or_collide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "wheels", list)
+    assert "cupy is not installed: pip install 'adjoint-autodiff[gpu]'" in gpu.condition()
+    monkeypatch.setattr(gpu, "wheels", lambda: [*WHEEL, ("cupy-cuda12x", "13.6.0")])
+    assert "cupy-cuda13x and cupy-cuda12x are both installed and overwrite each other" in gpu.condition()
+
+
+def test_a_wheel_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "wheels", lambda: WHEEL)
+    with standing_in():
+        monkeypatch.setitem(__import__("sys").modules, "cupy", None)
+        assert "cupy-cuda13x 14.2.0 cannot be loaded: import of cupy halted" in gpu.condition()
+
+
+def test_doctor_shows_the_line(cupy: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "cupy-cuda13x" in shown and "Stand-in" in shown and "not part of this version" not in shown
