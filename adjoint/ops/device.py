@@ -28,6 +28,7 @@ HOSTED = frozenset({
     "sinhm", "sinm", "solve_banded", "solve_sylvester", "spherical_jn", "sqrtm", "stdtr", "tanhm", "tanm",
     "y1", "yv",
 })  # fmt: skip
+HOSTED_IF_COMPLEX = frozenset({"erf", "erfc", "ndtr"})  # cupy has them for real numbers alone
 CUDA = (2, 13)  # DLPack's numbers for memory of a CUDA device, and for managed memory
 
 
@@ -106,7 +107,7 @@ def diagnose_mixed(name: str, described: list[str], plain: Any) -> tuple[str, li
 def of_special(function: Any, name: str) -> Any:
     """A function of scipy.special that goes to cupyx's of that name for arrays of a device.
 
-    What cupyx has not is computed on the host, and sent back: `HOSTED` tells which of the rows these are.
+    What cupyx has not is computed on the host, and sent back: `HOSTED` and `HOSTED_IF_COMPLEX` are these rows.
     """
 
     @functools.wraps(function)
@@ -116,7 +117,13 @@ def of_special(function: Any, name: str) -> Any:
         from cupyx.scipy import special
 
         there = getattr(special, name, None)
-        return hosted(function, args, options) if there is None else there(*args, **options)
+        if there is not None:
+            try:
+                return there(*args, **options)
+            except TypeError:  # no complex numbers there; a mixture stays refused
+                if mixed(args):
+                    raise
+        return hosted(function, args, options)
 
     return dispatched
 

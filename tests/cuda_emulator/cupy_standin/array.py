@@ -69,7 +69,7 @@ class ndarray:
     nbytes = property(lambda self: self.size * self.dtype.itemsize)
     T = property(lambda self: self.transpose())
     mT = property(lambda self: functions.views["matrix_transpose"](self))
-    real = property(lambda self: functions.views["real"](self))
+    real = property(lambda self: functions.views["real"](self) if self.dtype.kind == "c" else self)
     imag = property(lambda self: functions.views["imag"](self))
     device = property(lambda self: self.data.device)
 

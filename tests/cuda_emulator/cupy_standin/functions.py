@@ -16,7 +16,7 @@ import numpy as np
 from scipy import special as scipy_special
 
 from .errors import CONTROL
-from .signatures import FUNCTIONS, SPECIAL, UFUNCS, VIEWS
+from .signatures import ALWAYS_DOUBLE, FUNCTIONS, NOT_COMPLEX, SINGLE_OF_BOOL, SPECIAL, UFUNCS, VIEWS
 from .streams import current
 
 namespace: Any = None  # the module, once it is built
@@ -125,6 +125,13 @@ class ufunc:
         ]
         if all(kind in (int, float, complex) for kind in kinds):
             kinds = [np.dtype(kind) for kind in kinds]
+        if self.__name__ in NOT_COMPLEX and any(np.dtype(kind).kind == "c" for kind in kinds):
+            names = ", ".join(np.dtype(kind).name for kind in kinds)
+            raise TypeError(f"Wrong type ({names}) of arguments for {self.name}")
+        if self.__name__ in ALWAYS_DOUBLE:
+            return [np.dtype(np.float64)]
+        if self.__name__ in SINGLE_OF_BOOL and all(np.dtype(kind).kind == "b" for kind in kinds):
+            return [np.dtype(np.float32)]
         return list(self._function.resolve_dtypes((*kinds, *(None,) * self.nout))[self.nin :])
 
     def at(self, a: Any, indices: Any, b: Any = None) -> None:
@@ -323,7 +330,7 @@ def _index(index: Any) -> list[Any]:
     parts = list(index) if isinstance(index, tuple) else [index]
     for k, part in enumerate(parts):
         if isinstance(part, slice):  # its bounds now, not when the work runs
-            bounds = (part.start, part.stop, part.step)
+            bounds = (b.item() if is_device(b) else b for b in (part.start, part.stop, part.step))
             parts[k] = part = slice(*(b if b is None else operator.index(b) for b in bounds))
         if isinstance(part, (list, np.ndarray, bool, np.bool_)):
             sent = np.asarray(part)

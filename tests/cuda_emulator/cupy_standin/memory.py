@@ -123,11 +123,6 @@ class UnownedMemory(BaseMemory):
         self.ptr, self.size, self._owner = ptr, size, owner
         self.block = block_at(ptr) if size else None
 
-    @property
-    def owner(self) -> Any:
-        """What keeps it alive."""
-        return self._owner
-
 
 class MemoryPointer:
     """An address inside a memory, which it keeps alive."""

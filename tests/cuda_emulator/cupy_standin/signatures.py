@@ -223,3 +223,12 @@ SPECIAL = words("""
     log1p log_expit log_ndtr loggamma logit lpmv nbdtr nbdtrc nbdtri ndtr ndtri pdtr pdtrc pdtri poch
     pseudo_huber psi radian rel_entr rgamma sindg tandg wright_bessel xlog1py xlogy y0 y1 yn zetac
 """)
+
+# where cupy's loops are others than NumPy's and SciPy's
+NOT_COMPLEX = words(
+    "logical_and logical_not logical_or logical_xor erf erfc erfcx exp1 expi log_ndtr ndtr yn"
+)
+ALWAYS_DOUBLE = words("yn")
+SINGLE_OF_BOOL = words(
+    "ellipk ellipkinc ellipkm1 expn gammainc gammaincc gammainccinv gammaincinv wright_bessel"
+)
