@@ -107,7 +107,7 @@ def diagnose_mixed(name: str, described: list[str], plain: Any) -> tuple[str, li
 def of_special(function: Any, name: str) -> Any:
     """A function of scipy.special that goes to cupyx's of that name for arrays of a device.
 
-    What cupyx has not is computed on the host, and sent back: `HOSTED` and `HOSTED_IF_COMPLEX` are these rows.
+    What cupyx has not is computed on the host, and sent back: `HOSTED` and `HOSTED_IF_COMPLEX` name it.
     """
 
     @functools.wraps(function)
