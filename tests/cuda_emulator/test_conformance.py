@@ -169,10 +169,12 @@ METHODS = {
     ),
     "cupy.cuda.Stream": "synchronize begin_capture end_capture is_capturing record wait_event use",
     "cupy.cuda.Graph": "launch upload",
-    "cupy.cuda.MemoryPool": "malloc free_all_blocks used_bytes free_bytes total_bytes n_free_blocks set_limit",
+    "cupy.cuda.MemoryPool": (
+        "malloc free_all_blocks used_bytes free_bytes total_bytes n_free_blocks set_limit get_limit"
+    ),
     "cupy.cuda.MemoryPointer": (
-        "memset memset_async copy_from_device copy_from_device_async copy_from_host copy_from_host_async copy_to_host "
-        "copy_to_host_async"
+        "memset memset_async copy_from_device copy_from_device_async copy_from_host copy_from_host_async "
+        "copy_to_host copy_to_host_async"
     ),
     "cupy.RawModule": "compile get_function",
     "cupy.RawKernel": "compile",

@@ -218,6 +218,21 @@ def test_streams_do_not_wait_for_each_other_unless_told(cupy: Any) -> None:
         assert x.get().tolist() == [5.0, 5.0, 5.0]
 
 
+def test_streams_that_wait_for_each_other_keep_the_order(cupy: Any) -> None:
+    first, second = (cupy.cuda.Stream(non_blocking=True) for _ in range(2))
+    x = cupy.ones(2)
+    cupy.cuda.get_current_stream().synchronize()
+    with first:
+        x *= 2.0
+    second.wait_event(first.record())
+    with second:
+        x += 1.0
+    first.wait_event(second.record())
+    with first:
+        x *= 10.0
+        assert x.get().tolist() == [30.0, 30.0]
+
+
 def test_events_measure(cupy: Any) -> None:
     start, stop = cupy.cuda.Event(), cupy.cuda.Event()
     start.record()

@@ -53,15 +53,19 @@ class Stream:
         """Run what is queued, and what the null stream has to wait for."""
         with _running:
             for stream in [self] if self.non_blocking else [Stream.null, self]:
-                assert not stream._busy, "work that waits for its own stream"
-                stream._busy = True
-                try:
-                    while stream._queue:
-                        name, run, _ = stream._queue.popleft()
-                        CONTROL.log.append(name)
-                        run()
-                finally:
-                    stream._busy = False
+                stream._run_until(None)
+
+    def _run_until(self, place: Place | None) -> None:
+        """Run what is queued before a place, or all of it."""
+        while self._queue and not (place is not None and place.passed):
+            assert not self._busy, "work that waits for its own stream"
+            name, run, _ = self._queue.popleft()
+            CONTROL.log.append(name)
+            self._busy = not isinstance(run, _Wait)  # to wait is not to work: others may wait meanwhile
+            try:
+                run()
+            finally:
+                self._busy = False
 
     def refuse_in_capture(self, what: str = "synchronous API calls") -> None:
         """What waits cannot be recorded."""
@@ -109,9 +113,8 @@ class Stream:
 
     def wait_event(self, event: Event) -> None:
         """Let later work wait for an event."""
-        source = event._stream
-        if source is not None and source is not self:
-            self.push("wait", source.drain)
+        if event._stream is not None and event._stream is not self:
+            self.push("wait", _Wait(event._stream, event._place))
 
     # ------------------------------------------------------------------------------------------ capture
     def begin_capture(self, mode: int | None = None) -> None:
@@ -158,22 +161,39 @@ class Graph:
         """Prepare the first launch."""
 
 
+class Place:
+    """A place in a stream's work."""
+
+    passed = False
+    time = 0.0
+
+
+class _Wait:
+    """Work that lets another stream run up to a place."""
+
+    def __init__(self, stream: Stream, place: Place) -> None:
+        self.stream, self.place = stream, place
+
+    def __call__(self) -> None:
+        self.stream._run_until(self.place)
+
+
 class Event:
     """As `cupy.cuda.Event`: a place in a stream, and a time."""
 
     def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
         CONTROL.require_device()
         self._stream: Stream | None = None
-        self._time: float | None = None
+        self._place = Place()
         self._timed = not disable_timing
 
     def record(self, stream: Stream | None = None) -> None:
-        """Record the place where the stream is now."""
+        """Record the place where the stream is now; another place than that of an earlier record."""
         self._stream = chosen(stream)
-        self._time = None
+        place = self._place = Place()
 
         def pass_by() -> None:
-            self._time = time.perf_counter()
+            place.passed, place.time = True, time.perf_counter()
 
         self._stream.push("event", pass_by)
 
@@ -185,14 +205,15 @@ class Event:
     @property
     def done(self) -> bool:
         """Whether the stream has passed it."""
-        return self._stream is None or self._time is not None
+        return self._stream is None or self._place.passed
 
 
 def get_elapsed_time(start_event: Event, end_event: Event) -> float:
     """Milliseconds between two events that have passed."""
-    if start_event._time is None or end_event._time is None:
+    first, last = start_event._place, end_event._place
+    if not (first.passed and last.passed):
         raise CUDARuntimeError("cudaErrorInvalidValue", "an event has not passed")
-    return 1e3 * (end_event._time - start_event._time)
+    return 1e3 * (last.time - first.time)
 
 
 Stream.null = Stream(null=True)
