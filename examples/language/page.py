@@ -195,7 +195,9 @@ def _path(results: Results) -> Blocks:
             "λ ← [λ − η (politeness − limit)]₊: after each round of training the policy is measured on the "
             "practice prompts, and λ moves against what is missing or left over. The start is λ*, the "
             "policy goes on from where it was. The aim lies one standard error above the limit, since "
-            "practice prompts are a sample, too."
+            "practice prompts are a sample, too. λ ends above λ* for two reasons: biases can do less than "
+            "everything, and a policy follows λ slowly in rounds of "
+            f"{results.settings.round_steps} steps, so that λ overshoots what would do in the long run."
         )
     ]
     for at in results.found:
@@ -207,33 +209,38 @@ def _path(results: Results) -> Blocks:
                 f"β = {at.beta:g}: from λ* = {lam[0]:.3f} to {lam[-1]:.3f}.",
             )
         )
-        level = np.full(len(t), results.settings.level)
+        ends, level = t[[0, -1]], np.full(2, 100 * results.settings.level)
         curves = [
-            Series(t, clean, dots=True, label="politeness"),
-            Series(t[[0, -1]], level[[0, -1]], "tangent", label="limit"),
+            Series(t, 100 * clean, dots=True, label="politeness"),
+            Series(ends, level, "tangent", label="limit"),
         ]
         blocks.append(
             Drawing(
-                plot(curves, "round", "clean, on practice prompts", f"politeness at β = {at.beta:g}"),
-                f"β = {at.beta:g}: politeness after each round.",
+                plot(curves, "round", "clean, in %", f"politeness at β = {at.beta:g}"),
+                f"β = {at.beta:g}: politeness on practice prompts after each round, each ± "
+                f"{100 * float(np.mean([r.clean.error for r in at.path])):.1f} %.",
             )
         )
     return blocks
 
 
+WORDS = {
+    "sharp, sharpness": "how negative a sentence sounds, by VADER's lexicon.",
+    "clean, politeness": "1 minus the chance that a sentence is offensive, by a trained classifier.",
+    "sharp 2, clean 2": "the same by two judges who only look on.",
+    "policy": "anything that continues sentences; the reference is the language model as it was trained.",
+    "β": "what a nat of departure from the reference costs.",
+    "KL": "how far a policy is from the reference, in nats: the mean of log π − log π_ref of what it says.",
+    "λ, the multiplier": "what one unit of politeness is worth, in units of sharpness; λ* at the optimum.",
+    "± or s.e., standard error": "how much a number changes with other prompts; two make a 95 % interval.",
+    "effective responses": "1 / Σ w² of the weights w of a prompt's responses; 1: a single one counts.",
+    "DPO": "training on pairs of which one is preferred, here with probability σ(Δ(sharp + λ* clean)).",
+    "policy gradient": "training on responses of the policy itself, made likelier the better they score.",
+}
+
+
 def _glossary() -> Blocks:
-    return [
-        Words(
-            "• β: what a nat of departure from the reference costs.\n• KL: how far a policy is from the "
-            "reference, in nats: the mean of log π − log π_ref of what it says.\n• λ, the multiplier: what "
-            "one unit of politeness is worth, in units of sharpness; λ* is that of the optimum.\n• ± or "
-            "s.e., standard error: how much a number would change with other prompts; about two of them "
-            "make a 95 % interval.\n• effective responses: 1 / Σ w² of the weights w of a prompt's "
-            "responses; 1 means that a single one counts.\n• DPO: training on pairs of which one is "
-            "preferred, here with probability σ(Δ(sharp + λ* clean)).\n• policy gradient: training on "
-            "responses of the policy itself, made likelier the better they score."
-        )
-    ]
+    return [Words("\n".join(f"• {word}: {meaning}" for word, meaning in WORDS.items()))]
 
 
 def _made(results: Results) -> Blocks:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import subprocess
 import sys
 from dataclasses import replace
 from itertools import product
@@ -100,6 +102,20 @@ def test_the_page_says_what_was_found(results: Any) -> None:
     assert begin in content and content.count("<svg") >= 5
     written = page.markdown(results, PANEL, "language.png", "python examples/18_a_polite_critic.py")
     assert "| one-shot, DPO |" in written and "](language.png)" in written
+
+
+def test_the_script_in_its_quick_form(tmp_path: Path) -> None:
+    """On the real text with the real scorers, where they are to be had: pages and numbers are there."""
+    script = Path(__file__).parents[2] / "examples" / "18_a_polite_critic.py"
+    command = [sys.executable, "-W", "error", str(script), str(tmp_path), "--quick"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if "MissingText" in run.stderr or "MissingPackageError" in run.stderr:
+        pytest.skip(f"no text, or nobody to judge it: {run.stderr.strip().splitlines()[-1].strip()}")
+    assert run.returncode == 0, run.stderr
+    last = run.stdout.strip().splitlines()[-1]
+    assert last.startswith("check: ") and last.endswith("  ok"), last
+    assert {"language.html", "language.md", "language.json"} <= {path.name for path in tmp_path.iterdir()}
+    assert json.loads((tmp_path / "language.json").read_text())["settings"]["seed"] == 0
 
 
 # ------------------------------------------------------------------------------------------------ errors
