@@ -18,6 +18,7 @@ from .spec import AXES, Shaped, schedule, shape_region
 from .views import View, contiguous
 
 NEVER = 1 << 62  # rows: more than there are
+FEWEST = 64  # rows that sums over rows are cut from
 MOST = 4096  # chunks of a step at most: their partial results are one row
 
 
@@ -142,7 +143,7 @@ def _cut(region: Region, s: Shaped, cutting: Cutting) -> tuple[int, int]:
             if any(strides) and strides[0]:
                 rows = -(-rows // outer) * outer  # the chunk owns what it adds into
             elif any(strides):
-                if count < 2 * cutting.column_chunks:
+                if count < FEWEST:
                     return count, 1
                 rows = max(rows, -(-count // cutting.column_chunks))
     if s.spec.mode == "narrow":

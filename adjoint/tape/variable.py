@@ -18,8 +18,8 @@ from ..numpy import dispatch
 from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops.broadcast import astype
-from ..ops.device import on_device
-from ..ops.primitive import FLOAT64, beside, dtype_of, innermost
+from ..ops.device import as_array, on_device
+from ..ops.primitive import FLOAT64, beside, innermost
 from ..ops.shape import swap_last, transpose
 from .operators import Operators, record_binary, record_unary
 
@@ -118,7 +118,7 @@ class Variable(Operators):
     def _plain(self, what: str, instead: str) -> Any:
         """Integers and booleans carry no derivative and convert freely; a float would lose its own."""
         value = innermost(self)
-        if dtype_of(value).kind in "iub":
+        if as_array(value).dtype.kind in "iub":  # (of a trace there is no value: this raises)
             return value
         operand = f"a recorded value {self.shape} {self.dtype}"
         text = f"{what} would turn {operand} into a plain one and lose its derivative"

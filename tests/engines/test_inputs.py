@@ -98,6 +98,7 @@ LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
+@pytest.mark.numba
 def test_any_layout_is_read_and_none_makes_a_new_plan() -> None:
     compiled = ad.compile(ad.value_and_grad(lambda x: np.sum(energy(x) * np.arange(4.0))))
     f = ad.value_and_grad(lambda x: np.sum(energy(x) * np.arange(4.0)))
@@ -138,6 +139,7 @@ def test_integers_and_booleans_compute_as_in_numpy() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+@pytest.mark.numba
 def test_other_floats_run_by_numpy(dtype: Any) -> None:
     compiled = ad.compile(energy)
     x = normal(3, 4).astype(dtype)
@@ -146,6 +148,7 @@ def test_other_floats_run_by_numpy(dtype: Any) -> None:
     assert compiled.explain().programs[0].fallbacks
 
 
+@pytest.mark.numba
 def test_what_is_no_array_of_numbers_is_refused() -> None:
     compiled = ad.compile(lambda x: x)
     assert "cannot take (1,) object" in message(ad.DTypeError, compiled, np.array([None]))
@@ -396,6 +399,7 @@ def test_the_callback_hears_of_every_program_once() -> None:
     assert all(line.startswith("compiled energy: ") and "recorded nodes" in line for line in lines)
 
 
+@pytest.mark.numba
 def test_a_compiled_function_pickles_as_its_function_and_options() -> None:
     compiled = ad.compile(energy, donate=0)
     compiled(normal(3))

@@ -43,6 +43,7 @@ def policy(rows: int, dtype: str = "float64", width: int = 48) -> tuple[Any, lis
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("rows", [1500, 1999])
+@pytest.mark.numba
 def test_a_network_runs_as_a_chain(rows: int, dtype: str) -> None:
     loss, params, direction = policy(rows, dtype)
     compiled = agree(ad.value_and_grad(loss), params)
@@ -55,6 +56,7 @@ def test_few_rows_make_no_chain() -> None:
     assert "chain" not in kinds(agree(ad.value_and_grad(loss), params))
 
 
+@pytest.mark.numba
 def test_a_chain_needs_memory_for_one_block_only() -> None:
     memory = []
     for rows in (2000, 8000):
@@ -80,6 +82,7 @@ def test_a_chain_gives_the_same_bits_for_any_number_of_threads() -> None:
             np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.numba
 def test_a_chain_whose_values_are_also_results() -> None:
     _, params, _ = policy(1500)
     (w, b), (v, c), _ = params
@@ -170,6 +173,7 @@ def test_cheap_values_are_not_stored() -> None:
     assert arena <= 5.5 * x.nbytes, f"{arena / x.nbytes:.1f} arrays of that size"
 
 
+@pytest.mark.numba
 def test_dropped_results_are_taken_again_and_held_ones_are_not() -> None:
     double = ad.compile(lambda x: x * 2.0)
     x = np.ones(1 << 18)

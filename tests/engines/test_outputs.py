@@ -71,6 +71,7 @@ def test_zero_d_results_are_scalars_as_numpys_are() -> None:
 
 
 # ---------------------------------------------------------------------------------------- donation
+@pytest.mark.numba
 def test_a_donated_array_becomes_the_result() -> None:
     compiled = ad.compile(lambda p, g: (p - 0.1 * g, np.sum(p * g)), donate=0)
     p, g = normal(5), normal(5, seed=1)
@@ -115,6 +116,7 @@ def test_donation_never_changes_a_result(name: str, donate: Any) -> None:
         compare(compiled(x := normal(6), x), want)
 
 
+@pytest.mark.numba
 def test_donation_with_containers_and_arrays_that_do_not_fit() -> None:
     def f(p: Any, x: Any) -> Any:
         return {"w": p["w"] * x, "b": p["b"] + np.sum(x)}

@@ -163,9 +163,10 @@ def overflows(s: Shaped) -> bool:
     return shared_bytes(s.spec, form_of(s), s.columns) > SHARED
 
 
-# A block of 256 threads adds up 64 elements in each; 1,024 partial sums of columns are one more small kernel.
+# A block of 256 threads adds up 16 elements in each, so that a million of them keep a card busy; 1,024
+# partial sums of columns are one more small kernel.
 CUTTING = Cutting(
-    chunk=16384, column_chunks=1024, narrow=0, height=lambda columns: 1, overflows=overflows, chains=False
+    chunk=4096, column_chunks=1024, narrow=0, height=lambda columns: 1, overflows=overflows, chains=False
 )
 
 
