@@ -73,6 +73,15 @@ def test_the_limit_is_missed_without_it_and_kept_with_it(results: Any) -> None:
     assert len(at.path) == SETTINGS.rounds and at.path[0].lam == at.alignment.multipliers["clean"]
 
 
+def test_the_multiplier_moves_against_what_is_left_over(results: Any) -> None:
+    (at,) = results.found
+    lams = [*(one.lam for one in at.path), at.last]
+    for before, after, one in zip(lams[:-2], lams[1:-1], at.path, strict=False):
+        left = one.clean.mean - one.clean.error - SETTINGS.level
+        assert np.sign(before - after) == np.sign(left) or after == 0.0
+    assert lams[0] != lams[1]
+
+
 def test_both_ways_of_training_move_towards_the_tilted_policy(results: Any) -> None:
     (at,) = results.found
     lam, level, before = at.alignment.multipliers["clean"], SETTINGS.level, results.reference
