@@ -161,7 +161,9 @@ def _say(params: Params, h: Array, u: Array, temperature: Array) -> tuple[Array,
     """One word each, by the inverse of the distribution function at u, its log π, and the states after it."""
     log_pi = nn.log_softmax(_policy(params, h, temperature))
     below = np.cumsum(np.exp(log_pi), axis=-1)
-    word = np.sum(below < u[:, None] * below[:, -1:], axis=-1).astype(np.int32)
+    # ≤, because u may be 0, where words that cannot be said begin; in float32 u times the sum may be the sum
+    word = np.sum(below <= u[:, None] * below[:, -1:], axis=-1)
+    word = np.minimum(word, below.shape[-1] - 1).astype(np.int32)
     return word, np.take_along_axis(log_pi, word[:, None], axis=-1)[:, 0], states(params, h, word[None])[0]
 
 

@@ -122,6 +122,15 @@ def test_one_state_at_a_time_or_all(trained: Any, vocabulary: Any) -> None:
     np.testing.assert_allclose(model.after(trained, padded), model.after(trained, prompt), rtol=1e-6)
 
 
+def test_the_ends_of_the_unit_interval_are_words_too(trained: Any) -> None:
+    vocabulary = len(trained["bias"])
+    rows = np.random.default_rng(3).normal(size=(64, 16)).astype(np.float32)
+    for u in (np.float32(0), np.nextafter(np.float32(1), np.float32(0))):
+        word, log_pi, _ = ad.compile(model._say)(trained, rows, np.full(64, u), np.float32(0.7))
+        assert not np.any(np.isin(word, (text.PAD, text.UNKNOWN))) and np.max(word) < vocabulary
+        assert np.min(log_pi) > -50 and (u == 0) == np.all(word == text.END)
+
+
 def test_gradients_of_log_probabilities(trained: Any, vocabulary: Any) -> None:
     double = ad.tree_map(lambda x: x.astype(float), trained)
     prompts = np.array([vocabulary.encode("The film"), vocabulary.encode("The plot")], np.int32)
