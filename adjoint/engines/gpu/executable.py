@@ -72,7 +72,7 @@ class GPU(Executable):
     def write(self) -> None:
         """Write the steps of the plan."""
         self.cupy = usable()
-        self.steps = write_steps(self.plan, self.options.deterministic)
+        self.steps = write_steps(self.plan, self.options.deterministic, self.options.graphs)
 
     def assemble(self) -> None:
         """Compile the kernels, make room on the device, and bind the steps to it."""

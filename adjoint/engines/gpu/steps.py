@@ -42,8 +42,8 @@ class Step(NamedTuple):
         return found
 
 
-def write_steps(plan: Plan, deterministic: bool) -> list[Step]:
-    """The steps of a plan in order."""
+def write_steps(plan: Plan, deterministic: bool, captured: bool = False) -> list[Step]:
+    """The steps of a plan in order; `captured`: streams will record them in graphs."""
     steps: list[Step] = []
     for group in plan.groups:
         if isinstance(group, Region):
@@ -52,7 +52,7 @@ def write_steps(plan: Plan, deterministic: bool) -> list[Step]:
             steps.append(Step(group, [*scalar_launches(group, plan.stored)]))
         elif not isinstance(group, Assembly):
             node = group.nodes[0]
-            steps.append(Step(group, special_steps(node, deterministic) or [own_value(node)]))
+            steps.append(Step(group, special_steps(node, deterministic, captured) or [own_value(node)]))
     return steps
 
 

@@ -1,6 +1,7 @@
 """Steps of structured primitives on the GPU: kernels written for one primitive, or calls of cupy.
 
-Indexing by arrays, matrix products. A node that has no entry runs by its own value.
+Indexing by arrays, running sums, positions of extrema, ragged rows, matrix products. What has no entry runs
+by its own value, which for dense linear algebra is cupy's (`fallback`).
 """
 
 from __future__ import annotations
@@ -16,23 +17,26 @@ from ..fallback import own_value
 from ..kernel import Call, Launch
 from . import gemm, indexing, scans, segments
 
-_PLANNERS: dict[Any, Callable[[Node, bool], list[Launch | Call] | list[Launch] | None]] = {
+_PLANNERS: dict[Any, Callable[[Node, bool], list[Launch] | None]] = {
     ix.getitem: indexing.gather, ix.scatter_add: indexing.scatter, ix.scatter_set: indexing.scatter,
-    rd.cumsum: scans.cumsum, ix.argmax: scans.position, ix.argmin: scans.position, matmul: gemm.matmul,
+    rd.cumsum: scans.cumsum, ix.argmax: scans.position, ix.argmin: scans.position,
     **segments.PLANNERS,
 }  # fmt: skip
-
-
 INDEXED = (ix.getitem, ix.scatter_add, ix.scatter_set)
 
 
-def special_steps(node: Node, deterministic: bool = True) -> list[Launch | Call] | None:
+def special_steps(
+    node: Node, deterministic: bool = True, captured: bool = False
+) -> list[Launch | Call] | None:
     """What computes a node, in order; None when it has to run by its own value.
 
     Args:
         node: of a structured primitive; its operands may be views.
         deterministic: whether the result must not depend on the order in which threads run.
+        captured: whether streams are to record the steps in graphs.
     """
+    if node.op is matmul:
+        return gemm.matmul(node, captured)
     planner, foreign = _PLANNERS.get(node.op), foreign_kinds(node)
     if node.op in INDEXED and all(kind.kind == "c" for kind in foreign):
         foreign = []

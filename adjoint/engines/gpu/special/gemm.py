@@ -20,6 +20,7 @@ from ..text import ctype
 from .kernel import Kernel, blocks_for, is_far
 
 SMALL = 1 << 18  # multiplications up to which a launch of ours costs less than a call of cupy
+MODERATE = 1 << 24  # up to which it costs less than to end a graph and to begin another
 DEPTH = 16  # of a tile, along the inner axis
 SIDE = 16  # threads along each side of a tile
 PART = 512  # inner length from which it is cut
@@ -186,13 +187,13 @@ def _parts(s: _Sizes, tiles: int) -> int:
 
 
 # -------------------------------------------------------------------------------- cuBLAS
-def matmul(node: Node, deterministic: bool = True, *, captured: bool = False) -> list[Launch | Call] | None:
-    """How a product runs.
+def matmul(node: Node, captured: bool = False) -> list[Launch | Call] | None:
+    """How a product runs: by our tiles if it is small or cupy would copy an operand, else by cuBLAS.
 
     Args:
         node: (…, m, n), of operands with at least two axes.
-        deterministic: of no consequence.
-        captured: whether a stream is to record it, which excludes cuBLAS.
+        captured: whether a graph would be cut in two for cuBLAS, which cupy lets no stream record; then only
+            a large product is worth it.
     """
     x, y = node.args
     if not (isinstance(x, Node) and isinstance(y, Node)) or node.dtype.name not in ("float32", "float64"):
@@ -201,7 +202,7 @@ def matmul(node: Node, deterministic: bool = True, *, captured: bool = False) ->
         return None
     u, v = view_of(x), view_of(y)
     s = _Sizes(node.shape, u, v)
-    if s.batch * s.m * s.n and s.k and not captured and s.work > SMALL:
+    if s.work > (MODERATE if captured else SMALL):
         function = _by_cublas(node, u, v, s)
         if function is not None:
             return [Call(function, node)]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from adjoint.engines.gpu.kernel import Place
+import numpy as np
+import pytest
+
+from adjoint.engines.gpu.kernel import Call, Launch, Place
+from adjoint.engines.gpu.special import special_steps
 from adjoint.engines.gpu.special.gemm import gemm_launches
 from adjoint.engines.views import view_of
 from adjoint.ops import shape as sh
 from adjoint.ops.products import matmul
 
 from ..launching import Device, Step, inputs, needs_emulator, node_of
+from ..machine import machine
 from .steps import FLOATS, agree, close, numbers
 
 
@@ -60,3 +65,64 @@ def test_a_product_is_added_to_what_is_there() -> None:
         device = Device(plan, held)
         device.run(0)
         np.testing.assert_allclose(held[target], want, rtol=1e-5, atol=0.02)
+
+
+# -------------------------------------------------------------------------------- cuBLAS
+LARGE = [
+    # operands, which of them lie transposed, whether cupy takes them as they are
+    ((80, 70), (70, 90), "", True),
+    ((80, 70), (70, 90), "xy", True),
+    ((4, 80, 70), (70, 90), "", True),
+    ((4, 80, 70), (70, 90), "y", True),
+    ((4, 80, 70), (4, 70, 90), "", True),
+    ((1, 80, 70), (1, 70, 90), "y", True),
+    ((4, 80, 70), (4, 70, 90), "x", False),
+    ((2, 3, 80, 70), (3, 70, 90), "", False),
+    ((80, 70), (4, 70, 90), "", False),
+]
+
+
+@needs_emulator
+def test_products_that_cublas_takes_as_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large ones that cupy neither copies nor allocates for; it is given contiguous operands and results."""
+    with machine("emulator") as cupy:
+        plain, seen = cupy.matmul, []
+
+        def recorded(x: Any, y: Any, out: Any) -> None:
+            lie_well = [a.flags.c_contiguous or (a.ndim == 2 and a.flags.f_contiguous) for a in (x, y)]
+            seen.append((x.ndim == y.ndim == out.ndim, lie_well, out.flags.c_contiguous))
+            plain(x, y, out=out)
+
+        monkeypatch.setattr(cupy, "matmul", recorded)
+        for x, y, turned, taken in LARGE:
+            step = product_of(numbers(x, "f4") / 50, numbers(y, "f4") / 50, turned)
+            steps = special_steps(step.node)
+            assert steps is not None
+            if not taken:
+                assert all(isinstance(s, Launch) for s in steps)
+                continue
+            (call,) = steps
+            assert isinstance(call, Call)
+            assert not call.reason
+            operands = []
+            for a in step.node.args:
+                v = view_of(a)
+                held = cupy.asarray(step.inputs[v.root])
+                operands.append(cupy.ndarray(v.shape, held.dtype, held.data, [4 * s for s in v.strides]))
+            out = cupy.empty(step.want.shape, np.float32)
+            call.function(cupy, *operands, out=out)
+            assert seen.pop() == (True, [True, True], True)
+            np.testing.assert_allclose(cupy.asnumpy(out), step.want, rtol=1e-4, atol=1e-4)
+
+
+def test_small_products_and_those_of_graphs_are_ours() -> None:
+    for (x, y), captured, ours in (
+        (((30, 40), (40, 50)), False, True),
+        (((80, 70), (70, 90)), False, False),
+        (((80, 70), (70, 90)), True, True),
+        (((300, 300), (300, 300)), True, False),
+    ):
+        (step,) = special_steps(product_of(numbers(x, "f4"), numbers(y, "f4")).node, captured=captured) or ()
+        assert isinstance(step, Launch) == ours
+    node = product_of(numbers((3, 0), "f4"), numbers((0, 0), "f4")).node
+    assert special_steps(node) == []  # nothing to compute
