@@ -31,14 +31,15 @@ COMMON = (
     "-fno-exceptions",
     "-fno-asynchronous-unwind-tables",
 )
-# Products and sums are fused as on the card, at -O1 only with expensive optimizations. Nothing of the host's
-# headers can be found.
+# Products and sums are fused as on the card, at -O1 only with expensive optimizations; unused accesses stay.
+# Nothing of the host's headers can be found.
 KERNEL = (
     *COMMON, "-O1", "-g1", "-w", "-mfma", "-ffp-contract=fast", "-fexpensive-optimizations",
-    "-fno-math-errno", "-fno-stack-protector", "-fno-strict-aliasing", "-nostdinc", "-nostdinc++",
+    "-fno-tree-ch", "-fno-tree-sink", "-fno-thread-jumps", "-fno-math-errno", "-fno-stack-protector",
+    "-fno-strict-aliasing", "-nostdinc", "-nostdinc++",
 )  # fmt: skip
 CHECKED = ("-fsanitize=thread,alignment", "--param", "tsan-instrument-func-entry-exit=0")
-SEEN: set[str] = set()  # the library's kernels that this process has asked for, each with its prelude
+SEEN: set[str] = set()  # the library's kernels that this process has compiled, each with its prelude
 BATCH = 24  # kernels per translation unit: two processors share a big batch
 KEPT = 14 * 24 * 3600.0  # seconds that what nobody used stays in the cache
 
@@ -165,7 +166,7 @@ def pieces(source: str) -> list[str]:
 def joined(sources: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
     """Several sources as one.
 
-    Kernels of the library keep to what their modules allow: the prelude once, and each under a name of its own.
+    Kernels of the library keep to what their modules allow: the prelude once, each under a name of its own.
     Other sources stand in namespaces.
 
     Returns:
@@ -241,7 +242,6 @@ def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) ->
     wanted = {key_of(piece, checked): piece for source in sources for piece in pieces(source)}
     if not all(map(kernel_names, wanted.values())):
         raise CompileError('no  extern "C" __global__ void NAME(...)  in the source')
-    SEEN.update(piece for piece in wanted.values() if piece.startswith(prelude()))
     new = [(key, source) for key, source in wanted.items() if not (place / key).exists()]
     size = max(1, min(BATCH, -(-len(new) // processes)))
     batches = [new[k : k + size] for k in range(0, len(new), size)]
@@ -260,4 +260,5 @@ def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) ->
         errors = [error for error in pool.map(build, batches) if error]
     if errors:
         raise errors[0]
+    SEEN.update(piece for piece in wanted.values() if piece.startswith(prelude()))
     return len(new)

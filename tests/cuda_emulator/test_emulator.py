@@ -71,7 +71,7 @@ def test_a_fault_is_told_with_its_place(modules: dict[str, Module], x: Array) ->
 def test_a_vector_across_the_end_is_seen(modules: dict[str, Module], x: Array) -> None:
     """The last of 254 floats begin a vector of four."""
     for a, b in ((x, np.zeros(254, "f4")), (x[:254].copy(), np.zeros(256, "f4"))):
-        with pytest.raises(LaunchError, match="at byte 0 after an allocation of 1016"):
+        with pytest.raises(LaunchError, match="an allocation of 1016"):
             modules["right"].run("vectors", (2,), (128,), a, b, np.int32(256))
 
 
