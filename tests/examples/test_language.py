@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib
 import sys
 from pathlib import Path
@@ -179,3 +180,8 @@ def test_a_text_that_cannot_be_fetched_names_the_command(tmp_path: Path, monkeyp
     (tmp_path / "texts" / text.FILE).write_bytes(b"something else")
     with pytest.raises(language.MissingText, match="SHA-256"):
         language.load_text(directory=tmp_path / "texts")
+
+
+@pytest.mark.parametrize("module", [baselines, model, text, training], ids=lambda m: m.__name__)
+def test_docstrings_say_what_happens(module: Any) -> None:
+    assert doctest.testmod(module).failed == 0
