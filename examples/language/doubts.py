@@ -39,9 +39,8 @@ def onlookers(results: Results) -> Blocks:
         ),
         Words(
             f"Which words? At β = {results.found[-1].beta:g} the iterative policy says more often: "
-            f"{', '.join(more)}; less often: {', '.join(less)}. Some of it is criticism; some is only what "
-            "a lexicon takes for it, such as the name of a genre: the reward is what VADER counts, and "
-            "that is what grew."
+            f"{', '.join(more)}; less often: {', '.join(less)}. The reward is what VADER counts, and that is "
+            "what grew; read the samples below before you call it criticism."
         ),
     ]  # fmt: skip
 

@@ -195,8 +195,8 @@ def _path(results: Results) -> Blocks:
             "λ ← [λ − η (politeness − limit)]₊: after each round of training the policy is measured on the "
             "practice prompts, and λ moves against what is missing or left over. The start is λ*, the "
             "policy goes on from where it was. The aim lies one standard error above the limit, since "
-            "practice prompts are a sample, too. λ ends above λ* for two reasons: biases can do less than "
-            "everything, and a policy follows λ slowly in rounds of "
+            "practice prompts are a sample, too. Where λ ends above λ*, there are two reasons: biases can "
+            "do less than everything, and a policy follows λ slowly in rounds of "
             f"{results.settings.round_steps} steps, so that λ overshoots what would do in the long run."
         )
     ]

@@ -21,7 +21,7 @@ def draw(results: Results, path: Path) -> bool:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.8), layout="constrained")
     for k, at in enumerate(results.found):
         for row in at.rows:
             sharp, clean = row.scores["sharp"], row.scores["clean"]
@@ -35,7 +35,7 @@ def draw(results: Results, path: Path) -> bool:
     left.plot(scores["sharp"].mean, scores["clean"].mean, "k*", markersize=12, label="before")
     left.axhline(results.settings.level, color="0.4", linestyle=":")
     left.set(xlabel="sharp", ylabel="clean", title="at the exam (dotted: the limit; colors: β)")
-    left.legend(fontsize=8)
+    left.legend(fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.13))
     right.set(xlabel="round", ylabel="λ", title="the multiplier, from λ* on")
     right.legend(fontsize=8)
     figure.savefig(path, dpi=100)
