@@ -19,10 +19,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from language import load_text
-from language.experiment import QUICK, Settings, run
+from language.experiment import run
 from language.page import html, markdown
 from language.picture import draw
 from language.scorers import panel
+from language.settings import QUICK, Settings
 from language.tables import exam, met
 
 quick = "--quick" in sys.argv

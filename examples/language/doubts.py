@@ -8,7 +8,7 @@ import numpy as np
 
 from adjoint.models.alignment.sections import Grid, Words
 
-from .experiment import Average, Results, Row
+from .results import Average, Results, Row
 from .tables import WHO, Blocks, leading, signed
 from .text import words
 

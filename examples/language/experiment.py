@@ -11,13 +11,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from adjoint.errors import AdjointError
 from adjoint.models import align
 from adjoint.models.alignment import (
     Alignment,
@@ -30,170 +27,15 @@ from adjoint.models.alignment import (
 
 from .model import init
 from .policies import Learner, Reference, Speaker, dpo, located
+from .results import AtBeta, Average, Results, Round, Row
 from .scorers import Panel
+from .settings import ExperimentError, Settings
 from .text import Corpus, Vocabulary
 from .training import train
 
 Tell = Callable[[str], None]
 
 
-class ExperimentError(AdjointError, ValueError):
-    """A setting with which there is no experiment, or a level that cannot be met."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that can be chosen.
-
-    Attributes:
-        seed: of all randomness.
-        level: what E clean must be at least.
-        betas: β of the policies, from mild to bold.
-        papers: further β, for which only λ* and its diagnostics are computed.
-        steps: updates of the language model's training, with batches of `batch` sentences.
-        units: of its recurrence.
-        least: how often a word occurs that gets a number.
-        temperature: τ of the policy.
-        words: the most words of a response.
-        practice, exam: prompts of each kind.
-        k: responses to each practice prompt, for λ* and DPO.
-        exam_k: responses to each exam prompt.
-        pairs: preferences of each prompt, `passes` over them by DPO.
-        gradient_steps: of the policy gradient at λ*.
-        rounds: changes of λ, with `round_steps` steps of policy gradient each.
-        round_k: responses to each practice prompt by which a round is judged.
-        rate: Adam's, for biases.
-    """
-
-    seed: int = 0
-    level: float = 0.96
-    betas: tuple[float, ...] = (0.5, 0.25, 0.1)
-    papers: tuple[float, ...] = (1.0, 0.05)
-    steps: int = 1000
-    batch: int = 32
-    units: int = 192
-    least: int = 5
-    temperature: float = 0.8
-    words: int = 20
-    practice: int = 480
-    exam: int = 600
-    k: int = 16
-    exam_k: int = 4
-    pairs: int = 24
-    passes: int = 1
-    gradient_steps: int = 60
-    rounds: int = 8
-    round_steps: int = 10
-    round_k: int = 2
-    rate: float = 0.04
-
-    def __post_init__(self) -> None:
-        if self.k < 2 or self.exam_k < 1 or self.round_k < 1:
-            raise ExperimentError(
-                f"λ* needs at least 2 responses to each prompt, got k = {self.k}\n  With one there is "
-                "nothing to choose from, and no policy differs from the reference."
-            )
-        if not self.betas or min((*self.betas, *self.papers)) <= 0:
-            raise ExperimentError(f"β should be numbers > 0, got {self.betas} and {self.papers}")
-
-
-class Average(NamedTuple):
-    """A mean over prompts, and its standard error."""
-
-    mean: float
-    error: float
-
-    @classmethod
-    def of(cls, values: np.ndarray, weights: np.ndarray | None = None) -> Average:
-        """Of (P, K), each prompt weighing the same; weights (P, K) add up to 1 for every prompt."""
-        each = np.mean(values, axis=1) if weights is None else np.sum(weights * values, axis=1)
-        return cls(float(np.mean(each)), float(np.std(each, ddof=1) / np.sqrt(len(each))))
-
-
-class Row(NamedTuple):
-    """One policy at the exam.
-
-    Attributes:
-        who: "reference", "tilt", "dpo", "gradient", "iterative", …
-        lam: λ it was made with, NaN where there was none.
-        kl: KL(π ‖ π_ref) in nats.
-        scores: by scorer.
-    """
-
-    who: str
-    lam: float
-    kl: Average
-    scores: dict[str, Average]
-
-    def slack(self, level: float) -> Average:
-        """E clean − level."""
-        return Average(self.scores["clean"].mean - level, self.scores["clean"].error)
-
-
-class Round(NamedTuple):
-    """One round of iterative dualization: λ_t, and E clean of the policy it led to, on practice prompts."""
-
-    lam: float
-    clean: Average
-
-
-@dataclass(frozen=True)
-class AtBeta:
-    """What was found at one β.
-
-    Attributes:
-        alignment: from the practice responses' scores.
-        rows: policies at the exam.
-        path: of the multiplier.
-        last: λ at the end of it.
-        samples: who → sentences said to the first exam prompts, one each.
-    """
-
-    alignment: Alignment
-    rows: tuple[Row, ...]
-    path: tuple[Round, ...]
-    last: float
-    samples: dict[str, list[str]]
-
-    @property
-    def beta(self) -> float:
-        """β."""
-        return self.alignment.beta
-
-    def row(self, who: str) -> Row:
-        """The row of one policy."""
-        return next(row for row in self.rows if row.who == who)
-
-
-@dataclass(frozen=True)
-class Results:
-    """The whole experiment.
-
-    Attributes:
-        settings: as chosen.
-        reference: the row of the language model itself.
-        papers: λ* and diagnostics at every β.
-        found: what was trained, by β.
-        prompts: the first exam prompts, for the samples.
-        before: what the reference said to them.
-        people: scorer → correlation of its score with people's ratings of the held-out sentences.
-        pairs: preferences exported, by β.
-        seconds: how long what took.
-        processor: seconds of processor time in all, which other programs do not lengthen.
-    """
-
-    settings: Settings
-    reference: Row
-    papers: tuple[Alignment, ...]
-    found: tuple[AtBeta, ...]
-    prompts: list[str]
-    before: list[str]
-    people: dict[str, float]
-    seconds: dict[str, float]
-    processor: float
-
-
-# ------------------------------------------------------------------------------------------- the steps
 class Study:
     """What all β share: the language model, the prompts, the reference's responses with their scores."""
 
@@ -378,9 +220,3 @@ def run(settings: Settings, corpus: Corpus, scorers: Panel, tell: Tell = lambda 
         settings, reference, papers, found, prompts, [texts[0] for texts in said.texts], study.people,
         study.seconds, time.process_time() - begun,
     )  # fmt: skip
-
-
-QUICK = replace(
-    Settings(), steps=30, units=24, least=20, betas=(0.5,), papers=(0.1,), practice=24, exam=24, k=4, pairs=4,
-    passes=1, gradient_steps=4, rounds=2, round_steps=2, words=8, level=0.95,
-)  # fmt: skip

@@ -9,7 +9,7 @@ from adjoint.models.alignment.page import page
 from adjoint.models.alignment.sections import Drawing, Grid, Section, Words
 
 from .doubts import failures, onlookers, samples
-from .experiment import Results
+from .results import Results
 from .scorers import Panel
 from .tables import Blocks, against, best_of, exam, leading, met, pm, signed
 from .text import LICENCE, PACKAGE, VERSION

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .experiment import Results
+from .results import Results
 from .tables import WHO
 
 MARKS = {"free tilt": "x", "tilt": "+", "dpo": "s", "gradient": "^", "iterative": "o"}

@@ -29,11 +29,14 @@ from .scorers import Scorer
 from .text import Vocabulary
 
 CLIP = 1.0  # largest norm of a gradient, which DPO needs at small β
-EPS = 5e-3  # of Adam
+# of a learner's Adam: with 1e-8 the first time that a rare word is met moves its bias by some thirty steps, and
+# 60 steps at β = 0.5 cost 0.45 nats of KL instead of 0.13, for the same scores
+EPS = 5e-3
 KEPT = np.float32(0.9)  # of the running mean of a learner's biases, at each step
 ROWS = 256  # responses at a time: a row of the softmax has thousands of words
 MULTIPLE = 4  # responses are cut to a length that this divides: few programs, little padding
 _log_prob = ad.compile(log_prob)
+_programs: dict[Any, Any] = {}  # compiled updates, one for each optimizer
 
 
 class Speaker(NamedTuple):
@@ -221,9 +224,6 @@ def dpo(
     return with_biases(reference.params, own), losses
 
 
-_programs: dict[Any, Any] = {}
-
-
 # -------------------------------------------------------------------------------------- policy gradient
 class Learner:
     """A policy under KL-regularised policy gradient, which goes on from where it is at any λ.
@@ -262,9 +262,8 @@ class Learner:
         """Of the policy."""
         return with_biases(self.reference.params, self._mean)
 
-    def learn(self, lam: float, steps: int) -> np.ndarray:
-        """Take steps at λ; the constraint's scores of all responses on the way, (steps, size, k)."""
-        seen = []
+    def learn(self, lam: float, steps: int) -> None:
+        """Take steps at λ."""
         reward, constraint = self.scorers
         for _ in range(steps):
             batch = self.prompts[self.rng.choice(len(self.prompts), self.size, replace=False)]
@@ -277,8 +276,6 @@ class Learner:
                 self._own, self._state, self.reference.params, batch, heard.said.tokens, A, tau
             )
             self._mean = ad.tree_map(lambda m, b: KEPT * m + (1 - KEPT) * b, self._mean, self._own)
-            seen.append(heard.scores[constraint.name])
-        return np.array(seen)
 
 
 def make_policy_gradient(optimizer: optim.Optimizer) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from adjoint.models.alignment import Alignment
 from adjoint.models.alignment.charts import WIDTH, ticks
 from adjoint.models.alignment.sections import Drawing, Grid, Words, escaped
 
-from .experiment import AtBeta, Average, Results, Row
+from .results import AtBeta, Average, Results, Row
 
 WHO = {
     "reference": "before",

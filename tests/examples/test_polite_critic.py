@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
 text = importlib.import_module("language.text")
 scorers = importlib.import_module("language.scorers")
+settings = importlib.import_module("language.settings")
 experiment = importlib.import_module("language.experiment")
 page = importlib.import_module("language.page")
 tables = importlib.import_module("language.tables")
@@ -35,7 +36,7 @@ TEXTS = [
 CORPUS = text.Corpus(
     *([text.Sentence(t, -SHARP[t.split()[6]]) for t in part] for part in (4 * TEXTS, TEXTS, TEXTS))
 )
-SETTINGS = experiment.Settings(
+SETTINGS = settings.Settings(
     steps=150, units=16, least=1, betas=(0.5,), papers=(0.02,), practice=40, exam=40, k=6, exam_k=4, pairs=8,
     gradient_steps=30, rounds=3, round_steps=5, words=10, level=0.85, rate=0.1, batch=64, temperature=1.0,
 )  # fmt: skip
@@ -129,21 +130,21 @@ def test_the_script_in_its_quick_form(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------------ errors
 def test_settings_that_make_no_experiment() -> None:
-    with pytest.raises(experiment.ExperimentError, match="at least 2 responses to each prompt, got k = 1"):
+    with pytest.raises(settings.ExperimentError, match="at least 2 responses to each prompt, got k = 1"):
         replace(SETTINGS, k=1)
-    with pytest.raises(experiment.ExperimentError, match="β should be numbers > 0"):
+    with pytest.raises(settings.ExperimentError, match="β should be numbers > 0"):
         replace(SETTINGS, betas=(0.5, 0.0))
 
 
 def test_a_text_with_too_few_sentences() -> None:
     short = CORPUS._replace(held_out=CORPUS.held_out[:50])
-    with pytest.raises(experiment.ExperimentError, match="80 prompts are wanted, and 50 held-out sentences"):
+    with pytest.raises(settings.ExperimentError, match="80 prompts are wanted, and 50 held-out sentences"):
         experiment.run(SETTINGS, short, PANEL)
 
 
 def test_a_level_that_cannot_be_met() -> None:
     few = replace(SETTINGS, steps=5, level=0.99)
-    with pytest.raises(experiment.ExperimentError, match=r"has E clean ≥ 0.99: the cleanest .* average 0\.9"):
+    with pytest.raises(settings.ExperimentError, match=r"has E clean ≥ 0.99: the cleanest .* average 0\.9"):
         experiment.run(few, CORPUS, PANEL)
 
 
