@@ -20,6 +20,7 @@ from .geometry import form_of, index, launch_of
 from .kernel import Argument, Call, Launch, Place, Scratch, Status, Table
 from .scalars import scalar_launches
 from .special import special_steps
+from .special.copying import turned
 
 ALIGNMENT = 256  # bytes: what cupy's own allocations have, and more than the widest vector load needs
 WORD = np.dtype(np.int32)  # of a step's status
@@ -47,7 +48,8 @@ def write_steps(plan: Plan, deterministic: bool, captured: bool = False) -> list
     steps: list[Step] = []
     for group in plan.groups:
         if isinstance(group, Region):
-            steps.append(Step(group, [_region(plan.pieces[group])]))
+            copied = turned(group.nodes[0]) if len(group.nodes) == 1 else None
+            steps.append(Step(group, [copied or _region(plan.pieces[group])]))
         elif isinstance(group, Scalars):
             steps.append(Step(group, [*scalar_launches(group, plan.stored)]))
         elif not isinstance(group, Assembly):

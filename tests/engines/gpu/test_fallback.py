@@ -19,6 +19,7 @@ from adjoint.ops.primitive import PRIMITIVES, Primitive
 from adjoint.ops.spectral import svd
 
 from ...helpers import message, points_at, rng
+from .machine import compiler
 
 LINEAR = ("cholesky", "qr", "eigh", "svd", "eig", "inv", "solve", "solve_triangular", "det", "slogdet", "fft",
           "argsort", "einsum", "searchsorted")  # fmt: skip
@@ -112,9 +113,8 @@ def test_stacks_broadcast(cupy: Any) -> None:
     ],
     ids=["cholesky", "solve", "inv"],
 )
-@pytest.mark.usefixtures("compiled_for_gpu")
-def test_a_compiled_program_complains_as_the_eager_one(f: Any, wrong: np.ndarray) -> None:
-    compiled = ad.compile(f)
+def test_a_compiled_program_complains_as_the_eager_one(cupy: Any, f: Any, wrong: np.ndarray) -> None:
+    compiled = compiler(cupy)(f)
     compiled(np.eye(4))
     eager = message(ad.DomainError, ad.grad(lambda a: np.sum(f(a))), wrong)
     text = message(ad.DomainError, compiled, wrong)

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...views import View, contiguous, joined
+from ....ops.elementwise import positive
+from ...graph import Node
+from ...views import View, contiguous, joined, view_of
 from ..kernel import Launch, Place, Scratch
 from ..text import stored
 from .kernel import THREADS, Kernel, blocks_for, is_far
@@ -103,6 +105,18 @@ def transpose_launch(v: View, target: Place | Scratch, dtype: np.dtype[Any]) -> 
     )
     tiles = -(-across.size // SIDE) * -(-down.size // SIDE) * stack
     return kernel.launch(TILES, grid=blocks_for(tiles, 1))
+
+
+def turned(node: Node) -> Launch | None:
+    """The launch of a region that is nothing but the copy of a transposed view; None for any other.
+
+    An elementwise kernel would read one element of every row it passes.
+    """
+    x = node.args[0]
+    plain = node.op is positive and node.target is None and node.share is None and isinstance(x, Node)
+    if not plain or x.dtype != node.dtype or x.size != node.size:
+        return None
+    return transpose_launch(view_of(x), Place(node), node.dtype)
 
 
 def copy_launch(v: View, target: Place | Scratch, dtype: np.dtype[Any]) -> Launch:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from adjoint.engines.gpu.kernel import Place
@@ -10,6 +13,7 @@ from adjoint.engines.views import view_of
 from adjoint.ops import shape as sh
 
 from ..launching import inputs, needs_emulator, node_of, prepare, result_of
+from ..machine import compiler
 from .steps import numbers
 
 
@@ -36,3 +40,18 @@ def test_copies_of_views() -> None:
         for order in (0, 1, 2):
             z, _ = result_of(node, held, [launch], order)
             np.testing.assert_array_equal(z, want)
+
+
+def test_programs_that_turn_an_array_use_tiles(cupy: Any) -> None:
+    x = numbers((40, 70), "f4")
+    programs: list[tuple[Callable[[Any], Any], bool]] = [
+        (lambda x: x.T, True),
+        (lambda x: np.reshape(np.transpose(np.reshape(x, (40, 7, 10)), (1, 0, 2)), (7, 400)), False),
+        (lambda x: np.reshape(x.T, (-1,)), True),
+        (lambda x: x.T + 1, False),
+    ]
+    for f, through in programs:
+        compiled = compiler(cupy)(f)
+        np.testing.assert_array_equal(compiled(x), f(x))
+        names = [step.kernel for step in compiled.explain().programs[0].steps]
+        assert any(name.startswith("transpose") for name in names) == through, names
