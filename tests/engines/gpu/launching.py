@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from adjoint.engines.gpu.kernel import Launch, Place, Scratch, Status, Table
-from adjoint.engines.gpu.modules import prelude
+from adjoint.engines.gpu.modules import functions_of, prelude
 from adjoint.engines.graph import Graph, Node
 from adjoint.ops.abstract import Abstract
 from adjoint.ops.primitive import Primitive
@@ -106,3 +106,28 @@ def result_of(
 def prepare(plans: Iterable[Sequence[Launch]]) -> None:
     """Compile many at once, which is quicker than one by one."""
     harness.prepare({source_of(launch) for plan in plans for launch in plan})
+
+
+def result_by_cupy(cupy: Any, step: Step, launches: Sequence[Launch]) -> tuple[np.ndarray, bool]:
+    """The same through a module cupy: on a card, or on the emulator behind the stand-in."""
+    node, size = step.node, step.node.dtype.itemsize
+    buffers = {root: cupy.asarray(x) for root, x in step.inputs.items()}
+    buffers[node] = cupy.full(max(node.size * size, 1), GARBAGE, np.uint8)
+    status = cupy.zeros(1, np.int32)
+    rooms: dict[Any, Any] = {}
+
+    def pointer(a: Any) -> Any:
+        if isinstance(a, Place):
+            return buffers[a.node].data + a.offset * a.node.dtype.itemsize
+        if isinstance(a, Scratch) and a not in rooms:
+            rooms[a] = cupy.full(max(a.bytes, 1), 0 if a.zeroed else GARBAGE, np.uint8)
+        if isinstance(a, Table) and a not in rooms:
+            rooms[a] = cupy.asarray(a.values)
+        return status.data if isinstance(a, Status) else rooms[a].data if a in rooms else a
+
+    functions, _ = functions_of(cupy).load([(launch.source, launch.name) for launch in launches])
+    for launch, function in zip(launches, functions, strict=True):
+        arguments = tuple(pointer(a) if not isinstance(a, np.generic) else a for a in launch.arguments)
+        function.launch(launch.grid, launch.block, arguments, shared_mem=launch.shared)
+    z = cupy.asnumpy(buffers[node])[: node.size * size].view(node.dtype).reshape(node.shape)
+    return z, bool(cupy.asnumpy(status)[0])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
 from adjoint.engines.gpu.kernel import Launch, Place
+from adjoint.engines.gpu.special import INDEXED, scans, sorting
 from adjoint.engines.gpu.special import kernel as module
-from adjoint.engines.gpu.special import scans, sorting
 from adjoint.engines.gpu.special.copying import copy_launch
 from adjoint.engines.gpu.special.kernel import THREADS
 from adjoint.engines.views import view_of
@@ -21,7 +22,17 @@ from adjoint.ops import shape as sh
 
 from ....cuda_emulator import harness, nvrtc
 from ....helpers import rng
-from ..launching import Step, inputs, needs_emulator, needs_nvrtc, node_of, prepare, result_of, source_of
+from ..launching import (
+    Step,
+    inputs,
+    needs_emulator,
+    needs_nvrtc,
+    node_of,
+    prepare,
+    result_by_cupy,
+    result_of,
+    source_of,
+)
 from .steps import close, launches_of, numbers
 from .test_gemm import product_of
 from .test_indexing import gathers, scatters
@@ -88,6 +99,17 @@ def check(planned: list[Planned], change: Callable[[Launch], Launch] = lambda la
         z, failed = result_of(step.node, step.inputs, plan)
         assert not failed
         COMPARE(z, step.want)
+
+
+def test_every_kernel_by_cupy(cupy: Any, request: pytest.FixtureRequest) -> None:
+    """Launched as programs launch them, sums by atomics too; on a card all texts."""
+    planned = everything() if request.node.callspec.params["cupy"] == "card" else longest()[2:]
+    for step, plan in planned:
+        plans = [plan, launches_of(step.node, deterministic=False)] if step.node.op in INDEXED else [plan]
+        for one in plans:
+            z, failed = result_by_cupy(cupy, step, one)
+            assert not failed
+            COMPARE(z, step.want)
 
 
 @needs_emulator
