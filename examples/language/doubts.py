@@ -17,6 +17,7 @@ TRAINED = ("dpo", "gradient", "iterative")
 
 
 def onlookers(results: Results) -> Blocks:
+    """Whether judges who had no part in training see what was trained for."""
     lines = []
     for at in results.found:
         row, ref, free = at.row("iterative").scores, results.reference.scores, at.row("free tilt").scores
@@ -77,6 +78,7 @@ def _change(a: Average, b: Average) -> str:
 
 
 def samples(results: Results) -> Blocks:
+    """What was said, unselected, side by side."""
     blocks: Blocks = [
         Words(
             f"The first {SAMPLES} prompts of the exam and the first response to each, whatever it says. The "
@@ -106,6 +108,7 @@ def worth(row: Row, beta: float) -> float:
 
 
 def failures(results: Results) -> Blocks:
+    """What the diagnostics warn of, what one training lacks, and what all of it costs."""
     s, blocks = results.settings, Blocks()
     blocks.append(
         Words(

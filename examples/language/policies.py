@@ -6,9 +6,9 @@
     policy gradient   ∇(E s − β KL) from responses of the policy itself, drawn anew each step
 
 Both start from the reference and step by Adam, one compiled program each. What is trained are the biases of
-the model, of words and of gates: 7,000 numbers of 1.4 million. With a few thousand noisy comparisons all the
-weights would wander off in directions that nobody asked for (measured: three times the KL for the same
-reward).
+the model, of words and of gates: 5,000 numbers of 0.9 million. With a few thousand noisy responses all the
+weights wander off in directions that nobody asked for (100 steps of policy gradient at β = 0.25: sharp 0.03
+for 1.08 nats of KL, where biases gave 0.06 for 0.52).
 
 Source: Ben Zaken, Goldberg & Ravfogel 2022, "BitFit", arXiv:2106.10199.
 """
@@ -29,8 +29,8 @@ from .scorers import Scorer
 from .text import Vocabulary
 
 CLIP = 1.0  # largest norm of a gradient, which DPO needs at small β
-# of a learner's Adam: with 1e-8 the first time that a rare word is met moves its bias by some thirty steps, and
-# 60 steps at β = 0.5 cost 0.45 nats of KL instead of 0.13, for the same scores
+# of a learner's Adam: with 1e-8 the first time that a rare word is met moves its bias by some thirty steps,
+# and 60 to 80 steps at β = 0.5 cost 0.45 nats of KL instead of 0.13, for the same scores
 EPS = 5e-3
 KEPT = np.float32(0.9)  # of the running mean of a learner's biases, at each step
 ROWS = 256  # responses at a time: a row of the softmax has thousands of words
@@ -210,9 +210,8 @@ def dpo(
     state, losses = optimizer.init(own), []
     for _ in range(passes):
         for batch in np.split(rng.permutation(some)[: len(some) // size * size], len(some) // size):
-            rows = np.concatenate(
-                [np.resize(rows_of[x], most) for x in batch]
-            )  # fewer pairs: some of them twice
+            # equally many pairs of each prompt; where there are fewer, some of them count twice
+            rows = np.concatenate([np.resize(rows_of[x], most) for x in batch])
             place = np.repeat(np.arange(size) * K, most)
             own, state, value = step(
                 own, state, reference.params, heard.prompts[batch], heard.said.tokens[batch],
