@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .errors import TreeError
+from .ops.device import on_host
 
 _STRUCTURE = "structure"
 
@@ -68,6 +69,7 @@ def _encode(tree: Any, arrays: dict[str, np.ndarray], path: str) -> Any:
         return {"dict": {k: _encode(v, arrays, f"{path}/{k}") for k, v in tree.items()}}
     if type(tree) in (list, tuple):
         return {type(tree).__name__: [_encode(v, arrays, f"{path}/{k}") for k, v in enumerate(tree)]}
+    tree = on_host(tree)
     if isinstance(tree, (np.ndarray, np.generic)) and not tree.dtype.hasobject:
         key = f"array{len(arrays)}"
         arrays[key] = np.asarray(tree)

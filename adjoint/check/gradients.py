@@ -15,6 +15,8 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import describe
+from ..ops.device import module_of, on_host
+from ..ops.primitive import Recorded, beside
 from ..sweeps.pairing import default_rng
 from ..transforms import make_jvp, make_vjp
 from ..transforms.recording import Argnum
@@ -66,26 +68,41 @@ def own(f: Function, args: Sequence[Any], argnum: Argnum | None = None) -> Subje
     arguments = Arguments(f, args, argnum)
     count = len(arguments.x)
     everything = tuple(range(count))
+    # points are moved and compared on the host; the function and its derivatives see them where they were
+    homes = [module_of(x) for x in arguments.x]
+
+    def there(x: Arrays) -> Arrays:
+        pairs = zip(x, homes, strict=True)
+        return [a if m is np or isinstance(a, Recorded) else m.asarray(a) for a, m in pairs]
+
+    def here(found: Sequence[Any]) -> Arrays:
+        return [on_host(z) for z in found]
 
     def value(*x: Any) -> Arrays:
         results = trees.flatten(f(*arguments.at(list(x))))[0]
         return [z for z in results if is_float(z)]
 
     def pull(x: Arrays, lam: Arrays) -> Arrays:
-        return list(make_vjp(value, everything)(*x)[0](list(lam)))
+        back, z = make_vjp(value, everything)(*there(x))
+        sent = [
+            c if c is None or beside(p) is np else beside(p).asarray(c) for c, p in zip(lam, z, strict=True)
+        ]
+        return here(back(sent))
 
     def push(x: Arrays, v: Arrays) -> Arrays:
-        return list(make_jvp(value, everything)(*x)(tuple(v))[1])
+        return here(make_jvp(value, everything)(*there(x))(tuple(there(v)))[1])
 
     def turn(x: Arrays, lam: Arrays, v: Arrays) -> Arrays:
-        return list(make_jvp(lambda *y: pull(list(y), lam), everything)(*x)(tuple(v))[1])
+        along = make_jvp(lambda *y: pull(list(y), lam), everything)(*there(x))
+        return here(along(tuple(there(v)))[1])
 
     def pull_turn(x: Arrays, lam: Arrays, u: Arrays) -> Arrays:
-        return list(make_vjp(lambda *y: pull(list(y), lam), everything)(*x)[0](list(u)))
+        back = make_vjp(lambda *y: pull(list(y), lam), everything)(*there(x))[0]
+        return here(back(there(u)))
 
     return Subject(
         f"gradients of {getattr(f, '__name__', 'function')}",
-        arguments.x, arguments.labels, arguments.positions,
-        lambda x: value(*x), pull, push, turn, pull_turn, analytic=True,
+        here(arguments.x), arguments.labels, arguments.positions,
+        lambda x: here(value(*there(x))), pull, push, turn, pull_turn, analytic=True,
         names={"value": "function", "pull": "adjoint", "push": "tangent"},
     )  # fmt: skip

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..ops.primitive import dtype_of, parts
+from ..ops.device import as_array, on_host
+from ..ops.primitive import beside, dtype_of, parts
 from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.pairing import default_rng, direction_like, in_double, length, pairing
 from ..tape import Tape
@@ -65,7 +66,7 @@ def multipliers(
         return Report(subject, (Finding("a finite loss", np.inf, 0.0, False, what),))
     if groups is not None and groups < 1:
         raise ValueError(f"groups must be at least 1, or None for every node on its own, got {groups}")
-    lam = adjoint_sweep(run.tape, {loss.index: np.ones(loss.shape, loss.dtype)[()]})
+    lam = adjoint_sweep(run.tape, {loss.index: beside(loss).ones(loss.shape, loss.dtype)[()]})
     probe = _Injection(run.tape, loss.index, lam, rng)
     nodes = [
         i for i in range(loss.index + 1)
@@ -115,7 +116,7 @@ class _Injection:
         """All of the nodes at once."""
         tape = self.tape
         eps = max(float(np.finfo(dtype_of(tape.values[i])).eps) for i in nodes)
-        scales = {i: max(1.0, float(np.max(np.abs(tape.values[i]), initial=0))) for i in nodes}
+        scales = {i: max(1.0, float(np.max(np.abs(on_host(tape.values[i])), initial=0))) for i in nodes}
         parts = {i: pairing(self.lam[i], self.r[i]) * scales[i] for i in nodes}
         known = [abs(p) for p in parts.values() if p]
         middle = float(np.median(known)) if known else 0.0
@@ -204,10 +205,10 @@ def _difference(probe: _Injection, c: int, i: int) -> float:
     op = tape.operations[c]
     assert op is not None
     z, r = tape.values[i], probe.r[i]
-    h = float(np.finfo(dtype_of(z)).eps) ** (1 / 3) * max(1.0, float(np.max(np.abs(z), initial=0)))
+    h = float(np.finfo(dtype_of(z)).eps) ** (1 / 3) * max(1.0, float(np.max(np.abs(on_host(z)), initial=0)))
 
     def at(t: float) -> Any:
-        moved = np.asarray(z + t * r, dtype_of(z))[()]
+        moved = as_array(z + t * r, dtype_of(z))[()]
         operands = [moved if p == i else a for p, a in zip(tape.parents[c], tape.operands(c), strict=True)]
         return op(*operands, **tape.params[c])
 

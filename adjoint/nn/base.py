@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ..errors import ShapeError, describe, refusal
-from ..ops.primitive import Recorded
+from ..ops.primitive import Recorded, beside
 
 Array = Any  # an array, or a Variable that stands for one: a layer answers with what it is given
 Params = Mapping[str, Any]  # a layer's parameters by name; dicts of them for layers made of layers
@@ -16,7 +14,7 @@ Params = Mapping[str, Any]  # a layer's parameters by name; dicts of them for la
 
 def as_array(x: Any) -> Any:
     """A Variable as it is, anything else as an array."""
-    return x if isinstance(x, Recorded) else np.asarray(x)
+    return x if isinstance(x, Recorded) else beside(x).asarray(x)
 
 
 def misfit(what: str, remedy: str = "", **operands: Any) -> ShapeError:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import DTypeError, describe, need
+from ..errors import DTypeError, describe, need, refusal
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Primitives that go by the host for arrays of a device: cupy has no function for their value, or for what
@@ -157,7 +157,9 @@ def by_host(method: F) -> F:
         if "cupy" not in sys.modules or not any(map(on_device, args)):
             return method(self, *args, **params)
         if mixed(args):
-            raise TypeError("host and device arrays")  # the tape says which
+            named = [describe(a, f"x{k}") for k, a in enumerate(args)]
+            what, operands, remedy = diagnose_mixed(self.name, named, args)
+            raise refusal(DTypeError, what, remedy, operands)
         return hosted(functools.partial(method, self), args, params)
 
     value.by_host = True  # type: ignore[attr-defined]

@@ -15,8 +15,8 @@ import numpy as np
 
 from ..changes import Change, Site
 from ..errors import DomainError, Origin, refusal
-from ..ops.device import as_array
-from ..ops.primitive import dtype_of
+from ..ops.device import on_host
+from ..ops.primitive import beside, dtype_of
 from ..text import number, short, table
 from .lagrangian import Lagrangian
 from .perturbation import Perturbation
@@ -169,10 +169,10 @@ def explain(lagrangian: Lagrangian, change: Change) -> Difference:
     for (i, r), share in zip(residuals.items(), found.shares, strict=True):
         origin: Origin = tape.origin(i)
         place, source = (origin.place, origin.source) if tape.operations[i] is not None else ("", "")
-        size = float(np.max(np.abs(tape.values[i]), initial=0.0))
+        size = float(np.max(np.abs(on_host(tape.values[i])), initial=0.0))
         causes.append(
             Cause(i, share.label, tape.scope(i), place, source,
-                  share.residual_norm, float(np.max(np.abs(r), initial=0.0)) / (size or 1.0),
+                  share.residual_norm, float(np.max(np.abs(on_host(r)), initial=0.0)) / (size or 1.0),
                   share.first_order, share.trapezoidal)
         )  # fmt: skip
     causes.sort(key=lambda c: (-abs(c.contribution), c.node))
@@ -196,10 +196,11 @@ def _residuals(lagrangian: Lagrangian, change: Change) -> dict[int, Any]:
             after.append(z)
             if isinstance(z, tuple) or dtype_of(z).kind not in "fc":
                 continue  # several results are nodes of their own; integers carry no multiplier
-            new = change.rule(Site(tape, i, operands, z))
+            # rules are NumPy's
+            new = change.rule(Site(tape, i, [on_host(a) for a in operands], on_host(z)))
             if new is None:
                 continue
-            after[i] = as_array(new, dtype_of(z))[()]
+            after[i] = beside(z).asarray(new, dtype_of(z))[()]
             r = after[i] - z
             if not np.all(np.isfinite(r)):
                 raise _not_finite(lagrangian, i, z, change)
@@ -210,7 +211,7 @@ def _residuals(lagrangian: Lagrangian, change: Change) -> dict[int, Any]:
 
 def _not_finite(lagrangian: Lagrangian, i: int, z: Any, change: Change) -> DomainError:
     tape = lagrangian.tape
-    low, high = np.min(z), np.max(z)
+    low, high = np.min(on_host(z)), np.max(on_host(z))
     return refusal(
         DomainError,
         f"{change.words}: {tape.label(i)} at {tape.where(i)} is not finite any more; it was from "

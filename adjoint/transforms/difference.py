@@ -11,7 +11,8 @@ import numpy as np
 from .. import tree as trees
 from ..changes import Change, Site, replace
 from ..errors import ShapeError, TreeError, describe, refusal
-from ..ops.primitive import Recorded, dtype_of, shape_of
+from ..ops.device import on_device
+from ..ops.primitive import Recorded, beside, dtype_of, shape_of
 from ..sweeps.difference import Difference, explain
 from ..sweeps.lagrangian import Lagrangian
 from ..sweeps.pairing import in_double
@@ -101,14 +102,15 @@ def _input(tape: Tape, x: Any, parameter: bool, name: str) -> Any:
     prefix = "" if isinstance(x, dict) else name
     paths = [path.replace("#", "_") for path in trees.paths(structure, prefix)]
     made = [
-        record(in_double(leaf)[()], name=path) if _is_float(leaf) else leaf
+        record(beside(leaf).asarray(in_double(leaf))[()], name=path) if _is_float(leaf) else leaf
         for leaf, path in zip(leaves, paths, strict=True)
     ]
     return trees.unflatten(structure, made)
 
 
 def _is_float(leaf: Any) -> bool:
-    return isinstance(leaf, (float, complex, np.ndarray, np.generic)) and dtype_of(leaf).kind in "fc"
+    array = isinstance(leaf, (float, complex, np.ndarray, np.generic)) or on_device(leaf)
+    return array and dtype_of(leaf).kind in "fc"
 
 
 def _other_program(

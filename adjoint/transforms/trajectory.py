@@ -22,6 +22,7 @@ import numpy as np
 from ..errors import ConvergenceError, LeakError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, reshape
+from ..ops.device import by_host
 from ..ops.primitive import FLOAT64, Primitive, Recorded, dtype_of, shape_of
 from .derivatives import jvp, of_some, vjp
 
@@ -69,6 +70,7 @@ class Trajectory(Primitive):
             raise refusal(LeakError, what, remedy)
         return result
 
+    @by_host
     def value(self, known: Any, y0: Any, t: Any, *leaves: Any) -> Any:
         size = known.size
         with np.errstate(all="ignore" if size else None):  # it may overflow, which is found below

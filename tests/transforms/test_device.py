@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import adjoint as ad
+from adjoint import check, nn, optim
 from adjoint import tree as trees
 from adjoint.errors import DTypeError, MissingPackageError
 from adjoint.ops import device
 from tests.cuda_emulator.cupy_standin import CONTROL
 from tests.device_programs import fetched, sent, stay, with_cupy
 from tests.engines.gpu.machine import EAGER, machine
-from tests.helpers import FUNCTIONS, message, normal, points_at
+from tests.helpers import FUNCTIONS, fresh, message, normal, points_at, rng
 
 
 @pytest.fixture(scope="module", params=EAGER)
@@ -104,6 +105,55 @@ def test_a_tape_of_device_arrays_has_multipliers_and_a_certificate(cupy):
     predicted, known = there.perturb({"w": cupy.asarray(change)}), here.perturb({"w": change})
     assert repr(predicted).splitlines()[1:] == repr(known).splitlines()[1:]
     assert there.nan_origin() is None and "h" in repr(there.multipliers) and there.latex() == here.latex()
+
+
+def test_checks_of_functions_over_device_arrays(cupy):
+    """Dot products, differences, rates, second order, residuals at every node; a wrong rule is seen."""
+    a, x = sent(cupy, (normal(3, 4), normal(4, seed=1)))
+
+    def loss(x: Any) -> Any:
+        return np.sum(np.tanh(a @ x) ** 2)
+
+    assert check.gradients(loss, (x,)) and check.gradients(lambda x: np.exp(a @ x), (x,))
+    assert check.multipliers(loss, (x,))
+    wrong = ad.elementwise(next(fresh), lambda m, x: m.sin(x), lambda m, x, z: 1.01 * m.cos(x))
+    report = check.gradients(lambda x: np.sum(wrong(x)), (x,), order=1)
+    assert not report and "received" in repr(report)
+    assert not check.multipliers(lambda x: np.sum(wrong(x)), (x,))
+
+
+def test_what_rounding_the_weights_does(cupy):
+    w, x = normal(4, 3, seed=2), normal(5, 4)
+
+    def loss(w: Any, x: Any) -> Any:
+        return np.mean(np.tanh(x @ w) ** 2)
+
+    here = ad.explain_difference(loss, ad.changes.quantize(4), w, x)
+    there = ad.explain_difference(loss, ad.changes.quantize(4), *sent(cupy, (w, x)))
+    assert repr(there) == repr(here)
+
+
+def test_training_by_layers_and_an_optimizer(cupy, tmp_path):
+    layers = {"hidden": nn.init_dense(rng(), 4, 8), "output": nn.init_dense(rng(1), 8, 3)}
+    x, labels = normal(10, 4).astype(np.float32), np.arange(10) % 3
+
+    def loss(layers: Any, x: Any, labels: Any) -> Any:
+        return nn.cross_entropy(nn.dense(layers["output"], nn.gelu(nn.dense(layers["hidden"], x))), labels)
+
+    def trained(layers: Any, x: Any, labels: Any) -> Any:
+        adam = optim.adam(1e-2)
+        state = adam.init(layers)
+        for _ in range(3):
+            gradient = ad.grad(loss)(layers, x, labels)
+            layers, state = adam.update(gradient, state, layers)
+        return layers
+
+    there = trained(*sent(cupy, (layers, x, labels)))
+    agree(cupy, there, trained(layers, x, labels), 1e-4)
+    ad.save(tmp_path / "layers.npz", there)
+    np.testing.assert_array_equal(
+        ad.load(tmp_path / "layers.npz")["output"]["W"], cupy.asnumpy(there["output"]["W"])
+    )
 
 
 def test_what_is_recorded_is_a_copy(cupy):
