@@ -142,8 +142,11 @@ def hosted(function: Callable[..., Any], args: Any, options: dict[str, Any]) -> 
     """What a function of the host makes of device arrays, sent back to the device."""
     cupy = module_of(*args, *options.values())
     z = function(*map(on_host, args), **{k: on_host(v) for k, v in options.items()})
-    send = lambda part: cupy.asarray(part) if isinstance(part, (np.ndarray, np.generic)) else part  # noqa: E731
-    return tuple(map(send, z)) if isinstance(z, tuple) else send(z)
+
+    def sent(part: Any) -> Any:
+        return cupy.asarray(part) if isinstance(part, (np.ndarray, np.generic)) else part
+
+    return tuple(map(sent, z)) if isinstance(z, tuple) else sent(z)
 
 
 def by_host(method: F) -> F:

@@ -259,11 +259,13 @@ VIEW_CASES: dict[str, Callable[[Any], Any]] = {
     "reshape tuple": lambda x: x.reshape((2, -1)),
     "transpose": lambda x: x.transpose(1, 0),
     "np.reshape": lambda x: np.reshape(x, (12,)), "np.transpose": lambda x: np.transpose(x),
-    "np.broadcast_to": lambda x: np.broadcast_to(x, (2, 3, 4)), "np.expand_dims": lambda x: np.expand_dims(x, 0),
+    "np.broadcast_to": lambda x: np.broadcast_to(x, (2, 3, 4)),
+    "np.expand_dims": lambda x: np.expand_dims(x, 0),
     "np.squeeze": lambda x: np.squeeze(x[:1]),
     "np.swapaxes": lambda x: np.swapaxes(x, 0, 1),
     "np.moveaxis": lambda x: np.moveaxis(x, 0, -1), "np.flip": lambda x: np.flip(x, (0, 1)),
-    "np.ravel": lambda x: np.ravel(x), "np.diagonal": lambda x: np.diagonal(x), "view": lambda x: x.view("i8"),
+    "np.ravel": lambda x: np.ravel(x), "np.diagonal": lambda x: np.diagonal(x),
+    "view": lambda x: x.view("i8"),
     "real": lambda x: x.real, "astype": lambda x: x.astype("f8", copy=False), "mT": lambda x: x.mT,
     "split": lambda x: np.split(x, 2, axis=1)[1],
 }  # fmt: skip
@@ -286,8 +288,10 @@ REFUSALS: dict[str, Callable[[Any], Any]] = {
     "len": lambda x: len(x[0, 0]), "iter": lambda x: iter(x[0, 0]), "item": lambda x: x.item(),
     "set dtype": lambda x: x.set(np.zeros((3, 4), "f4")), "set shape": lambda x: x.set(np.zeros((4, 3))),
     "set strided": lambda x: x[:, ::2].set(np.zeros((3, 2))), "set list": lambda x: x.set([1.0]),
-    "host in matmul": lambda x: x.T @ np.zeros((3, 4)), "index": lambda x: x[5], "too many": lambda x: x[0, 0, 0],
-    "two ellipses": lambda x: x[..., ...], "hash": lambda x: hash(x), "attribute": lambda x: setattr(x, "tag", 1),
+    "host in matmul": lambda x: x.T @ np.zeros((3, 4)), "index": lambda x: x[5],
+    "too many": lambda x: x[0, 0, 0],
+    "two ellipses": lambda x: x[..., ...], "hash": lambda x: hash(x), "attribute": lambda x: setattr(x,
+    "tag", 1),
     "fill": lambda x: x.__setitem__(slice(None), np.zeros((3, 4))),
 }  # fmt: skip
 
@@ -331,7 +335,8 @@ def test_what_a_device_needs_is_refused_as_cupy_refuses_it() -> None:
     if cupy.cuda.is_available():
         pytest.skip("there is a driver")
     uses: dict[str, Callable[[Any], Any]] = {
-        "zeros": lambda m: m.zeros(3), "asarray": lambda m: m.asarray([1.0]), "alloc": lambda m: m.cuda.alloc(8),
+        "zeros": lambda m: m.zeros(3), "asarray": lambda m: m.asarray([1.0]),
+        "alloc": lambda m: m.cuda.alloc(8),
         "count": lambda m: m.cuda.runtime.getDeviceCount(), "event": lambda m: m.cuda.Event(),
         "properties": lambda m: m.cuda.runtime.getDeviceProperties(0),
         "capability": lambda m: m.cuda.Device(0).compute_capability,

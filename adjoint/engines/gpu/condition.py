@@ -63,14 +63,13 @@ def _of_module(cupy: Any, name: str, number: str) -> str:
 
 def _lacking(cupy: Any) -> tuple[str, str] | None:
     """A library of CUDA that cupy cannot load, and why."""
-    for library, probe in (
-        ("NVRTC, which compiles kernels", lambda: cupy.cuda.nvrtc.getVersion()),
-        ("cuBLAS, which multiplies matrices", lambda: cupy.cuda.cublas),
-    ):
-        try:
-            probe()
-        except ImportError as error:
-            return library, _first_line(error)
+    library = "NVRTC, which compiles kernels"
+    try:
+        cupy.cuda.nvrtc.getVersion()
+        library = "cuBLAS, which multiplies matrices"
+        _ = cupy.cuda.cublas
+    except ImportError as error:
+        return library, _first_line(error)
     return None
 
 
