@@ -135,6 +135,17 @@ def test_of_two_writes_to_one_place_the_last_stands(cupy):
     assert cupy.asnumpy(rows).tolist() == [[1.0, 2.0], [0.0, 0.0], [1.0, 2.0]]
 
 
+def test_reductions_over_nothing(cupy):
+    x, offsets = np.array([1.0, 5.0, 2.0]), np.array([0, 2, 2, 3])
+    for name in ("segment_max", "segment_sum", "segment_logsumexp"):
+        op = PRIMITIVES[name]
+        agree(cupy, op.value(cupy.asarray(x), offsets), op.value(x, offsets), name, 1e-12)
+    empty = np.zeros((2, 0))
+    for name in ("logsumexp", "norm"):
+        op = PRIMITIVES[name]
+        agree(cupy, op.value(cupy.asarray(empty), axis=(1,)), op.value(empty, axis=(1,)), name, 0.0)
+
+
 def test_a_failed_factorization_raises_there_too(cupy):
     """cupy by itself would go on with NaN."""
     indefinite, singular = cupy.asarray(np.diag([1.0, -1.0])), cupy.asarray(np.ones((2, 2)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +24,7 @@ namespace: Any = None  # the module, once it is built
 ufuncs: dict[str, Any] = {}
 functions: dict[str, Any] = {}
 views: dict[str, Any] = {}
+_turn = itertools.count(1)  # of writes whose order is open
 CUBLAS_IN_CAPTURE = "calling cuBLAS API during stream capture is currently unsupported"
 PRODUCTS = {"dot", "vdot", "inner", "tensordot", "einsum", "outer", "kron"}
 
@@ -397,6 +399,19 @@ def getitem(x: Any, index: Any) -> Any:
     return result
 
 
+def _write(host: np.ndarray, index: tuple[Any, ...], given: Any) -> None:
+    """host[index] = given; of two writes to one place either may stand, as on the device."""
+    if not any(isinstance(part, np.ndarray) and part.dtype != bool for part in index):
+        host[index] = given
+        return
+    places = np.arange(host.size).reshape(host.shape)[index]
+    values = np.broadcast_to(
+        np.squeeze(given, tuple(range(max(np.ndim(given) - places.ndim, 0)))), places.shape
+    )
+    order = slice(None, None, -1 if next(_turn) % 2 else 1)
+    host.flat[places.ravel()[order]] = values.ravel()[order]
+
+
 def setitem(x: Any, index: Any, value: Any) -> None:
     """x[index] = value, queued."""
     CONTROL.require_device()
@@ -419,7 +434,7 @@ def setitem(x: Any, index: Any, value: Any) -> None:
             given = host_of(operand)
             if np.iscomplexobj(given) and x.dtype.kind != "c":
                 given = np.real(given)
-            x._host()[_wrapped(parts, x.shape)] = given
+            _write(x._host(), _wrapped(parts, x.shape), given)
 
     current().push("setitem", run, (x, parts, operand))
 
