@@ -38,19 +38,26 @@ class NoText(Exception):
 
 
 class Term:
-    """An expression of a kernel: text, dtype, and whether it is a Python number (which promotes weakly)."""
+    """An expression of a kernel.
 
-    __slots__ = ("dtype", "text", "weak")
+    Attributes:
+        text: its source.
+        dtype: of its value.
+        weak: the Python number that it is, if it is a constant.
+        python: whether its value is a Python float's: like a constant, it promotes weakly.
+    """
+
+    __slots__ = ("dtype", "python", "text", "weak")
     __array_ufunc__ = None
     reading: ClassVar[TextReading]  # the language it is written in
 
-    def __init__(self, text: str, dtype: np.dtype[Any], weak: Any = None) -> None:
-        self.text, self.dtype, self.weak = text, dtype, weak
+    def __init__(self, text: str, dtype: np.dtype[Any], weak: Any = None, python: bool = False) -> None:
+        self.text, self.dtype, self.weak, self.python = text, dtype, weak, python
 
     @property
     def kind(self) -> Any:
         """What promotes as this term does."""
-        return Abstract((), self.dtype) if self.weak is None else self.weak
+        return Abstract((), self.dtype, self.python) if self.weak is None else self.weak
 
     def __neg__(self) -> Term:
         if self.dtype == BOOL:
@@ -58,7 +65,8 @@ class Term:
         m = self.reading
         if self.weak is not None:
             return m.term(-self.weak)
-        return m.make(m.narrowed(m.opposite(self.text, self.dtype), self.dtype), self.dtype)
+        text = m.narrowed(m.opposite(self.text, self.dtype), self.dtype)
+        return m.make(text, self.dtype, python=self.python)
 
     def __pos__(self) -> Term:
         return self
@@ -102,7 +110,7 @@ _KINDS: dict[Any, np.dtype[Any]] = {}
 
 def _kind(function: Callable[..., Any], *terms: Term) -> np.dtype[Any]:
     """The dtype of NumPy's result."""
-    key = (function, *((t.dtype, type(t.weak)) for t in terms))
+    key = (function, *((t.dtype, type(t.weak), t.python) for t in terms))
     if key not in _KINDS:
         with np.errstate(all="ignore"):
             _KINDS[key] = np.asarray(function(*(stand_in(t.kind) for t in terms))).dtype
@@ -191,7 +199,8 @@ class TextReading(ABC):
                 raise NoText
             symbol = "|" if symbol == "+" else "&"
         text = self.operation(symbol, self.cast(a, dtype), self.cast(b, dtype), dtype)
-        return self.make(self.narrowed(text, dtype), dtype)
+        python = all(t.python or t.weak is not None for t in (a, b))
+        return self.make(self.narrowed(text, dtype), dtype, python=python)
 
     def comparison(self, symbol: str, a: Any, b: Any) -> Term:
         """Of two numbers in the dtype to which they are promoted."""

@@ -55,6 +55,12 @@ def test_python_floats_change_without_a_new_plan_and_stay_weak() -> None:
     assert compiled.explain().recompilations == 2  # a 0-d array is a scalar of its dtype
 
 
+def test_python_floats_are_compared_as_floats_of_the_array() -> None:
+    """0.1 in float32 is more than 0.1 in float64."""
+    x = np.array([0.1, 0.2], np.float32)
+    agree(lambda x, a: (x > a, x == a, np.where(x >= a, x, a), x * (a + 0.5) <= a), x, 0.1)
+
+
 def test_ints_booleans_and_strings_are_part_of_the_program() -> None:
     def f(x: Any, n: int, flip: bool, how: str) -> Any:
         y = x[:n] * 3 if how == "triple" else x[:n]

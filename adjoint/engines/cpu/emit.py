@@ -97,14 +97,12 @@ class _Writer:
         """The row's value in the item's dtype."""
         return str(TEXT.value(item.op, operands, item.dtype))
 
-    def operand(self, item: Item, a: tuple[Any, ...], read: Any) -> Any:
-        """An operand as a term, weak ones in the dtype of the result."""
+    def operand(self, a: tuple[Any, ...], read: Any) -> Any:
+        """An operand as a term."""
         if a[0] == "c":
             return a[3].value
         t = read(a)
-        if a[2] and item.dtype.kind == "f" and t.dtype != item.dtype:
-            return Term(cast(t, item.dtype), item.dtype)
-        return t
+        return Term(t.text, t.dtype, python=a[2])
 
     # ---------------------------------------------------------------- accumulators
     def neutral(self, item: Item, dtype: np.dtype[Any]) -> str:
@@ -231,7 +229,7 @@ def _flat(w: _Writer) -> list[str]:
             body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
             continue
         v = w.name()
-        body.append(f"{v} = {w.expression(item, [w.operand(item, a, read) for a in item.args])}")
+        body.append(f"{v} = {w.expression(item, [w.operand(a, read) for a in item.args])}")
         env[k] = Term(v, item.dtype)
         if item.stored >= 0:
             body.append(_store(item, w.element(item.stored, "0", "j"), v))
@@ -380,7 +378,7 @@ def _row_statement(
             out.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
         return
     v = w.name()
-    out.append(f"{v} = {w.expression(item, [w.operand(item, a, read) for a in item.args])}")
+    out.append(f"{v} = {w.expression(item, [w.operand(a, read) for a in item.args])}")
     values[k] = Term(v, item.dtype)
     if item.stored >= 0:
         out.append(_store(item, w.element(item.stored, "i", "0"), v))
@@ -428,7 +426,7 @@ def _columns_loop(
                 body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
             continue
         v = w.name()
-        text = w.expression(item, [w.operand(item, a, read) for a in item.args])
+        text = w.expression(item, [w.operand(a, read) for a in item.args])
         body.append(f"{v} = {text}")
         env[k] = Term(v, item.dtype)
         if item.stored >= 0:
@@ -567,7 +565,7 @@ class _Narrow:
                     body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
                 continue
             v = w.name()
-            body.append(f"{v} = {w.expression(item, [w.operand(item, a, read) for a in item.args])}")
+            body.append(f"{v} = {w.expression(item, [w.operand(a, read) for a in item.args])}")
             known["n", k] = Term(v, item.dtype)
             if k in w.used_later:
                 body.append(_store(item, f"{self.place(k)}[{index}]", v))
@@ -603,7 +601,7 @@ class _Narrow:
                     body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
                 continue
             v = w.name()
-            body.append(f"{v} = {w.expression(item, [w.operand(item, a, read) for a in item.args])}")
+            body.append(f"{v} = {w.expression(item, [w.operand(a, read) for a in item.args])}")
             known["n", k] = Term(v, item.dtype)
             if k in w.used_later:
                 body.append(_store(item, f"{self.place(k)}[i]", v))

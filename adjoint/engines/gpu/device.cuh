@@ -1,7 +1,7 @@
 // Functions that every kernel may call; this file stands before each of them.
 //
-// NVRTC has no standard headers: no INFINITY, NAN, <stdint.h>. Functions of floats come in two overloads with one
-// meaning, and the one for float computes nothing in double. Constants of a template are given for both.
+// NVRTC has no standard headers: no INFINITY, NAN, <stdint.h>. Functions of floats come in two overloads with
+// one meaning, and the one for float computes nothing in double.
 
 #define DEVICE static __device__ __forceinline__
 
@@ -10,7 +10,7 @@
 #define INF_F64 __longlong_as_double(0x7ff0000000000000ll)
 #define NAN_F64 __longlong_as_double(0x7fffffffffffffffll)
 
-// ------------------------------------------------------------------------------------------------ integers
+// ------------------------------------------------------------------------------------ integers
 // To overflow a signed type is undefined; unsigned arithmetic wraps, as NumPy's does, and the lowest bits are
 // the same. The compiler finds the narrow instruction.
 template <class T> DEVICE T plus(T a, T b) { return (T)((unsigned long long)a + (unsigned long long)b); }
@@ -39,7 +39,7 @@ template <class T> DEVICE T floor_remainder(T a, T b)
     return r != (T)0 && (r < (T)0) != (b < (T)0) ? (T)(r + b) : r;
 }
 
-// ------------------------------------------------------------------------------------------------ floats
+// ------------------------------------------------------------------------------------ floats
 DEVICE float absolute(float x) { return fabsf(x); }
 DEVICE double absolute(double x) { return fabs(x); }
 // NaN passes through, where fmax ignores it.
@@ -116,13 +116,13 @@ template <class T> DEVICE T logaddexp2(T x, T y)
     return (x > y ? x : y) + log1p_of(exp2_of(-gap)) * (T)1.4426950408889634;
 }
 
-// ------------------------------------------------------------------------------------------------ gamma
+// ------------------------------------------------------------------------------------ gamma
 // −∞ at −∞, as in SciPy.
 DEVICE float gammaln(float x) { return x > -INF_F32 ? lgammaf(x) : x; }
 DEVICE double gammaln(double x) { return x > -INF_F64 ? lgamma(x) : x; }
 
-// ψ. The polynomials are those of the CPU's vector mathematics, minimax fits for each format: ψ(1½ + t) without its
-// root in t, on |t| ≤ ½, and x² (log x − 1/2x − ψ(x)) in 1/x², on x ≥ 8.
+// ψ. The polynomials are those of the CPU's vector mathematics, minimax fits for each format: ψ(1½ + t) without
+// its root in t, on |t| ≤ ½, and x² (log x − 1/2x − ψ(x)) in 1/x², on x ≥ 8.
 template <int N, class T> DEVICE T polynomial(T x, const T (&c)[N])
 {
     T z = c[N - 1];
@@ -158,8 +158,9 @@ DEVICE float digamma_tail(float square)
 
 DEVICE double digamma_tail(double square)
 {
-    const double c[] = {0.08333333333333309,  -0.008333333332976738, 0.003968253779978084, -0.004166618591510372,
-                        0.007569075498306638, -0.02057063172284824,  0.0612069268998582};
+    const double c[] = {0.08333333333333309,   -0.008333333332976738, 0.003968253779978084,
+                        -0.004166618591510372, 0.007569075498306638,  -0.02057063172284824,
+                        0.0612069268998582};
     return polynomial(square, c);
 }
 
@@ -191,12 +192,12 @@ template <class T> DEVICE T digamma(T x)
     return digamma_positive((T)1 - x) - pi / tan_of(turn);
 }
 
-// ------------------------------------------------------------------------------------------------ threads together
+// ------------------------------------------------------------------------------------ threads together
 struct Sum { template <class T> static __device__ __forceinline__ T of(T a, T b) { return plus(a, b); } };
 struct Max { template <class T> static __device__ __forceinline__ T of(T a, T b) { return maximum(a, b); } };
 struct Min { template <class T> static __device__ __forceinline__ T of(T a, T b) { return minimum(a, b); } };
 
-// What the lane has whose number differs by `mask`; all lanes of the warp take part. Narrow types go as an int.
+// What the lane has whose number differs by `mask`; all lanes of the warp take part. Narrow types go as ints.
 template <class T> DEVICE T exchanged(T x, int mask) { return (T)__shfl_xor_sync(0xffffffffu, (int)x, mask); }
 DEVICE float exchanged(float x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
 DEVICE double exchanged(double x, int mask) { return __shfl_xor_sync(0xffffffffu, x, mask); }
@@ -228,7 +229,7 @@ template <class Op, int W, class T> DEVICE T gathered(const T* parts)
     return z;
 }
 
-// ------------------------------------------------------------------------------------------------ memory
+// ------------------------------------------------------------------------------------ memory
 // V neighbouring elements, loaded and stored by one instruction where they lie at a multiple of their size.
 template <class T, int V> struct __align__(sizeof(T) * V <= 16 ? sizeof(T) * V : 16) Pack { T at[V]; };
 

@@ -25,7 +25,7 @@ from ..regions import OUT, REDUCTIONS, ROW
 from ..spec import AXES, VECTOR, Item, Loop, Spec, block_layout, schedule
 from ..text import BOOL, F64
 from .geometry import WARP, Form, accumulated, has_owner, is_column, is_separable, is_whole, kept
-from .text import CUDA, Term, ctype, operand, stored
+from .text import CUDA, Term, ctype, stored
 
 NAME = "region"  # of every region's kernel
 RUN = 64  # elements that one running sum of a thread takes before it is added to a float64
@@ -123,7 +123,13 @@ class _Writer:
 
     def expression(self, item: Item, read: Callable[[tuple[Any, ...]], Term]) -> str:
         """The row's value."""
-        operands = [a[3].value if a[0] == "c" else operand(read(a), a[2], item.dtype) for a in item.args]
+        operands: list[Any] = []
+        for a in item.args:
+            if a[0] == "c":
+                operands.append(a[3].value)
+            else:
+                t = read(a)
+                operands.append(Term(t.text, t.dtype, python=a[2]))
         return str(CUDA.value(item.op, operands, item.dtype))
 
     def operation(self, k: int) -> str:
@@ -383,12 +389,14 @@ class _Rows(_Writer):
             lines.append(f"const {self.index} e0 = {rest};")
         elif spec.axes == 1:
             lines.append(f"const {self.index} e0 = i;")
+        if any(b.row == "C" for b in spec.buffers):
+            lines.append(f"const {self.index} row = i * C;")
         for k, b in enumerate(spec.buffers):
-            row = {"1": "i", "C": "i * C", "s": f"i * r{k}"}.get(b.row, "")
             if b.row in AXES:
-                row = " + ".join(f"e{d} * r{k}_{d}" for d in range(spec.axes))
-            if row:
-                lines.append(f"const {self.index} o{k} = {row};")
+                place = " + ".join(f"e{d} * r{k}_{d}" for d in range(spec.axes))
+                lines.append(f"const {self.index} o{k} = {place};")
+            elif b.row == "s":
+                lines.append(f"const {self.index} o{k} = i * r{k};")
         return lines
 
     def room(self) -> Lines:
@@ -446,7 +454,7 @@ class _Rows(_Writer):
     def element(self, k: int, j: str, row: bool = True) -> str:
         """An element of buffer k, in this row."""
         b = self.spec.buffers[k]
-        parts = [f"o{k}"] if row and b.row != "0" else []
+        parts = [{"1": "i", "C": "row"}.get(b.row, f"o{k}")] if row and b.row != "0" else []
         if b.column != "0" and j != "0":
             parts.append(j if b.column == "1" else f"{j} * c{k}")
         return f"p{k}[{' + '.join(parts) or '0'}]"

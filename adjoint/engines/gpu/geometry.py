@@ -22,7 +22,6 @@ LONGEST = 512  # threads that share one row: beyond it a block may not get the r
 SHORT = 256  # columns that are left to one warp at most
 SHARED = 48 << 10  # bytes of shared memory that a launch may have without asking the driver
 GRID = 4096  # blocks that loop over the rest: more than any card runs at once
-TILES = 64  # blocks beside each other over the columns, at most
 REACH = 1 << 30  # from this distance in a buffer indices have 64 bits (and never wrap when a loop ends)
 REGISTERS = 48  # of 32 bits that vectors of loads and results may take
 UNROLLED = 256  # statements that vectors may make of a kernel's own
@@ -163,10 +162,10 @@ def overflows(s: Shaped) -> bool:
     return shared_bytes(s.spec, form_of(s), s.columns) > SHARED
 
 
-# A block of 256 threads adds up 16 elements in each, so that a million of them keep a card busy; 1,024
-# partial sums of columns are one more small kernel.
+# A thread of a block of 256 adds up 16 elements, so that a million of them keep a card busy. There are fewer
+# partial sums of columns, because few threads put them together: one for each column.
 CUTTING = Cutting(
-    chunk=4096, column_chunks=1024, narrow=0, height=lambda columns: 1, overflows=overflows, chains=False
+    chunk=4096, column_chunks=256, narrow=0, height=lambda columns: 1, overflows=overflows, chains=False
 )
 
 
@@ -181,6 +180,6 @@ def launch_of(cut: Cut, form: Form) -> tuple[Size, Size, int]:
         points = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
         across = min(-(-points // (form.rows if form.group else form.block * form.vector)), GRID)
     tiles = 1
-    if form.group and is_separable(s.spec) and form.whole:
-        tiles = min(-(-s.columns // form.group), TILES)
+    if form.group and is_separable(s.spec) and form.whole:  # beside each other over the columns
+        tiles = min(-(-s.columns // form.group), max(1, GRID // across))
     return (across, tiles, 1), block, shared_bytes(s.spec, form, s.columns)

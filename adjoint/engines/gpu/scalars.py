@@ -23,7 +23,7 @@ from ..spec import ARITHMETIC, is_particular
 from ..text import BOOL, F64
 from ..views import view_of
 from .kernel import Argument, Launch, Place, Scratch, Table
-from .text import CUDA, Term, ctype, operand, stored
+from .text import CUDA, Term, ctype, stored
 
 NAME = "scalars"  # of these kernels
 WRITTEN_OUT = 128  # nodes of a stretch that is written out, at most: NVRTC takes some ms for each
@@ -109,14 +109,14 @@ def _written_out(stretch: _Stretch) -> Launch:
     def read(a: Node) -> Term:
         origin = stretch.origin(a)
         if isinstance(origin, Node):
-            return values[origin]
+            return Term(values[origin].text, origin.dtype, python=a.weak)
         if origin not in loads:
             dtype = origin.node.dtype
             v = Term(f"x{len(loads)}", dtype)
             text = f"{pointer(origin, 'const ')}[0]{' != 0' if dtype == BOOL else ''}"
             head.append(f"const {ctype(dtype)} {v.text} = {text};")
             loads[origin] = v
-        return loads[origin]
+        return Term(loads[origin].text, origin.node.dtype, python=a.weak)
 
     def setting(x: Any, dtype: np.dtype[Any]) -> Term:
         value = x if isinstance(x, np.generic) else dtype.type(x)
@@ -129,7 +129,7 @@ def _written_out(stretch: _Stretch) -> Launch:
 
     for node in stretch.nodes:
         operands = [
-            operand(read(a), a.weak, node.dtype) if isinstance(a, Node)
+            read(a) if isinstance(a, Node)
             else setting(a, node.dtype) if is_setting(a, node) else a
             for a in node.args
         ]  # fmt: skip
@@ -152,7 +152,8 @@ def _kernel(parameters: Sequence[str], lines: Sequence[str]) -> str:
 # `at` holds the pointers of this launch. A place in memory is a pointer's number and an offset in elements.
 _LOOP = """\
 char* const at[] = {{{pointers}}};
-{reset}for (long long n = 0; n < count; ++n) {{
+for (int k = 0; k < known; ++k) ((long long*)cells)[k] = constants[k];
+for (long long n = 0; n < count; ++n) {{
     const int4 now = code[n];
     char* const z = cells + 8 * (first + n);
     switch (now.x) {{
@@ -197,7 +198,7 @@ class _Interpreted:
         first = len(self.constants)
         launches: list[Launch] = []
         for code, pointers in self.pieces:
-            launches.append(self._launch(code, list(pointers), first, room, reset=not launches))
+            launches.append(self._launch(code, list(pointers), first, room))
             first += len(code) // 4
         return launches
 
@@ -234,7 +235,7 @@ class _Interpreted:
             dtype, weak, cell = self._operand(node, a)
             text = f"*(const {stored(dtype)}*)(cells + 8ll * now.{'yzw'[len(places)]})"
             text = f"({text} != 0)" if dtype == BOOL else f"({text})"
-            operands.append(operand(Term(text, dtype), weak, node.dtype))
+            operands.append(Term(text, dtype, python=weak))
             places.append(cell)
             key.append((dtype, weak))
         text = f"*({stored(node.dtype)}*)z = {CUDA.value(node.op, operands, node.dtype)};"
@@ -275,14 +276,11 @@ class _Interpreted:
                     self.constants.setdefault(_bits(self._constant(node, a)), len(self.constants))
 
     # ---------------------------------------------------------------- kernels
-    def _launch(
-        self, code: Sequence[int], pointers: Sequence[Place], first: int, room: Scratch, reset: bool
-    ) -> Launch:
-        """The kernel of one piece; the first one fills in the constants."""
+    def _launch(self, code: Sequence[int], pointers: Sequence[Place], first: int, room: Scratch) -> Launch:
+        """The kernel of one piece."""
         cases = [f"        case {number}: {statement} break;" for number, statement in self.cases.values()]
         text = _LOOP.format(
             pointers=", ".join(f"(char*)p{k}" for k in range(len(pointers))),
-            reset="for (int k = 0; k < known; ++k) ((long long*)cells)[k] = constants[k];\n" if reset else "",
             cases="\n".join(cases),
         )
         parameters = [

@@ -116,11 +116,6 @@ class CudaReading(text.TextReading):
         return f"absolute({x})"
 
 
-def operand(t: Term, weak: bool, dtype: np.dtype[Any]) -> Term:
-    """An operand of a node of this dtype: a Python number's value takes part in it."""
-    return Term(CUDA.cast(t, dtype), dtype) if weak and dtype.kind == "f" and t.dtype != dtype else t
-
-
 def _real(x: Any, suffix: str) -> str:
     """A float32 or float64: the fewest digits that are this number."""
     if x != x:

@@ -182,6 +182,14 @@ def test_every_row_that_runs_on_the_cpu_runs_here() -> None:
                 assert _reads(op, CUDA, Term, dtype) is not None, (op.name, dtype)
 
 
+def test_narrow_integers_stay_narrow() -> None:
+    """C takes them as ints: without the cast all bits of a byte would be more than 255."""
+    x = Term("x", np.dtype(np.uint8))
+    assert CUDA.invert(x).text == "(unsigned char)(~x)"
+    assert (x & 6).text == "(unsigned char)(x & ((unsigned char)6))"
+    assert (CUDA.invert(x) > 100).text == "((unsigned char)(~x) > ((unsigned char)100))"
+
+
 @cache
 def _numbers(dtype: np.dtype[Any]) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(3)

@@ -78,6 +78,18 @@ def test_gradient_of_a_recurrence(longest: int, monkeypatch: pytest.MonkeyPatch)
     compare(got, [np.asarray(z) for z in f(*args)])
 
 
+@pytest.mark.parametrize("longest", [128, 0], ids=["written_out", "interpreted"])
+def test_python_numbers_take_part_as_floats(longest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python float is read as a double, and a float32 is computed with it in float32."""
+
+    def f(x: Any, a: Any) -> Any:
+        return x * (a + 1) + a, a * a
+
+    got, (launch,) = run(f, (np.array(0.7, f4), 0.1), monkeypatch, longest)
+    compare(got, [np.asarray(z) for z in f(np.array(0.7, f4), 0.1)])
+    assert "(double)" not in launch.source
+
+
 def test_long_stretches_share_a_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Steps, and numbers of steps, are data."""
     texts = set()
