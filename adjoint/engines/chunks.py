@@ -67,8 +67,7 @@ class Cut(NamedTuple):
         for it in s.spec.items:
             if it.level == OUT:
                 values |= self._of_result(it.stored)
-        count = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
-        return {**values, "C": s.columns, "R": count, "chunk": self.rows}
+        return {**values, "C": s.columns, "R": _count(s), "chunk": self.rows}
 
     def _of_result(self, k: int) -> dict[str, int | tuple[Node, int]]:
         """Of a reduction: bytes from one chunk's result to the next, or the part of it that each owns."""
@@ -83,6 +82,11 @@ class Cut(NamedTuple):
             f"each{k}": strides[0] if owns else 0,
             f"zero{k}": 0 if owns else length,
         }
+
+
+def _count(s: Shaped) -> int:
+    """Rows; the rows of a flat region are its elements."""
+    return s.columns if s.spec.mode == "flat" else math.prod(s.rows)
 
 
 def cut_region(
@@ -111,7 +115,7 @@ def cut_region(
     pieces[region] = Cut(s, rows, chunks)
     for extra in combine:
         whole = shape_region(extra, stored, cutting.narrow)
-        pieces[extra] = Cut(whole, *_cut(extra, whole, cutting))
+        pieces[extra] = Cut(whole, _count(whole), 1)  # in one: parts are few, and have no parts themselves
     return combine
 
 
@@ -155,8 +159,7 @@ def _cut(region: Region, s: Shaped, cutting: Cutting) -> tuple[int, int]:
 
 def _cut_for(chain: Chain, s: Shaped) -> tuple[int, int]:
     """(rows per chunk, chunks) of a chain's member: one chunk per block."""
-    count = s.columns if s.spec.mode == "flat" else math.prod(s.rows)
-    return chain.height * (count // chain.rows), chain.blocks
+    return chain.height * (_count(s) // chain.rows), chain.blocks
 
 
 def add_lanes(product: Group, chain: Chain, stored: set[Node]) -> Region:
