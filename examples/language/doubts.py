@@ -40,8 +40,8 @@ def onlookers(results: Results) -> Blocks:
         ),
         Words(
             f"Which words? At β = {results.found[-1].beta:g} the iterative policy says more often: "
-            f"{', '.join(more)}; less often: {', '.join(less)}. The reward is what VADER counts, and that is "
-            "what grew; read the samples below before you call it criticism."
+            f"{', '.join(more)}; less often: {', '.join(less)}. The reward is what VADER counts, and that "
+            "is what grew; read the samples below before you call it criticism."
         ),
     ]  # fmt: skip
 
@@ -138,7 +138,8 @@ def failures(results: Results) -> Blocks:
             "The price of a small policy. What all this maximizes is sharp − β KL. Only policies that keep "
             "the limit should be compared by it; the others buy their number with impoliteness. The "
             "distance between “on paper” and “iterative” is what biases alone, a minute of noisy steps and "
-            "a higher λ cost:"
+            "a higher λ cost. Where “iterative” is below “before”, the limit costs more than sharpness "
+            "brings:"
         ),
         Grid(["β", "before", *(WHO[who] for who in ("tilt", "dpo", "gradient", "iterative"))], rows),
         Words(

@@ -172,9 +172,10 @@ def _exam(results: Results) -> Blocks:
     blocks.append(
         Words(
             f"Required: clean ≥ {level:g}. Everything below was measured on {results.settings.exam} prompts "
-            f"that had no part in λ* or in training, with {results.settings.exam_k} new responses each; ± "
-            "is one standard error over prompts. “On paper” are the reference's own responses, weighted as "
-            "the theory would: what λ* promises if the policy could be anything."
+            f"that had no part in λ* or in training, with {results.settings.exam_k} new responses each; ± is "
+            "one standard error over prompts, and beside “missed” stands by how many of them. “On paper” is "
+            "what λ* promises if the policy could be anything: the reference's own responses to these "
+            "prompts, weighted as the theory would; with so few of each, less at small β than it could be."
         )
     )
     for at in results.found:

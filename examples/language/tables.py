@@ -35,7 +35,7 @@ def verdict(row: Row, level: float) -> str:
     slack = row.slack(level)
     if slack.mean >= 0:
         return "kept"
-    return f"{'kept' if met(row, level) else 'missed'} ({signed(slack.mean / slack.error, 1)} s.e.)"
+    return f"{'kept' if met(row, level) else 'missed'},\u00a0{signed(slack.mean / slack.error, 1)}"
 
 
 def signed(x: float, digits: int = 3) -> str:
@@ -72,7 +72,7 @@ def _row(row: Row, level: float) -> list[str]:
     scores = row.scores
     return [
         WHO[row.who], "" if np.isnan(row.lam) else f"{row.lam:.2f}", pm(scores["clean"], 4),
-        verdict(row, level), pm(scores["sharp"]), pm(row.kl), pm(scores["sharp 2"]),
+        verdict(row, level), pm(scores["sharp"], 2), pm(row.kl, 2), pm(scores["sharp 2"], 2),
         pm(scores["clean 2"]),
     ]  # fmt: skip
 
