@@ -30,27 +30,29 @@ CHECKED = frozenset({cholesky, solve, inv, solve_triangular, qr, eigh, svd, eig}
 BEST = CHECKED | {det, slogdet, sign_det, log_abs_det}
 
 
-def own_value(node: Node) -> Call:
-    """The primitive's value, copied to where the result belongs."""
+def own_value(node: Node, on_host: bool = False) -> Call:
+    """The primitive's value, copied to where the result belongs; `on_host`: cupy is not asked."""
     assert node.op is not None
     foreign = foreign_kinds(node)
-    if getattr(node.op.value, "by_host", False):
+    if on_host:
+        reason = "it runs on the host, in NumPy's order"
+    elif getattr(node.op.value, "by_host", False):
         reason = "it runs on the host: cupy has nothing like it"
     elif foreign:
         reason = f"kernels hold no {foreign[0]}"
     else:
         reason = "" if node.op in BEST else "it has no kernel"
     call = Call(None, node, reason=reason)
-    call.function = _Value(call)
+    call.function = _Value(call, on_host)
     return call
 
 
 class _Value:
     """The value of a call's node, on the device if cupy can, else on the host."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, on_host: bool) -> None:
         self.call, self.params = call, call.node.params or NO_PARAMS
-        self.on_host = False
+        self.on_host = on_host
 
     def __call__(self, cupy: Any, *operands: Any, out: Any) -> Any:
         op = self.call.node.op

@@ -170,6 +170,15 @@ CUTTING = Cutting(
 
 
 # -------------------------------------------------------------------------------- launches
+def blocks_for(points: int, each: int = BLOCK) -> int:
+    """Blocks that go round over so many points, `each` of them per block and round.
+
+    >>> blocks_for(1000), blocks_for(7, 1), blocks_for(10**9)
+    (4, 7, 4096)
+    """
+    return max(1, min(-(-points // each), GRID))
+
+
 def launch_of(cut: Cut, form: Form) -> tuple[Size, Size, int]:
     """Grid, block and bytes of dynamic shared memory of a region's kernel."""
     s = cut.shaped

@@ -43,5 +43,6 @@ def special_steps(
     steps = planner(node, deterministic) if planner is not None and not foreign else None
     if steps is None and node.op in INDEXED:
         found = indexing.checks(node)
-        return [*found, own_value(node)] if found else None
+        # cupy adds by atomics
+        return [*found, own_value(node, deterministic and node.op is ix.scatter_add)] if found else None
     return None if steps is None else [*steps]

@@ -14,9 +14,10 @@ import numpy as np
 from ....ops.elementwise import positive
 from ...graph import Node
 from ...views import View, contiguous, joined, view_of
+from ..geometry import blocks_for
 from ..kernel import Launch, Place, Scratch
 from ..text import stored
-from .kernel import THREADS, Kernel, blocks_for, is_far
+from .kernel import THREADS, Kernel, is_far
 
 SIDE = 32  # of a tile
 NARROW = 8  # length of either axis below which tiles would be empty for the most part

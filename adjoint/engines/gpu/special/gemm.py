@@ -15,9 +15,10 @@ import numpy as np
 from ...graph import Node, Shape
 from ...indexed import spread_over
 from ...views import View, contiguous, joined, view_of
+from ..geometry import blocks_for
 from ..kernel import Call, Launch, Place, Scratch
 from ..text import ctype
-from .kernel import Kernel, blocks_for, is_far
+from .kernel import Kernel, is_far
 
 SMALL = 1 << 18  # multiplications up to which a launch of ours costs less than a call of cupy
 MODERATE = 1 << 24  # up to which it costs less than to end a graph and to begin another

@@ -16,7 +16,7 @@ import numpy as np
 from ....errors import AdjointError
 from ...graph import Node
 from ...views import View
-from ..geometry import BLOCK, GRID, REACH
+from ..geometry import BLOCK, REACH, blocks_for
 from ..kernel import Argument, Launch, Place, Scratch, Status
 from ..text import stored
 
@@ -143,11 +143,6 @@ class Kernel:
             "    }"
         )
         return self.launch(loop, grid=blocks_for(points), helpers=helpers)
-
-
-def blocks_for(points: int, each: int = THREADS) -> int:
-    """Blocks that go over so many points, `each` of them per block and round."""
-    return max(1, min(-(-points // each), GRID))
 
 
 def _wrapped(parameters: Sequence[str]) -> str:

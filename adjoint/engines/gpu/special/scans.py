@@ -14,9 +14,10 @@ import numpy as np
 from ....ops import index as ix
 from ...graph import Node
 from ...views import contiguous, joined, view_of
+from ..geometry import blocks_for
 from ..kernel import Launch, Scratch
 from ..text import ctype
-from .kernel import THREADS, Kernel, blocks_for, is_far
+from .kernel import THREADS, Kernel, is_far
 from .sums import SUMS, WARPS
 
 MANY = 1 << 14  # rows that keep a card busy with a thread each

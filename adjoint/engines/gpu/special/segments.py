@@ -16,9 +16,10 @@ from ....ops import segment as sg
 from ...graph import Node
 from ...ragged import shares, spread
 from ...views import joined, view_of
+from ..geometry import blocks_for
 from ..kernel import Launch
 from ..text import ctype
-from .kernel import THREADS, Kernel, blocks_for, is_far
+from .kernel import THREADS, Kernel, is_far
 
 EACH = 64  # numbers that a thread adds in their own precision before it goes on in float64
 CHECK = """\

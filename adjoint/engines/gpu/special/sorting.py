@@ -7,8 +7,9 @@ nothing depends on the order in which threads run.
 
 from __future__ import annotations
 
+from ..geometry import blocks_for
 from ..kernel import Launch, Scratch
-from .kernel import THREADS, Kernel, blocks_for
+from .kernel import THREADS, Kernel
 from .sums import SUMS, WARPS
 
 ITEMS = 8  # points of a tile per thread

@@ -16,7 +16,6 @@ from ....helpers import rng
 from ..launching import Step, node_of, prepare, result_of
 
 FLOATS, INTEGERS = ("f4", "f8"), ("i4", "i2", "i8", "u1")
-EXACT = dict.fromkeys(("f4", "f8"), 0.0)
 
 
 def numbers(shape: Any, dtype: str, seed: int = 0) -> np.ndarray:

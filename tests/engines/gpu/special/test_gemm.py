@@ -11,6 +11,8 @@ from adjoint.engines.gpu.kernel import Call, Launch, Place
 from adjoint.engines.gpu.special import special_steps
 from adjoint.engines.gpu.special.gemm import gemm_launches
 from adjoint.engines.views import view_of
+from adjoint.ops import broadcast as bc
+from adjoint.ops import index as ix
 from adjoint.ops import shape as sh
 from adjoint.ops.products import matmul
 
@@ -47,9 +49,19 @@ def products() -> list[Step]:
     ]  # fmt: skip
 
 
+def product_of_slices() -> Step:
+    """Rows backwards, every other column, one matrix for a stack."""
+    x, y = numbers((9, 40), "f8") / 50, numbers((3, 30, 11), "f8") / 50
+    graph, held = inputs(x, y)
+    left = node_of(graph, ix.getitem, graph.inputs[0], template=(slice(None, None, -1), slice(1, 40, 2)))
+    left = node_of(graph, bc.broadcast_to, left, shape=(3, 9, 20))
+    right = node_of(graph, ix.getitem, graph.inputs[1], template=(slice(None), slice(5, 25)))
+    return Step(node_of(graph, matmul, left, right), held, x[::-1, 1::2] @ y[:, 5:25])
+
+
 @needs_emulator
 def test_products() -> None:
-    agree(products(), compare=close({"f4": 1e-5, "f8": 1e-13}))
+    agree([*products(), product_of_slices()], compare=close({"f4": 1e-5, "f8": 1e-13}))
 
 
 @needs_emulator

@@ -13,10 +13,11 @@ from adjoint.engines.gpu.special import special_steps
 from adjoint.engines.graph import Node
 from adjoint.errors import IndexingError
 from adjoint.ops import index as ix
+from adjoint.ops import shape as sh
 
 from ....helpers import rng
 from ..launching import Device, Step, inputs, needs_emulator, node_of, result_of
-from .steps import FLOATS, INTEGERS, agree, close, launches_of, numbers
+from .steps import FLOATS, INTEGERS, agree, close, launches_of, numbers, transposed
 
 A = ix.ARRAY
 
@@ -41,6 +42,11 @@ def gathers(dtype: str) -> Iterator[Step]:
         graph, held = inputs(x, *arrays)
         node = node_of(graph, ix.getitem, *graph.inputs, template=template)
         yield Step(node, held, x[ix.join_index(template, arrays)])
+    # of a view, by a view
+    graph, held = inputs(x.T, i)
+    last = node_of(graph, sh.flip, graph.inputs[1], axis=(1,))
+    node = node_of(graph, ix.getitem, transposed(graph, graph.inputs[0]), last, template=(A, slice(1, 4)))
+    yield Step(node, held, x[i[:, ::-1], 1:4])
 
 
 @needs_emulator
@@ -68,6 +74,16 @@ def scatters(dtype: str, points: int, set_too: bool = True) -> Iterator[Step]:
             graph, held = inputs(x, v, *arrays)
             node = node_of(graph, ix.scatter_set, *graph.inputs, template=template)
             yield Step(node, held, ix.scatter_set.value(x, v, *arrays, template=template))
+    # from a view, one row for all points, into a copy of a view
+    i, row, x = rng(0).integers(-6, 6, points), numbers((7, 2), dtype), numbers((7, 6), dtype)
+    graph, held = inputs(row, i, x)
+    v = node_of(graph, ix.getitem, graph.inputs[0], template=(slice(None), 1))
+    node = node_of(graph, ix.scatter_add, v, graph.inputs[1], template=(A,), shape=(6, 7))
+    yield Step(node, held, ix.scatter_add.value(row[:, 1], i, template=(A,), shape=(6, 7)))
+    if set_too:
+        base = transposed(graph, graph.inputs[2])
+        node = node_of(graph, ix.scatter_set, base, v, graph.inputs[1], template=(A,))
+        yield Step(node, held, ix.scatter_set.value(x.T, row[:, 1], i, template=(A,)))
 
 
 @needs_emulator
@@ -115,7 +131,7 @@ def test_an_index_out_of_bounds_is_reported_and_reads_nothing() -> None:
 
 @needs_emulator
 def test_what_cupy_indexes_is_checked() -> None:
-    """Half precision has no kernel, and cupy would wrap an index that is out of bounds."""
+    """Half precision has no kernel; cupy would wrap an index that is out of bounds, and add in any order."""
     x, i = numbers((5, 3), "f2"), np.array([4, -5])
     graph, held = inputs(x, i)
     node = node_of(graph, ix.getitem, *graph.inputs, template=(A,))
@@ -129,3 +145,9 @@ def test_what_cupy_indexes_is_checked() -> None:
         device = Device([check], {**held, graph.inputs[1]: indices})
         device.run(0)
         assert device.failed == wrong
+    for deterministic in (True, False):
+        rows = node_of(graph, ix.getitem, graph.inputs[0], template=(slice(2),))
+        node = node_of(graph, ix.scatter_add, rows, graph.inputs[1], template=(A,), shape=(5, 3))
+        _, call = special_steps(node, deterministic) or ()
+        assert isinstance(call, Call)
+        assert ("host" in call.reason) == deterministic
