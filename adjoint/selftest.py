@@ -239,7 +239,8 @@ def _training(cupy: Any, **options: Any) -> tuple[Any, Any, Any]:
     compiled = compile(step, engine="cupy", donate=(0, 1), **options)
     x_device = cupy.asarray(x)
     for _ in range(5):
-        host, device = step(*host, x), compiled(*device, x_device)
+        host = step(host[0], host[1], x)
+        device = compiled(*device, x_device)
     return device[0], host[0], compiled
 
 

@@ -212,8 +212,8 @@ class _Layout:
         block = np.zeros(len(cells), np.int64)
         step = Native(region, emit(s.spec), block, chunks, chunks > 1 and s.size >= PARALLEL)
         for name, value in cut.arguments().items():
-            known = isinstance(value, int)
-            block[cells[name]] = value if known else self._address(*value, cells[name], step)
+            at = cells[name]
+            block[at] = value if isinstance(value, int) else self._address(*value, at, step)
         return step
 
     def _scalars(self, group: Scalars) -> Native:

@@ -7,8 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ...text import size_text
-from .device import INSTALL
-
+INSTALL = "pip install 'adjoint-autodiff[gpu]'  (CUDA 13; for CUDA 12: pip install cupy-cuda12x)"
 WHEELS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")  # distributions that bring the module cupy
 
 
@@ -34,11 +33,18 @@ def condition() -> str:
     try:
         import cupy
     except ImportError as error:
-        return f"{found[0][0]} {found[0][1]} cannot be loaded: {_first_line(error)}; {INSTALL}"
-    return _of_module(cupy, *found[0])
+        return broken(error)
+    return condition_of(cupy)
 
 
-def _of_module(cupy: Any, name: str, number: str) -> str:
+def broken(error: ImportError) -> str:
+    """Of an import that failed."""
+    return f"{' '.join((wheels() or [('cupy',)])[0])} cannot be loaded: {_first_line(error)}; {INSTALL}"
+
+
+def condition_of(cupy: Any) -> str:
+    """Of cupy once it is imported."""
+    name, number = (wheels() or [("cupy", cupy.__version__)])[0]
     runtime = cupy.cuda.runtime
     wheel, built = f"{name} {number}", cupy.cuda.get_local_runtime_version()
     serves = runtime.driverGetVersion()

@@ -158,7 +158,7 @@ class GPU(Executable):
                 outs.append(arrays[donated[j]].copy() if fit else None)
         return tuple(outs)
 
-    def run(self, arrays: Arrays, outs: Arrays) -> int:  # type: ignore[override]
+    def run(self, arrays: Arrays, outs: Arrays) -> int:
         """Put the work on the current stream, if the arrays fit; wait only where a kernel may complain."""
         if len(arrays) != len(self._types):
             return UNFIT
