@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ...text import size_text
+
 INSTALL = "pip install 'adjoint-autodiff[gpu]'  (CUDA 13; for CUDA 12: pip install cupy-cuda12x)"
 WHEELS = ("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda11x", "cupy")  # distributions that bring the module cupy
 
@@ -39,7 +40,8 @@ def condition() -> str:
 
 def broken(error: ImportError) -> str:
     """Of an import that failed."""
-    return f"{' '.join((wheels() or [('cupy',)])[0])} cannot be loaded: {_first_line(error)}; {INSTALL}"
+    name = " ".join(wheels()[0]) if wheels() else "cupy"
+    return f"{name} cannot be loaded: {_first_line(error)}; {INSTALL}"
 
 
 def condition_of(cupy: Any) -> str:
