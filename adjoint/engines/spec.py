@@ -239,7 +239,7 @@ class _Namer:
 
 def is_particular(x: Any, dtype: np.dtype[Any]) -> bool:
     """Whether a number is a size's or a setting's (a mean's count, a rate), not the formula's own."""
-    if not isinstance(x, (float, np.floating)) or dtype.kind != "f":
+    if isinstance(x, bool) or not isinstance(x, (int, float, np.number)) or dtype.kind != "f":
         return False
     value = float(x)
     return not (abs(value) <= 8 and 4 * value == int(4 * value))

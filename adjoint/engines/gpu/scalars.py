@@ -24,6 +24,7 @@ from ..text import BOOL, F64
 from ..views import view_of
 from .kernel import Argument, Launch, Place, Scratch, Table
 from .text import CUDA, Term, ctype, stored
+from .writer import bare
 
 NAME = "scalars"  # of these kernels
 WRITTEN_OUT = 128  # nodes of a stretch that is written out, at most: NVRTC takes some ms for each
@@ -134,7 +135,8 @@ def _written_out(stretch: _Stretch) -> Launch:
             for a in node.args
         ]  # fmt: skip
         v = values[node] = Term(f"v{len(values)}", node.dtype)
-        body.append(f"const {ctype(node.dtype)} {v.text} = {CUDA.value(node.op, operands, node.dtype)};")
+        text = bare(CUDA.value(node.op, operands, node.dtype))
+        body.append(f"const {ctype(node.dtype)} {v.text} = {text};")
         place = stretch.destination(node)
         if place is not None:
             tail.append(f"{pointer(place, '')}[0] = {v.text};")

@@ -75,7 +75,7 @@ FAULTS: dict[str, Fault] = {
     "a chunk beyond the end": Fault("whole", r"lo \+ chunk < R \? lo \+ chunk : R", "lo + chunk", OUTSIDE),
     "a vector where nothing is aligned": Fault("misaligned", r"aligned<4>\(p0\)", "true", "misaligned"),
     # strides
-    "rows of another length": Fault("softmax_200", r"i \* C", "i * (C - 1)", VALUES),
+    "rows of another length": Fault("softmax_200", r"p0\[row \+ j\]", "p0[row - i + j]", VALUES),
     "columns without their stride": Fault("strided", r" \* c0\]", "]", VALUES),
     "neighbouring blocks overlap": Fault("long_map", r"blockIdx\.x \* 1024", "blockIdx.x * 1020", "race"),
     "the grid's stride is a block's": Fault("long_map", r"\(int\)gridDim\.x \* 1024", "1024", "race"),

@@ -1,0 +1,294 @@
+"""Kernels of regions that have rows: for every row loops over the columns, statements between them.
+
+A group of threads has a row: a part of a warp, a warp, or the block. Every thread of it knows the row's
+numbers. What one loop leaves to another lies in shared memory, where a thread reads only what it wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..regions import OUT, REDUCTIONS, ROW
+from ..spec import AXES, VECTOR, Loop, Spec, schedule
+from ..text import BOOL
+from .geometry import WARP, Form, accumulated, has_owner, is_column, is_separable, is_whole, kept
+from .text import CUDA, Term, ctype, stored
+from .writer import RUN, Lines, Writer, indented
+
+
+class Rows(Writer):
+    """For every row: loops over the columns, statements between them."""
+
+    def __init__(self, spec: Spec, form: Form) -> None:
+        super().__init__(spec, form)
+        self.loops, self.at = schedule(spec)
+        self.kept = {k: f"s{k}" for k in kept(spec)}
+        self.groups = {k: f"s{k}" for k in accumulated(spec, form)}  # sums over rows, of each group
+        self.separable = is_separable(spec)
+        self.values: dict[int, Term] = {}  # rows' numbers
+        self.rows_loaded: dict[int, Term] = {}
+        self.row: Lines = []  # statements of a row
+        self.parts: Lines = []  # declarations of what warps leave to each other
+
+    # ---------------------------------------------------------------- the kernel
+    def body(self) -> Lines:
+        index, group, rows = self.index, self.form.group, self.form.rows
+        for loop in self.loops:
+            self.vector_loop(loop) if loop.kind == VECTOR else self.columns_loop(loop)
+        wholes = [k for k, item in enumerate(self.spec.items) if is_whole(self.spec, item)]
+        head = [f"const {index} t = threadIdx.x{f' % {group}' if rows > 1 else ''};"]
+        if rows > 1:
+            head.append(f"const {index} g = threadIdx.x / {group};")
+        return [
+            *head, *self.room(), *self.parts, *self.zeroed(),
+            *(self.accumulator("w", k, self.wide_dtype(k)) for k in wholes),
+            *(["int turn = 0;"] if self.parts else []),
+            *self.over_rows([*self.row, *(["turn ^= 1;"] if self.parts else [])]),
+            *self.added_up(), *self.over_block(wholes),
+        ]  # fmt: skip
+
+    def over_rows(self, body: Lines) -> Lines:
+        """The loop over this block's rows. A group beyond the last row has no columns, but goes along."""
+        index, rows = self.index, self.form.rows
+        if self.sums:
+            start, end, step = "lo", "hi", f"{rows}"
+        else:
+            start, end, step = f"({index})blockIdx.x * {rows}", "R", f"({index})gridDim.x * {rows}"
+        if rows == 1:
+            start = start.removesuffix(" * 1")
+            step = step.removesuffix(" * 1")
+            loop, places = f"for ({index} i = {start}; i < {end}; i += {step}) {{", []
+        else:
+            loop = f"for ({index} i0 = {start}; i0 < {end}; i0 += {step}) {{"
+            places = [
+                f"const bool in = i0 + g < {end};",
+                f"const {index} i = in ? i0 + g : {end} - 1;",
+                f"const {index} end = in ? C : 0;",
+            ]
+        return [loop, *indented([*places, *self.axes(), *body]), "}"]
+
+    def axes(self) -> Lines:
+        """The place of a row's elements in every buffer."""
+        spec, lines = self.spec, []
+        if spec.axes > 1:
+            rest = "i"
+            for d in range(spec.axes - 1, 0, -1):
+                lines.append(f"const {self.index} e{d} = {rest} % n{d}, q{d} = {rest} / n{d};")
+                rest = f"q{d}"
+            lines.append(f"const {self.index} e0 = {rest};")
+        elif spec.axes == 1:
+            lines.append(f"const {self.index} e0 = i;")
+        if any(b.row == "C" for b in spec.buffers):
+            lines.append(f"const {self.index} row = i * C;")
+        for k, b in enumerate(spec.buffers):
+            if b.row in AXES:
+                place = " + ".join(f"e{d} * r{k}_{d}" for d in range(spec.axes))
+                lines.append(f"const {self.index} o{k} = {place};")
+            elif b.row == "s":
+                lines.append(f"const {self.index} o{k} = i * r{k};")
+        return lines
+
+    def room(self) -> Lines:
+        """Shared memory: values that loops leave to each other, sums of the groups; the widest first."""
+        names = {**self.kept, **self.groups}
+        if not names:
+            return []
+        lines, place = ["extern __shared__ __align__(16) unsigned char room[];"], "room"
+        size = f"{self.form.rows} * C" if self.form.rows > 1 else "C"
+        for k in sorted(names, key=lambda k: -self.spec.items[k].dtype.itemsize):
+            pointer = f"{stored(self.spec.items[k].dtype)}*"
+            lines.append(f"{pointer} const {names[k]} = ({pointer}){place};")
+            place = f"({names[k]} + {size})"
+        if self.form.rows > 1:
+            lines.append(f"const {self.index} own = g * C;")
+        return lines
+
+    def zeroed(self) -> Lines:
+        """What sums over rows begin with, in the memory of the block's own."""
+        lines: Lines = []
+        for k in self.groups:
+            lines += [f"{self.columns('C')} s{k}[own + j] = {self.neutral(k, self.spec.items[k].dtype)};"]
+        if self.groups:
+            return lines
+        for k, item in enumerate(self.spec.items):
+            if not is_column(self.spec, item):
+                continue
+            b, neutral = item.stored, self.neutral(k, item.dtype)
+            if self.spec.buffers[b].row == "0":
+                lines.append(f"{self.columns('C')} {self.element(b, 'j')} = {neutral};")
+            else:
+                lines += [
+                    f"for ({self.index} j = lo / per{b} * each{b} + t; j < zero{b} + hi / per{b} * each{b}; "
+                    f"j += {self.form.block}) p{b}[j] = {neutral};"
+                ]
+        # elsewhere a thread zeroes what it adds into itself
+        return [*lines, "__syncthreads();"] if has_owner(self.spec) else lines
+
+    def added_up(self) -> Lines:
+        """The groups' sums over rows put together, in order."""
+        if not self.groups:
+            return []
+        lines = ["__syncthreads();", f"for ({self.index} j = threadIdx.x; j < C; j += {self.form.block}) {{"]
+        for k in self.groups:
+            item = self.spec.items[k]
+            lines += indented([
+                f"{ctype(item.dtype)} z{k} = s{k}[j];",
+                f"for (int other = 1; other < {self.form.rows}; ++other)",
+                f"    z{k} = {self.combined(k, f'z{k}', f's{k}[other * C + j]')};",
+                f"{self.element(item.stored, 'j', row=False)} = z{k};",
+            ])  # fmt: skip
+        return [*lines, "}"]
+
+    # ---------------------------------------------------------------- elements
+    def element(self, k: int, j: str, row: bool = True) -> str:
+        """An element of buffer k, in this row."""
+        b = self.spec.buffers[k]
+        parts = [{"1": "i", "C": "row"}.get(b.row, f"o{k}")] if row and b.row != "0" else []
+        if b.column != "0" and j != "0":
+            parts.append(j if b.column == "1" else f"{j} * c{k}")
+        return f"p{k}[{' + '.join(parts) or '0'}]"
+
+    def columns(self, end: str, start: str = "") -> str:
+        """The head of a loop over this thread's columns."""
+        index, group = self.index, self.form.group
+        first, step = "t", f"{group}"
+        if self.separable and self.form.whole:  # the grid has tiles of the columns beside each other
+            first, step = f"({index})blockIdx.y * {group} + t", f"({index})gridDim.y * {group}"
+        if start:
+            first = f"{start} + t"
+        return f"for ({index} j = {first}; j < {end}; j += {step})"
+
+    def of_one(self, lines: Sequence[str]) -> Lines:
+        """Statements that one thread of the group makes."""
+        tests = ["t == 0"]
+        if self.form.rows > 1:
+            tests.append("in")
+        return [f"if ({' && '.join(tests)}) {x}" for x in lines]
+
+    def at_row(self, k: int) -> Term:
+        """A buffer's number for this row."""
+        if k in self.scalars:
+            return self.scalars[k]
+        if k not in self.rows_loaded:
+            text = self.load(k, self.element(k, "0"))
+            self.rows_loaded[k] = self.bind(self.row, text, self.spec.buffers[k].dtype)
+        return self.rows_loaded[k]
+
+    # ---------------------------------------------------------------- one number per row
+    def vector_loop(self, loop: Loop) -> None:
+        """Statements for a row's numbers, and reductions over them."""
+
+        def read(a: tuple[Any, ...]) -> Term:
+            return self.values[a[1]] if a[0] == "n" else self.at_row(a[1])
+
+        for k in loop.items:
+            item = self.spec.items[k]
+            if item.op in REDUCTIONS:
+                x = CUDA.cast(read(item.args[0]), item.dtype)
+                if is_whole(self.spec, item):
+                    wide = CUDA.cast(Term(x, item.dtype), self.wide_dtype(k))
+                    self.row += self.of_one([f"w{k} = {self.combined(k, f'w{k}', wide)};"])
+                else:
+                    target = self.element(item.stored, "0")
+                    self.row += self.of_one([f"{target} = {self.combined(k, target, x)};"])
+                continue
+            self.values[k] = self.bind(self.row, self.expression(item, read), item.dtype)
+            if item.stored >= 0:
+                self.row += self.of_one([f"{self.element(item.stored, '0')} = {self.values[k].text};"])
+
+    # ---------------------------------------------------------------- loops over columns
+    def columns_loop(self, loop: Loop) -> None:
+        """One loop over the columns, and its reductions."""
+        items = self.spec.items
+        reducing = [k for k in loop.items if items[k].op in REDUCTIONS and not is_column(self.spec, items[k])]
+        end = "end" if self.form.rows > 1 else "C"
+        body = self.points(loop)
+        started = [self.accumulator("t", k, items[k].dtype) for k in reducing]
+        if not reducing:
+            self.row += [f"{self.columns(end)} {{", *indented(body), "}"]
+        elif self.form.group <= WARP:
+            self.row += [*started, f"{self.columns(end)} {{", *indented(body), "}"]
+            self.row += [self.add_run(k) for k in reducing if items[k].level == OUT]
+        else:
+            index, run = self.index, self.form.group * RUN
+            self.row += [
+                *(self.accumulator("w", k, self.wide_dtype(k)) for k in reducing if items[k].level == ROW),
+                f"for ({index} j0 = 0; j0 < C; j0 += {run}) {{",
+                *indented([
+                    *started,
+                    f"const {index} end = j0 + {run} < C ? j0 + {run} : C;",
+                    f"{self.columns('end', 'j0')} {{", *indented(body), "}",
+                    *(self.add_run(k) for k in reducing),
+                ]),
+                "}",
+            ]  # fmt: skip
+        self.reduced([k for k in reducing if items[k].level == ROW])
+
+    def add_run(self, k: int) -> str:
+        return f"w{k} = {self.combined(k, f'w{k}', self.widened(k, f't{k}'))};"
+
+    def reduced(self, reductions: Sequence[int]) -> None:
+        """The threads' parts of a row's reductions put together: every thread of the group knows the result.
+
+        Over a block the parts lie in one of two places in turn: a thread that is in the next row already does
+        not write where another one still reads, and one barrier is enough.
+        """
+        group = self.form.group
+        results: dict[int, str] = {}
+        for k in reductions:
+            op, dtype = self.operation(k), self.wide_dtype(k)
+            if group <= WARP:
+                results[k] = f"over_lanes<{op}, {group}>(t{k})" if group > 1 else f"t{k}"
+                continue
+            self.parts.append(f"__shared__ {ctype(dtype)} part{k}[2][{group // WARP}];")
+            self.row.append(f"leave(over_lanes<{op}, {WARP}>(w{k}), part{k}[turn]);")
+            z = Term(f"gathered<{op}, {group // WARP}>(part{k}[turn])", dtype)
+            results[k] = CUDA.cast(z, self.spec.items[k].dtype)
+        if reductions and group > WARP:
+            self.row.append("__syncthreads();")
+        for k, text in results.items():
+            item = self.spec.items[k]
+            self.values[k] = self.bind(self.row, text, item.dtype)
+            if item.stored >= 0:
+                self.row += self.of_one([f"{self.element(item.stored, '0')} = {self.values[k].text};"])
+
+    def points(self, loop: Loop) -> Lines:
+        """Statements for one column of this row."""
+        out: Lines = []
+        env: dict[int, Term] = {}
+        loaded: dict[int, Term] = {}
+        own = "own + j" if self.form.rows > 1 else "j"
+
+        def read(a: tuple[Any, ...]) -> Term:
+            k = a[1]
+            if a[0] == "n":
+                if k in self.values:
+                    return self.values[k]
+                if k not in env:  # another loop left it
+                    item = self.spec.items[k]
+                    text = self.element(item.stored, "j") if item.stored >= 0 else f"{self.kept[k]}[{own}]"
+                    env[k] = self.bind(out, f"{text} != 0" if item.dtype == BOOL else text, item.dtype)
+                return env[k]
+            if self.spec.buffers[k].column == "0":
+                return self.at_row(k)
+            if k not in loaded:
+                text = self.load(k, self.element(k, "j"))
+                loaded[k] = self.bind(out, text, self.spec.buffers[k].dtype)
+            return loaded[k]
+
+        for k in loop.items:
+            item = self.spec.items[k]
+            if item.op in REDUCTIONS:
+                x = CUDA.cast(read(item.args[0]), item.dtype)
+                target = f"t{k}"
+                if is_column(self.spec, item):
+                    target = f"{self.groups[k]}[{own}]" if self.groups else self.element(item.stored, "j")
+                out.append(f"{target} = {self.combined(k, target, x)};")
+                continue
+            env[k] = self.bind(out, self.expression(item, read), item.dtype)
+            if item.stored >= 0:
+                out.append(f"{self.element(item.stored, 'j')} = {env[k].text};")
+            elif k in self.kept:
+                out.append(f"{self.kept[k]}[{own}] = {env[k].text};")
+        return out
