@@ -116,6 +116,9 @@ class _Axes:
             if count == 1:
                 lines.append(f"{address} += {key} * t0;")
                 continue
+            if k == 0:
+                lines.append(f"{address} += {key}_rest * t0;")
+                continue
             kernel.number(f"n{k}", n)
             lines.append(f"{address} += {key}_rest % n{k} * t{k};")
             lines.append(f"{key}_rest /= n{k};")

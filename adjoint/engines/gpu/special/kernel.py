@@ -127,7 +127,7 @@ class Kernel:
         more of them the compiler would spill registers.
         """
         text = Template(body.strip("\n")).substitute(self.marks)
-        parameters = _wrapped(self._parameters)
+        parameters = _wrapped(self._parameters, len(self.what) + 1)
         head = f'extern "C" __global__ void __launch_bounds__({block}, {least})\n{self.what}({parameters})'
         source = f"{helpers}{head}\n{{\n{text}\n}}\n"
         size, threads = (grid, 1, 1), (block, 1, 1)
@@ -145,13 +145,12 @@ class Kernel:
         return self.launch(loop, grid=blocks_for(points), helpers=helpers)
 
 
-def _wrapped(parameters: Sequence[str]) -> str:
-    """Parameters in lines of at most 110 columns."""
-    lines, line = [], ""
+def _wrapped(parameters: Sequence[str], taken: int) -> str:
+    """Parameters in lines of at most 110 columns, of which the first has so many already."""
+    text, column = "", taken
     for p in parameters:
-        if line and len(line) + len(p) > 100:
-            lines.append(line + ",")
-            line = p
+        if text and column + len(p) > 106:
+            text, column = f"{text},\n    {p}", 4 + len(p)
         else:
-            line = f"{line}, {p}" if line else p
-    return ",\n    ".join([*(x.removesuffix(",") for x in lines), line])
+            text, column = f"{text}, {p}" if text else p, column + 2 + len(p)
+    return text

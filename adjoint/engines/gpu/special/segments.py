@@ -52,7 +52,7 @@ static __device__ __forceinline__ $I segment_of($I row, const $O *offsets, $I pa
 }
 """
 
-REDUCE = """
+REDUCE = """\
     $shared
     const $I items = count * width;
     const int lane = threadIdx.x % $LANES;

@@ -151,3 +151,57 @@ def test_what_cupy_indexes_is_checked() -> None:
         _, call = special_steps(node, deterministic) or ()
         assert isinstance(call, Call)
         assert ("host" in call.reason) == deterministic
+
+
+def random_case(k: int) -> Step:
+    """An index of any parts into an array of up to four axes: read, added to, or set."""
+    r = rng(1000 + k)
+    shape = tuple(r.integers(1, 7, r.integers(1, 5)).tolist())
+    grid = tuple(r.integers(1, 4, r.integers(0, 3)).tolist())
+    template: list[Any] = []
+    arrays: list[np.ndarray] = []
+    axes = list(shape)
+    if len(axes) > 1 and r.random() < 0.3:
+        axes.pop(int(r.integers(len(axes))))  # left to the Ellipsis
+    cut = next((i for i, (a, b) in enumerate(zip(shape, axes, strict=False)) if a != b), len(axes))
+    for at, n in enumerate(axes):
+        if at == cut and len(axes) < len(shape):
+            template.append(Ellipsis)
+        kind = r.random()
+        if kind < 0.5 or (at == len(axes) - 1 and not arrays):
+            template.append(A)
+            own = tuple(m if r.random() < 0.7 else 1 for m in grid[int(r.integers(0, len(grid) + 1)) :])
+            arrays.append(r.integers(-n, n, own))
+        elif kind < 0.7:
+            template.append(int(r.integers(-n, n)))
+        else:
+            step = int(r.choice([-2, -1, 1, 2]))
+            template.append(
+                slice(None, None, step) if r.random() < 0.5 else slice(int(r.integers(0, n)), None)
+            )
+        if r.random() < 0.15:
+            template.append(None)
+    dtype, parts = str(r.choice(["f4", "f8", "i4", "c8"])), tuple(template)
+    x = numbers(shape, dtype, k)
+    picked = x[ix.join_index(parts, arrays)]
+    if (kind := r.random()) < 0.4:
+        graph, held = inputs(x, *arrays)
+        return Step(node_of(graph, ix.getitem, *graph.inputs, template=parts), held, picked)
+    v = numbers(picked.shape, dtype, k + 1)
+    if kind < 0.7:
+        graph, held = inputs(v, *arrays)
+        node = node_of(graph, ix.scatter_add, *graph.inputs, template=parts, shape=shape)
+        return Step(node, held, ix.scatter_add.value(v, *arrays, template=parts, shape=shape))
+    graph, held = inputs(x, v, *arrays)
+    node = node_of(graph, ix.scatter_set, *graph.inputs, template=parts)
+    return Step(node, held, ix.scatter_set.value(x, v, *arrays, template=parts))
+
+
+@needs_emulator
+@pytest.mark.parametrize(
+    "cases",
+    [range(40), pytest.param(range(40, 500), marks=pytest.mark.slow)],
+    ids=lambda c: f"{len(c)} cases",
+)
+def test_random_indices(cases: range) -> None:
+    agree([random_case(k) for k in cases])
