@@ -54,6 +54,12 @@ def logsumexp(x: Any) -> Any:
     return np.log(np.sum(np.exp(x - m), axis=-1)) + m[..., 0]
 
 
+def above_mean(x: Any) -> Any:
+    """Truth values that one loop leaves to another, and a row's count of them."""
+    above = x > np.mean(x, axis=1, keepdims=True)
+    return above & (np.sum(above, axis=1, keepdims=True) > 20)
+
+
 def layer_norm(x: Any, gain: Any, shift: Any) -> Any:
     centered = x - np.mean(x, axis=-1, keepdims=True)
     return centered / np.sqrt(np.mean(centered * centered, axis=-1, keepdims=True) + 1e-5) * gain + shift
@@ -123,6 +129,12 @@ CASES: dict[str, Case] = {
     "row_of_one": case(array(300, 1))(lambda x: (np.sum(x, axis=1), np.sum(x, axis=0))),
     "logsumexp": case(array(37, 70, dtype=f4))(logsumexp),
     "layer_norm": case(array(37, 70), array(70), array(70, seed=1))(layer_norm),
+    "truth_between_loops": case(array(37, 70), array(9, 300))(
+        lambda x, y: (above_mean(x), above_mean(y), np.sum(above_mean(y), axis=0))
+    ),
+    **{f"rows_of_{d}": case(array(20, 50, dtype=d), array(5, 400, dtype=d, seed=1))(
+        lambda x, y: (np.max(x, axis=1), np.sum(y, axis=1), np.min(x * x, axis=1), np.max(y, axis=0))
+    ) for d in ("int8", "uint16", "int32", "uint32", "int64", "uint64")},
     "columns": case(array(100, 30, dtype=f4), forms="group32")(lambda x: np.sum(np.sin(x), axis=0)),
     "columns_long": case(array(50, 700), forms="block")(
         lambda x: (np.sum(x * x, axis=0), np.max(x, axis=0), np.sum(x, axis=1))
