@@ -13,6 +13,7 @@ class Flat(Writer):
     """One loop over the elements."""
 
     def body(self) -> Lines:
+        """The loop, over the grid or over this block's elements in runs."""
         reductions = [k for k, item in enumerate(self.spec.items) if item.op in REDUCTIONS]
         index, step = self.index, self.form.block * self.form.vector
         place = f"({index})threadIdx.x"

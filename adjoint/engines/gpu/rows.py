@@ -33,6 +33,7 @@ class Rows(Writer):
 
     # ---------------------------------------------------------------- the kernel
     def body(self) -> Lines:
+        """The loop over rows, what comes before it, and what the block has at the end."""
         index, group, rows = self.index, self.form.group, self.form.rows
         for loop in self.loops:
             self.vector_loop(loop) if loop.kind == VECTOR else self.columns_loop(loop)
@@ -51,21 +52,19 @@ class Rows(Writer):
     def over_rows(self, body: Lines) -> Lines:
         """The loop over this block's rows. A group beyond the last row has no columns, but goes along."""
         index, rows = self.index, self.form.rows
-        if self.sums:
-            start, end, step = "lo", "hi", f"{rows}"
-        else:
-            start, end, step = f"({index})blockIdx.x * {rows}", "R", f"({index})gridDim.x * {rows}"
-        if rows == 1:
-            start = start.removesuffix(" * 1")
-            step = step.removesuffix(" * 1")
-            loop, places = f"for ({index} i = {start}; i < {end}; i += {step}) {{", []
-        else:
-            loop = f"for ({index} i0 = {start}; i0 < {end}; i0 += {step}) {{"
+        start, end, step = "lo", "hi", str(rows)
+        if not self.sums:
+            times = f" * {rows}" if rows > 1 else ""
+            start, end, step = f"({index})blockIdx.x{times}", "R", f"({index})gridDim.x{times}"
+        i, places = "i", []
+        if rows > 1:
+            i = "i0"
             places = [
                 f"const bool in = i0 + g < {end};",
                 f"const {index} i = in ? i0 + g : {end} - 1;",
                 f"const {index} end = in ? C : 0;",
             ]
+        loop = f"for ({index} {i} = {start}; {i} < {end}; {i} += {step}) {{"
         return [loop, *indented([*places, *self.axes(), *body]), "}"]
 
     def axes(self) -> Lines:
@@ -152,7 +151,7 @@ class Rows(Writer):
     def columns(self, end: str, start: str = "") -> str:
         """The head of a loop over this thread's columns."""
         index, group = self.index, self.form.group
-        first, step = "t", f"{group}"
+        first, step = "t", str(group)
         if self.separable and self.form.whole:  # the grid has tiles of the columns beside each other
             first, step = f"({index})blockIdx.y * {group} + t", f"({index})gridDim.y * {group}"
         if start:
@@ -226,6 +225,7 @@ class Rows(Writer):
         self.reduced([k for k in reducing if items[k].level == ROW])
 
     def add_run(self, k: int) -> str:
+        """The sum of a run added to the others."""
         return f"w{k} = {self.combined(k, f'w{k}', self.widened(k, f't{k}'))};"
 
     def reduced(self, reductions: Sequence[int]) -> None:
