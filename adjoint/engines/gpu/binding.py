@@ -168,7 +168,16 @@ class Binder:
         """A call of cupy."""
         node = call.node
         out = None if node.dtype.hasobject else self.array(node)
-        return BoundCall(self.cupy, call, [self._operand(a) for a in node.args], out, self.objects)
+        operands = [
+            self._copied(a, call.copies[k]) if k in call.copies else self._operand(a)
+            for k, a in enumerate(node.args)
+        ]
+        return BoundCall(self.cupy, call, operands, out, self.objects)
+
+    def _copied(self, x: Node, memory: Scratch) -> Callable[[Arrays, Arrays], Any]:
+        """The copy of an operand in temporary memory."""
+        array = self.cupy.ndarray(x.shape, x.dtype, self.base + self.memory.scratch[id(memory)])
+        return lambda args, outs: array
 
     def _operand(self, x: Any) -> Callable[[Arrays, Arrays], Any]:
         if isinstance(x, Node) and x.weak and x in self.inputs:  # beside arrays a Python number stays one

@@ -80,10 +80,17 @@ class Call:
         node: whose value it computes.
         captured: whether cupy lets a stream record it in a graph.
         reason: why there is no kernel, for `explain`; empty when cupy's function is the best there is.
+        copies: operands, by position, that launches before the call have copied in C order to temporary
+            memory.
     """
 
     function: Any
     node: Node
     captured: bool = False
     reason: str = ""
-    scratch: list[Scratch] = field(default_factory=list)
+    copies: dict[int, Scratch] = field(default_factory=dict)
+
+    @property
+    def scratch(self) -> list[Scratch]:
+        """The temporary memory that the call reads."""
+        return list(self.copies.values())

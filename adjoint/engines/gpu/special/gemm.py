@@ -18,10 +18,12 @@ from ...views import View, contiguous, joined, view_of
 from ..geometry import blocks_for
 from ..kernel import Call, Launch, Place, Scratch
 from ..text import ctype
+from .copying import copy_launch
 from .kernel import Kernel, is_far
 
 SMALL = 1 << 18  # multiplications up to which a launch of ours costs less than a call of cupy
 MODERATE = 1 << 24  # up to which it costs less than to end a graph and to begin another
+OFTEN = 128  # products that an element takes part in from which its copy costs less than our tiles
 DEPTH = 16  # of a tile, along the inner axis
 SIDE = 16  # threads along each side of a tile
 PART = 512  # inner length from which it is cut
@@ -204,21 +206,36 @@ def matmul(node: Node, captured: bool = False) -> list[Launch | Call] | None:
     u, v = view_of(x), view_of(y)
     s = _Sizes(node.shape, u, v)
     if s.work > (MODERATE if captured else SMALL):
-        function = _by_cublas(node, u, v, s)
-        if function is not None:
-            return [Call(function, node)]
+        planned = _by_cublas(node, u, v, s)
+        if planned is not None:
+            return planned
     return [*gemm_launches(u, v, Place(node), node.shape, node.dtype)]
 
 
-def _by_cublas(node: Node, x: View, y: View, s: _Sizes) -> Any:
-    """The call that neither copies an operand nor allocates; None if there is none."""
-    if len(s.stack) == 0:
-        return _flat(node, x, y) if _lies_well(x) and _lies_well(y) else None
-    if not any(s.right_stack) and _is_whole(x) and _lies_well(y):
-        return _flat(node, x, y)  # one right operand for all: the stack is one tall matrix
-    if _is_whole(x) and _is_whole(y) and x.shape[:-2] == y.shape[:-2] == node.shape[:-2]:
-        return _stacked
-    return None
+def _by_cublas(node: Node, x: View, y: View, s: _Sizes) -> list[Launch | Call] | None:
+    """A call for which cupy neither copies nor allocates; None if there is none.
+
+    An operand that lies otherwise is copied by us, if every element of it is used often enough.
+    """
+    lead = node.shape[:-2]
+    if not s.stack:  # one matrix each
+        function, wrong = _flat(node, x, y), [not _lies_well(x), not _lies_well(y)]
+    elif not any(s.right_stack):  # one right operand for all: the stack is one tall matrix
+        function, wrong = _flat(node, x, y), [not _is_whole(x), not _lies_well(y)]
+    elif x.shape[:-2] == y.shape[:-2] == lead:
+        function, wrong = _stacked, [not _is_whole(x), not _is_whole(y)]
+    else:
+        return None
+    launches: list[Launch] = []
+    copies: dict[int, Scratch] = {}
+    for k, v in enumerate((x, y)):
+        if not wrong[k]:
+            continue
+        if s.work // math.prod(v.shape) < OFTEN or 0 in v.strides:
+            return None
+        copies[k] = Scratch(math.prod(v.shape) * node.dtype.itemsize)
+        launches.append(copy_launch(v, copies[k], node.dtype))
+    return [*launches, Call(function, node, copies=copies)]
 
 
 def _is_whole(v: View) -> bool:

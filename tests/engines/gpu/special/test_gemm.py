@@ -17,7 +17,7 @@ from adjoint.ops import shape as sh
 from adjoint.ops.products import matmul
 
 from ..launching import Device, Step, inputs, needs_emulator, node_of
-from ..machine import machine
+from ..machine import compiler, machine
 from .steps import FLOATS, agree, close, numbers
 
 
@@ -125,6 +125,34 @@ def test_products_that_cublas_takes_as_they_lie(monkeypatch: pytest.MonkeyPatch)
             call.function(cupy, *operands, out=out)
             assert seen.pop() == (True, [True, True], True)
             np.testing.assert_allclose(cupy.asnumpy(out), step.want, rtol=1e-4, atol=1e-4)
+
+
+def test_operands_that_lie_otherwise_are_copied_if_that_pays(
+    cupy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, seen = cupy.matmul, []
+
+    def recorded(x: Any, y: Any, out: Any) -> None:
+        seen.append(x.flags.c_contiguous and y.flags.c_contiguous and out.flags.c_contiguous)
+        plain(x, y, out=out)
+
+    monkeypatch.setattr(cupy, "matmul", recorded)
+    x, y = numbers((4, 130, 70), "f4") / 50, numbers((4, 140, 70), "f4") / 50
+    programs: list[tuple[Any, int]] = [
+        (lambda x, y: x @ swapped(y), 1),
+        (lambda x, y: swapped(y) @ y, 0),  # of 70 columns
+        (lambda x, y: swapped(swapped(x)[:, 3:60]) @ swapped(y)[:, 3:60], 2),
+        (lambda x, y: x[:, :, 1:] @ y[0, :, 1:].T, 1),
+    ]
+    for f, copies in programs:
+        compiled = compiler(cupy)(f)
+        np.testing.assert_allclose(compiled(x, y), f(x, y), rtol=1e-4, atol=1e-4)
+        assert seen == [True] * (copies > 0), copies
+        seen.clear()
+    graph, _ = inputs(x, y)
+    views = [node_of(graph, sh.transpose, a, axes=(0, 2, 1)) for a in graph.inputs]
+    steps = special_steps(node_of(graph, matmul, graph.inputs[0], views[1])) or []
+    assert [type(s) for s in steps] == [Launch, Call]
 
 
 def test_small_products_and_those_of_graphs_are_ours() -> None:
