@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -114,15 +115,14 @@ def of_special(function: Any, name: str) -> Any:
     def dispatched(*args: Any, **options: Any) -> Any:
         if not any(map(on_device, args)):
             return function(*args, **options)
+        if mixed(args):
+            raise TypeError("arrays of the host and of a device")  # the tape says which
         from cupyx.scipy import special
 
         there = getattr(special, name, None)
         if there is not None:
-            try:
+            with suppress(TypeError):  # no complex numbers there
                 return there(*args, **options)
-            except TypeError:  # no complex numbers there; a mixture stays refused
-                if mixed(args):
-                    raise
         return hosted(function, args, options)
 
     return dispatched
@@ -152,7 +152,7 @@ def hosted(function: Callable[..., Any], args: Any, options: dict[str, Any]) -> 
 def by_host(method: F) -> F:
     """A primitive's value that cupy has no function for: on the host, its operands and its result copied.
 
-    Two copies and a wait: slower, never wrong. The attribute `by_host` tells of it.
+    Copies and a wait: slower, never wrong.
     """
 
     @functools.wraps(method)
@@ -165,5 +165,4 @@ def by_host(method: F) -> F:
             raise refusal(DTypeError, what, remedy, operands)
         return hosted(functools.partial(method, self), args, params)
 
-    value.by_host = True  # type: ignore[attr-defined]
     return value  # type: ignore[return-value]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from . import cupy_standin
-from .cupy_standin import functions, linear
+from .cupy_standin import linear, ufuncs
 from .cupy_standin.signatures import FUNCTIONS, SPECIAL, UFUNCS, VIEWS
 
 cupy = pytest.importorskip("cupy", reason="the real cupy is not installed")
@@ -221,7 +221,7 @@ def chosen_loop(ufunc: Any, kinds: tuple[np.dtype[Any], ...]) -> Any:
 
 def test_ufuncs_have_cupys_loops(standing: dict[str, ModuleType]) -> None:
     wrong = []
-    tables = ((functions.ufuncs, cupy), (functions.special, cupyx.scipy.special))
+    tables = ((ufuncs.ufuncs, cupy), (ufuncs.special, cupyx.scipy.special))
     for table, module in tables:
         for name, ufunc in table.items():
             there = getattr(module, name)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import array as arrays
-from . import functions, kernels, linear, memory, runtime, streams
+from . import creation, functions, kernels, linear, memory, products, runtime, streams, ufuncs, values
 from .errors import (
     CONTROL,
     CompileException,
@@ -44,9 +44,9 @@ BORROWED = words(  # cupy has NumPy's own
 )
 CREATION = words(
     "array asarray asanyarray ascontiguousarray asfortranarray asnumpy empty full zeros ones empty_like "
-    "full_like zeros_like ones_like arange linspace eye identity tri ix_ copyto matmul from_dlpack "
-    "get_array_module shape ndim size result_type can_cast iscomplexobj isrealobj"
+    "full_like zeros_like ones_like arange linspace eye identity tri ix_ copyto from_dlpack get_array_module"
 )
+QUESTIONS = words("shape ndim size result_type can_cast iscomplexobj isrealobj")
 
 
 def _module(name: str, **members: Any) -> ModuleType:
@@ -57,17 +57,19 @@ def _module(name: str, **members: Any) -> ModuleType:
 
 def build() -> dict[str, ModuleType]:
     """The modules by their names in `sys.modules`."""
-    cupy = _module("cupy", __version__=VERSION, __path__=[], ndarray=arrays.ndarray, ufunc=functions.ufunc)
+    cupy = _module("cupy", __version__=VERSION, __path__=[], ndarray=arrays.ndarray, ufunc=ufuncs.ufunc)
     cupy.__dict__.update({name: getattr(np, name) for name in BORROWED})
-    cupy.__dict__.update({name: getattr(functions, name) for name in CREATION})
-    cupy.__dict__.update(functions.ufuncs)
+    cupy.__dict__.update({name: getattr(creation, name) for name in CREATION})
+    cupy.__dict__.update({name: getattr(functions, name) for name in QUESTIONS})
+    cupy.__dict__.update(ufuncs.ufuncs)
     for table in (functions.functions, functions.views):
         cupy.__dict__.update({name: function for name, function in table.items() if "." not in name})
     cupy.__dict__.update(
         RawKernel=kernels.RawKernel, RawModule=kernels.RawModule,
         is_available=runtime.is_available, get_default_memory_pool=memory.get_default_memory_pool,
+        matmul=products.matmul,
     )  # fmt: skip
-    linalg = _module("cupy.linalg", LinAlgError=np.linalg.LinAlgError, matmul=functions.matmul)
+    linalg = _module("cupy.linalg", LinAlgError=np.linalg.LinAlgError, matmul=products.matmul)
     fft = _module("cupy.fft")
     for name, function in {**functions.functions, **functions.views}.items():
         part, _, last = name.partition(".")
@@ -80,7 +82,7 @@ def build() -> dict[str, ModuleType]:
         parent, _, last = name.rpartition(".")
         if parent:
             setattr(modules[parent], last, module)
-    functions.namespace = cupy
+    values.namespace["cupy"] = cupy
     return modules
 
 
@@ -130,7 +132,7 @@ def _cupyx() -> dict[str, ModuleType]:
         "cupyx": _module("cupyx", __path__=[], errstate=linear.errstate, scatter_add=_scatter_add),
         "cupyx.scipy": _module("cupyx.scipy", __path__=[]),
         "cupyx.scipy.special": _module(
-            "cupyx.scipy.special", **functions.special, **functions.special_functions
+            "cupyx.scipy.special", **ufuncs.special, **functions.special_functions
         ),
         "cupyx.scipy.linalg": _module(
             "cupyx.scipy.linalg", solve_triangular=linear.solve_triangular, expm=linear.expm

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import functions, memory
+from . import creation, functions, indexing, memory, products, ufuncs, values
 from .errors import CONTROL
 from .signatures import words
 from .streams import chosen, current
@@ -181,7 +181,7 @@ class ndarray:
         return format(self.get(), spec)
 
     def __reduce__(self) -> Any:
-        return functions.array, (self.get(),)
+        return creation.array, (self.get(),)
 
     # -------------------------------------------------------------------------------- NumPy's protocols
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -190,7 +190,7 @@ class ndarray:
             if len(kwargs["out"]) != 1:
                 raise ValueError("The 'out' parameter must have exactly one array value")
             inputs, kwargs = inputs, {**kwargs, "out": kwargs["out"][0]}
-        function = getattr(functions.namespace, ufunc.__name__, None)
+        function = getattr(values.namespace["cupy"], ufunc.__name__, None)
         if method != "__call__" or function is None:
             return NotImplemented
         for x in (*inputs, *([kwargs["out"]] if "out" in kwargs else [])):
@@ -204,7 +204,7 @@ class ndarray:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """As cupy: the function of that module and name, where all types are arrays."""
         path = [*function.__module__.split(".")[1:], function.__name__]
-        own = functions.namespace
+        own = values.namespace["cupy"]
         for name in path:
             own = getattr(own, name, None)
             if own is None:
@@ -222,7 +222,7 @@ class ndarray:
     ) -> Any:
         """Not a capsule that others could read: the host must not see this memory."""
         CONTROL.require_device()
-        return functions.Capsule(self)
+        return creation.Capsule(self)
 
     # -------------------------------------------------------------------------------- container
     def __len__(self) -> int:
@@ -236,15 +236,15 @@ class ndarray:
         return (self[k] for k in range(self.shape[0]))
 
     def __getitem__(self, index: Any) -> Any:
-        return functions.getitem(self, index)
+        return indexing.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        functions.setitem(self, index, value)
+        indexing.setitem(self, index, value)
 
     # -------------------------------------------------------------------------------- methods
     def copy(self, order: str = "C") -> ndarray:
         """Another array with the same elements."""
-        return functions.copied(self, self.dtype, order)
+        return values.copied(self, self.dtype, order)
 
     __copy__ = copy
 
@@ -258,8 +258,8 @@ class ndarray:
         if not copy and np.dtype(dtype) == self.dtype:
             return self
         if self.dtype.kind == "c" and np.dtype(dtype).kind not in "c?":
-            return functions.copied(self.real, dtype, order)
-        return functions.copied(self, dtype, order)
+            return values.copied(self.real, dtype, order)
+        return values.copied(self, dtype, order)
 
     def view(self, dtype: Any = None, type: Any = None) -> ndarray:
         """The same memory, perhaps in another dtype."""
@@ -267,7 +267,7 @@ class ndarray:
 
     def fill(self, value: Any) -> None:
         """One number everywhere."""
-        functions.refuse_host(value)
+        values.refuse_host(value)
         number = value.item() if isinstance(value, ndarray) else value
         current().push("fill", lambda: self._host().fill(number), (self,))
 
@@ -286,7 +286,7 @@ class ndarray:
 
     def conj(self) -> Any:
         """As cupy.conjugate; a real array is its own."""
-        return functions.ufuncs["conjugate"](self) if self.dtype.kind == "c" else self
+        return ufuncs.ufuncs["conjugate"](self) if self.dtype.kind == "c" else self
 
     conjugate = conj
 
@@ -296,7 +296,7 @@ class ndarray:
 
     def scatter_add(self, slices: Any, value: Any) -> None:
         """As cupyx.scatter_add."""
-        functions.ufuncs["add"].at(self, slices, value)
+        ufuncs.ufuncs["add"].at(self, slices, value)
 
     def __pos__(self) -> ndarray:
         return self
@@ -308,19 +308,19 @@ class ndarray:
             and not isinstance(other, np.ndarray)
         ):
             return NotImplemented
-        return functions.matmul(self, other)
+        return products.matmul(self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return functions.matmul(other, self)
+        return products.matmul(other, self)
 
 
 def _nothing(dtype: np.dtype[Any]) -> np.ndarray:
     return np.empty(1, dtype)
 
 
-def _method(name: str, table: str) -> Any:
+def _method(name: str, table: dict[str, Any]) -> Any:
     def method(self: ndarray, *args: Any, **options: Any) -> Any:
-        return getattr(functions, table)[name](self, *args, **options)
+        return table[name](self, *args, **options)
 
     method.__name__ = name
     return method
@@ -330,9 +330,9 @@ for _name in words(
     "sum prod mean var std max min argmax argmin cumsum cumprod argsort take repeat trace all any clip round "
     "nonzero searchsorted ptp argpartition choose compress"
 ):
-    setattr(ndarray, _name, _method(_name, "functions"))
+    setattr(ndarray, _name, _method(_name, functions.functions))
 for _name in words("ravel squeeze swapaxes diagonal"):
-    setattr(ndarray, _name, _method(_name, "views"))
+    setattr(ndarray, _name, _method(_name, functions.views))
 
 
 def _operator(ufunc: str, swapped: bool, in_place: bool = False) -> Any:
@@ -341,11 +341,11 @@ def _operator(ufunc: str, swapped: bool, in_place: bool = False) -> Any:
 
     def operate(self: ndarray, other: Any) -> Any:
         if in_place:
-            return functions.ufuncs[ufunc](self, other, out=self)
+            return ufuncs.ufuncs[ufunc](self, other, out=self)
         if not isinstance(other, ndarray) and getattr(other, "__array_ufunc__", self) is None:
             return NotImplemented
         pair = (other, self) if swapped else (self, other)
-        return functions.ufuncs[ufunc](*pair) if isinstance(other, ndarray) else numpys(*pair)
+        return ufuncs.ufuncs[ufunc](*pair) if isinstance(other, ndarray) else numpys(*pair)
 
     return operate
 
@@ -364,4 +364,4 @@ for _name, _ufunc in {
 }.items():  # fmt: skip
     setattr(ndarray, f"__{_name}__", _operator(_ufunc, False))
 for _name, _ufunc in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
-    setattr(ndarray, f"__{_name}__", (lambda u: lambda self: functions.ufuncs[u](self))(_ufunc))
+    setattr(ndarray, f"__{_name}__", (lambda u: lambda self: ufuncs.ufuncs[u](self))(_ufunc))

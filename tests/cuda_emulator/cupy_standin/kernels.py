@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from . import functions, memory
+from . import memory
+from .creation import array
 from .errors import CONTROL, CompileException, CUDADriverError
 from .streams import chosen
+from .values import is_device
 
 CTYPES: dict[tuple[str, int], Any] = {
     ("b", 1): ctypes.c_bool, ("i", 1): ctypes.c_int8, ("i", 2): ctypes.c_int16, ("i", 4): ctypes.c_int32,
@@ -28,7 +30,7 @@ def packed(x: Any) -> tuple[Any, str]:
 
     Python's int goes as int64, its float as float64, whatever the kernel takes; NumPy's scalars keep theirs.
     """
-    if functions.is_device(x):
+    if is_device(x):
         return ctypes.c_void_p(x.data.ptr), "p"
     if isinstance(x, memory.MemoryPointer):
         return ctypes.c_void_p(x.ptr), "p"
@@ -49,7 +51,7 @@ def packed(x: Any) -> tuple[Any, str]:
     elif isinstance(x, float):
         x = np.float64(x)
     if hasattr(x, "__cuda_array_interface__"):
-        return packed(functions.array(x, copy=False))
+        return packed(array(x, copy=False))
     if not isinstance(x, np.generic) or (x.dtype.kind, x.dtype.itemsize) not in CTYPES:
         raise TypeError(f"Unsupported type {type(x)}")
     return CTYPES[x.dtype.kind, x.dtype.itemsize](x.item()), x.dtype.kind

@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import functions
 from .errors import CONTROL
+from .functions import offered
+from .products import in_product
+from .signatures import FUNCTIONS
+from .values import compute, is_device
 
 _config = threading.local()
 ROUTINES = {
@@ -41,7 +44,7 @@ def errstate(
 def guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of numpy.linalg that fails as cuSOLVER does."""
     numpys = getattr(np.linalg, name)
-    signature = functions.FUNCTIONS[f"linalg.{name}"]
+    signature = FUNCTIONS[f"linalg.{name}"]
 
     def careful(*args: Any, **options: Any) -> Any:
         try:
@@ -59,11 +62,11 @@ def guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             return _spoiled(numpys(*regular, **options))
 
     careful.__name__ = name
-    whole = functions.offered(f"linalg.{name}", signature, careful)
+    whole = offered(f"linalg.{name}", signature, careful)
 
     def checked(a: Any, *args: Any, **options: Any) -> Any:
         CONTROL.require_library("cusolver")
-        if not functions.is_device(a):
+        if not is_device(a):
             raise np.linalg.LinAlgError("cupy.linalg only supports cupy.ndarray")
         if a.dtype == np.float16:
             raise TypeError("float16 is unsupported in linalg")
@@ -72,7 +75,7 @@ def guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             raise np.linalg.LinAlgError(text)
         if name in SQUARE and a.shape[-1] != a.shape[-2]:
             raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
-        functions.in_product()
+        in_product()
         return whole(a, *args, **options)
 
     checked.__signature__ = whole.__signature__  # type: ignore[attr-defined]
@@ -101,7 +104,7 @@ def solve_triangular(
     """As `cupyx.scipy.linalg.solve_triangular`: batches are equal, not broadcast; zeros divide silently."""
     CONTROL.require_library("cublas")
     for x in (a, b):
-        if not functions.is_device(x):
+        if not is_device(x):
             raise np.linalg.LinAlgError("cupy.linalg only supports cupy.ndarray")
     if a.ndim < 2:
         raise ValueError("expected one square matrix or a batch of square matrices")
@@ -111,7 +114,7 @@ def solve_triangular(
         raise ValueError("incompatible batch count")
     if b.ndim < a.ndim - 1 or a.shape[-2] != b.shape[a.ndim - 2]:
         raise ValueError("incompatible dimensions")
-    functions.in_product()
+    in_product()
     step = {0: "N", 1: "T", 2: "C"}.get(trans, trans)
 
     def substitute(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -129,12 +132,12 @@ def solve_triangular(
             )
         return z[..., 0] if vector else z
 
-    return functions.compute(substitute, a, b)
+    return compute(substitute, a, b)
 
 
 def expm(a: Any) -> Any:
     """As `cupyx.scipy.linalg.expm`."""
     import scipy.linalg
 
-    functions.in_product()
-    return functions.compute(scipy.linalg.expm, a)
+    in_product()
+    return compute(scipy.linalg.expm, a)
