@@ -152,7 +152,7 @@ def hosted(function: Callable[..., Any], args: Any, options: dict[str, Any]) -> 
 def by_host(method: F) -> F:
     """A primitive's value that cupy has no function for: on the host, its operands and its result copied.
 
-    Copies and a wait: slower, never wrong.
+    Copies and a wait: slower, never wrong. The attribute `by_host` lets the GPU engine say so.
     """
 
     @functools.wraps(method)
@@ -165,4 +165,5 @@ def by_host(method: F) -> F:
             raise refusal(DTypeError, what, remedy, operands)
         return hosted(functools.partial(method, self), args, params)
 
+    value.by_host = True  # type: ignore[attr-defined]
     return value  # type: ignore[return-value]

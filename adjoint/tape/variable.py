@@ -45,7 +45,10 @@ class Variable(Operators):
     # -------------------------------------------------------------------------------- what it stands for
     @property
     def value(self) -> Any:
-        """The plain value, detached: nothing done with it is recorded. Arrays are read-only."""
+        """The plain value, detached: nothing done with it is recorded. Arrays are read-only.
+
+        An array of a device is a copy, for nothing can make it read-only.
+        """
         value = innermost(self)
         if isinstance(value, np.ndarray):
             value = value.view()
