@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -22,7 +21,13 @@ from adjoint.ops.elementwise import Elementwise, indicator
 from ...cuda_emulator import harness
 from .emulated import emulate
 
+try:
+    import mpmath
+except ImportError:
+    mpmath = None
+
 pytestmark = pytest.mark.skipif(bool(harness.missing()), reason=str(harness.missing()))
+needs_digits = pytest.mark.skipif(mpmath is None, reason="needs mpmath, from the extra test-all")
 FLOATS = [np.dtype(np.float32), np.dtype(np.float64)]
 INTEGERS = [np.dtype(c) for c in "bhilBHIL"]
 UNARY = ["absolute", "expit", "log_expit", "digamma"]  # of floats
@@ -84,6 +89,7 @@ LONG: dict[str, Callable[..., Any]] = {
 ULPS = {"expit": 1.5, "log_expit": 1.5, "digamma": 3.0, "logaddexp": 1.0, "logaddexp2": 1.5}
 
 
+@needs_digits
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 @pytest.mark.parametrize("name", LONG)
 def test_ulps(name: str, dtype: np.dtype[Any]) -> None:
@@ -100,6 +106,7 @@ def test_ulps(name: str, dtype: np.dtype[Any]) -> None:
     assert ulps(apply(name, *args), _exact(LONG[name], *args), scale) <= ULPS[name]
 
 
+@needs_digits
 @pytest.mark.parametrize("dtype", FLOATS, ids=str)
 def test_digamma_of_negative_numbers(dtype: np.dtype[Any]) -> None:
     """To a few ulp of the larger of the two terms of the reflection."""
