@@ -13,9 +13,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adjoint.engines.gpu.modules import BETWEEN, prelude
@@ -152,6 +152,16 @@ def kernel_names(source: str) -> list[str]:
 def own_text(source: str) -> str:
     """A source without what the library puts before it."""
     return source.removeprefix(prelude())
+
+
+@contextmanager
+def unseen() -> Iterator[None]:
+    """What is compiled inside is not added to SEEN."""
+    before = set(SEEN)
+    try:
+        yield
+    finally:
+        SEEN.intersection_update(before)
 
 
 def pieces(source: str) -> list[str]:

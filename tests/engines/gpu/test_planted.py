@@ -7,7 +7,7 @@ compiler takes. What sees a fault stands beside it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,17 +22,11 @@ from . import emulated
 from .emulated import Machine, planned, regions_of
 from .test_emit import EVERY, Case, array, case, f4
 
-pytestmark = pytest.mark.skipif(harness.missing() is not None, reason=str(harness.missing()))
+pytestmark = [
+    pytest.mark.skipif(harness.missing() is not None, reason=str(harness.missing())),
+    pytest.mark.usefixtures("forgotten"),
+]
 VALUES, REFUSED = "other values", "refused"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def forgotten() -> Iterator[None]:
-    """What is planted here is no kernel of the library's, to be held against NVRTC."""
-    seen = set(compiler.SEEN)
-    yield
-    compiler.SEEN.clear()
-    compiler.SEEN.update(seen)
 
 
 # ---------------------------------------------------------------------------------------- kernels of regions
@@ -129,7 +123,8 @@ def programs() -> dict[str, tuple[Plan, list[np.ndarray]]]:
             own = [f.planted(text) for f in FAULTS.values() if f.case == name and f.seen != REFUSED]
             sources += [emulated.prelude() + other for other in [*own, *without_a_barrier(text)]]
         found[name] = plan, c.args
-    compiler.prepare(sources)
+    with compiler.unseen():
+        compiler.prepare(sources)
     return {name: (plan, Machine(plan, args).run()) for name, (plan, args) in found.items()}
 
 

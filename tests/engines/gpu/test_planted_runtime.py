@@ -15,11 +15,14 @@ import pytest
 
 import adjoint as ad
 from adjoint.engines.gpu import binding, capture, executable, steps
-from tests.cuda_emulator import compiler, harness
+from tests.cuda_emulator import harness
 from tests.cuda_emulator.cupy_standin import standing_in, streams
 from tests.helpers import normal
 
-pytestmark = pytest.mark.skipif(harness.missing() is not None, reason=str(harness.missing()))
+pytestmark = [
+    pytest.mark.skipif(harness.missing() is not None, reason=str(harness.missing())),
+    pytest.mark.usefixtures("forgotten"),
+]
 Patch = pytest.MonkeyPatch
 VALUES = "other values"
 
@@ -309,12 +312,9 @@ _plain_words, _WORDS = executable.words_of, {}
 @pytest.fixture(autouse=True)
 def apart() -> Iterator[None]:
     """No fault leaves anything behind."""
-    seen = set(compiler.SEEN)
     yield
     _FIRST.clear()
     _WORDS.clear()
-    compiler.SEEN.clear()
-    compiler.SEEN.update(seen)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -134,6 +134,7 @@ def test_indices_of_64_bits(monkeypatch: pytest.MonkeyPatch) -> None:
 BARRIER = re.compile(r"__sync(?:threads|warp)\(\);")
 
 
+@pytest.mark.usefixtures("forgotten")
 @needs_emulator
 def test_every_barrier_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any one of them some order of threads is caught."""
@@ -186,6 +187,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.usefixtures("forgotten")
 @needs_emulator
 @pytest.mark.parametrize("name", list(FAULTS))
 def test_planted_faults_are_caught(name: str) -> None:
