@@ -15,8 +15,11 @@ from ...errors import AdjointError
 from ...ops.determinants import det, slogdet
 from ...ops.device import on_host
 from ...ops.factorize import cholesky, qr
+from ...ops.fourier import fft, ifft, irfft, rfft
+from ...ops.index import argsort
 from ...ops.linalg import inv, solve, solve_triangular
 from ...ops.primitive import NO_PARAMS
+from ...ops.search import argpartition, searchsorted
 from ...ops.spectral import eig, eigh, svd
 from ..graph import Node, foreign_kinds
 from ..special.dense import log_abs_det, sign_det
@@ -27,7 +30,9 @@ UNABLE = (TypeError, ValueError, IndexError, AttributeError, NotImplementedError
 # what NumPy refuses, cuSOLVER may answer with numbers that are none
 CHECKED = frozenset({cholesky, solve, inv, solve_triangular, qr, eigh, svd, eig})
 # where cupy's function is the best there is
-BEST = CHECKED | {det, slogdet, sign_det, log_abs_det}
+BEST = CHECKED | {
+    det, slogdet, sign_det, log_abs_det, argsort, argpartition, searchsorted, fft, ifft, rfft, irfft,
+}  # fmt: skip
 
 
 def own_value(node: Node, on_host: bool = False) -> Call:
@@ -38,10 +43,10 @@ def own_value(node: Node, on_host: bool = False) -> Call:
         reason = "it runs on the host, in NumPy's order"
     elif getattr(node.op.value, "by_host", False):
         reason = "it runs on the host: cupy has nothing like it"
-    elif foreign:
-        reason = f"kernels hold no {foreign[0]}"
+    elif node.op in BEST:
+        reason = ""
     else:
-        reason = "" if node.op in BEST else "it has no kernel"
+        reason = f"kernels hold no {foreign[0]}" if foreign else "it has no kernel"
     call = Call(None, node, reason=reason)
     call.function = _Value(call, on_host)
     return call

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import adjoint as ad
-from adjoint.engines.gpu.fallback import own_value
+from adjoint.engines import special
+from adjoint.engines.gpu import special as gpu
+from adjoint.engines.gpu.fallback import BEST, own_value
 from adjoint.engines.gpu.kernel import Call
 from adjoint.engines.graph import Graph
 from adjoint.ops.abstract import Abstract
@@ -58,6 +60,10 @@ def test_every_primitive_runs_by_its_own_value(cupy: Any, name: str) -> None:
         call = agree(cupy, op, args, params)
         if name in LINEAR:
             assert "host" not in call.reason, call.reason
+
+
+def test_what_has_a_kernel_on_the_cpu_has_one_here_or_cupys() -> None:
+    assert set(special._PLANNERS) <= {*gpu._PLANNERS, *BEST}
 
 
 def test_what_runs_on_the_host_says_why(cupy: Any) -> None:

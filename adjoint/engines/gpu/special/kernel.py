@@ -37,6 +37,22 @@ def is_far(*counts: Iterable[int] | Node | int) -> bool:
 class Kernel:
     """Parameters in order with their arguments; `launch` puts a body under them.
 
+    >>> kernel = Kernel("fill", marks={"VALUE": 7})
+    >>> kernel.scratch("z", "int", Scratch(4000))
+    >>> launch = kernel.over("        z[p] = $VALUE;", points=1000)
+    >>> launch.grid, int(launch.arguments[1])
+    ((4, 1, 1), 1000)
+    >>> print(launch.source)
+    extern "C" __global__ void __launch_bounds__(256, 4)
+    fill(int *__restrict__ z, int points)
+    {
+        const int stride = (int)gridDim.x * blockDim.x;
+        for (int p = (int)blockIdx.x * blockDim.x + threadIdx.x; p < points; p += stride) {
+            z[p] = 7;
+        }
+    }
+    <BLANKLINE>
+
     Args:
         what: the kernel's name.
         far: whether indices have 64 bits (`$I`).
