@@ -104,6 +104,20 @@ def diagnose_mixed(name: str, described: list[str], plain: Any) -> tuple[str, li
     return f"{name} got an array of the host and one of the device", operands, f"{remedy}."
 
 
+def host_refused(error: Exception) -> bool:
+    """Whether that is cupy's complaint about an array of the host."""
+    return "cupy" in sys.modules and isinstance(error, TypeError) and "numpy.ndarray" in str(error)
+
+
+def diagnose_multiplier(name: str) -> tuple[str, str]:
+    """What to say where operands of the host get a λ of the device, or the reverse; and the remedy.
+
+    Two parts of a program that meet in numbers alone can be on both sides, their multipliers cannot.
+    """
+    what = f"{name}: its operands are arrays of the host, its multiplier is one of the device"
+    return what, "Keep the whole program on one side: cupy.asarray(x), also of numbers that are reshaped."
+
+
 # ------------------------------------------------------------------------ what NumPy does not hand on
 def of_special(function: Any, name: str) -> Any:
     """A function of scipy.special that goes to cupyx's of that name for arrays of a device.

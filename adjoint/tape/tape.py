@@ -36,7 +36,7 @@ from ..errors import (
     format_error,
     user_instruction,
 )
-from ..ops.device import as_array, diagnose_mixed, host_numbers, mixed
+from ..ops.device import as_array, diagnose_mixed, diagnose_multiplier, host_numbers, host_refused, mixed
 from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded, dtype_of, innermost
 from .entries import Snapshots, base_array, entry_value
 from .operators import PLAIN, Attribution
@@ -393,6 +393,8 @@ class Tape:
         if mixed(plain):
             kind = DTypeError
             what, described, remedy = diagnose_mixed(op.name, described, plain)
+        elif host_refused(error):
+            what, remedy = diagnose_multiplier(op.name)
         else:
             what, remedy = op.diagnose(plain, params, error)
         return kind(

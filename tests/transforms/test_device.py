@@ -244,6 +244,15 @@ def test_a_cotangent_of_the_host_is_refused_where_it_is_used(cupy):
     assert "host" in text and "cupy.asarray" in text
 
 
+def test_two_sides_that_meet_in_numbers_alone_are_refused_in_the_sweep(cupy):
+    def loss(w: Any, x: Any) -> Any:
+        return np.sum(np.tanh(w)) * np.sum(np.sin(x))  # numbers of both sides multiply
+
+    text = message(DTypeError, ad.grad(loss, (0, 1)), normal(3), cupy.asarray(normal(3)))
+    assert "tanh: its operands are arrays of the host, its multiplier is one of the device" in text
+    assert "cupy.asarray(x)" in text and points_at(text, "return np.sum(np.tanh(w)) * np.sum(np.sin(x))")
+
+
 def test_parameters_on_both_sides_are_refused(cupy):
     params = {"w": cupy.asarray(normal(3)), "b": normal(3)}
     text = message(DTypeError, ad.grad(lambda p: np.sum(p["w"] * p["b"])), params)
