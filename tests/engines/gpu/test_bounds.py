@@ -75,10 +75,9 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     def told(self: Any) -> Any:
         base = allocated(self)
-        block = base.mem.block
-        known[block.ptr, block.ptr + block.size] = [
-            (base.ptr + a, base.ptr + b) for a, b in self.memory.parts
-        ]
+        if (block := base.mem.block) is not None:  # a program may need no memory
+            parts = [(base.ptr + begin, base.ptr + end) for begin, end in self.memory.parts]
+            known[block.ptr, block.ptr + block.size] = parts
         return base
 
     monkeypatch.setattr(steps, "Arena", Apart)
