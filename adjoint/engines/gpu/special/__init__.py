@@ -15,11 +15,11 @@ from ....ops.products import matmul
 from ...graph import Node, foreign_kinds
 from ..fallback import own_value
 from ..kernel import Call, Launch
-from . import gemm, indexing, scans, segments
+from . import extrema, gemm, indexing, scans, scattering, segments
 
 _PLANNERS: dict[Any, Callable[[Node, bool], list[Launch] | None]] = {
-    ix.getitem: indexing.gather, ix.scatter_add: indexing.scatter, ix.scatter_set: indexing.scatter,
-    rd.cumsum: scans.cumsum, ix.argmax: scans.position, ix.argmin: scans.position,
+    ix.getitem: indexing.gather, ix.scatter_add: scattering.scatter, ix.scatter_set: scattering.scatter,
+    rd.cumsum: scans.cumsum, ix.argmax: extrema.position, ix.argmin: extrema.position,
     **segments.PLANNERS,
 }  # fmt: skip
 INDEXED = (ix.getitem, ix.scatter_add, ix.scatter_set)

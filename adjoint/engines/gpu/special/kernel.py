@@ -21,6 +21,8 @@ from ..kernel import Argument, Launch, Place, Scratch, Status
 from ..text import stored
 
 THREADS = BLOCK  # of a block, where the text does not say otherwise
+MANY = 1 << 14  # rows that keep a card busy with a thread each
+SHORT = 32  # length of rows up to which a thread each is best however few there are
 
 
 def place(v: View) -> Place:
@@ -32,6 +34,11 @@ def is_far(*counts: Iterable[int] | Node | int) -> bool:
     """Whether indices into these buffers, or up to these counts, need 64 bits."""
     sizes = [c.size if isinstance(c, Node) else c for c in counts]
     return any((s if isinstance(s, int) else math.prod(s)) >= REACH for s in sizes)
+
+
+def without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """Sizes or strides of the other axes."""
+    return (*shape[:axis], *shape[axis + 1 :])
 
 
 class Kernel:

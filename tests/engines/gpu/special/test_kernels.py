@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from adjoint.engines.gpu.kernel import Launch, Place
-from adjoint.engines.gpu.special import INDEXED, scans, sorting
+from adjoint.engines.gpu.special import INDEXED, extrema, scans, sorting
 from adjoint.engines.gpu.special import kernel as module
 from adjoint.engines.gpu.special.copying import copy_launch
 from adjoint.engines.gpu.special.kernel import THREADS
@@ -115,7 +115,7 @@ def test_every_kernel_by_cupy(cupy: Any, request: pytest.FixtureRequest) -> None
 @needs_emulator
 def test_one_block_does_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the grid is, its threads go round until everything is done."""
-    monkeypatch.setattr(scans, "PART", 500)
+    monkeypatch.setattr(extrema, "PART", 500)
     check(longest(), alone)
 
 
@@ -138,7 +138,7 @@ BARRIER = re.compile(r"__sync(?:threads|warp)\(\);")
 @needs_emulator
 def test_every_barrier_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without any one of them some order of threads is caught."""
-    monkeypatch.setattr(scans, "PART", 500)
+    monkeypatch.setattr(extrema, "PART", 500)
     first: dict[str, tuple[Step, list[Launch], int]] = {}
     for step, plan in everything():
         for k, launch in enumerate(plan):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adjoint.engines.gpu.special import scans as module
+from adjoint.engines.gpu.special import extrema, scans
 from adjoint.ops import index as ix
 from adjoint.ops import reduce as rd
 
@@ -36,7 +36,7 @@ def test_cumsum(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of rows side by side, of tiles, and of operands that lie transposed; added in float64."""
     compare = close({"f4": 2e-7, "f8": 1e-14})
     agree(cumsums(), compare=compare)
-    monkeypatch.setattr(module, "MANY", 2)
+    monkeypatch.setattr(scans, "MANY", 2)
     agree(cumsums()[:8], compare=compare)
 
 
@@ -58,7 +58,7 @@ def positions(op: Any) -> list[Step]:
 @pytest.mark.parametrize("op", [ix.argmax, ix.argmin], ids=["argmax", "argmin"])
 def test_positions(op: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first of equal ones, NaN before all; rows side by side, and parts of rows."""
-    monkeypatch.setattr(module, "PART", 700)
+    monkeypatch.setattr(extrema, "PART", 700)
     agree(positions(op))
-    monkeypatch.setattr(module, "MANY", 2)
+    monkeypatch.setattr(extrema, "MANY", 2)
     agree(positions(op)[:12])
