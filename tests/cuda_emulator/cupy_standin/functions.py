@@ -32,12 +32,22 @@ def reject_host(x: Any) -> None:
 
 
 HOST_INDICES = {"take"}  # cupy sends an index array of the host to the device
+RENAMED = {"linalg.matrix_rank": {"M": "A"}, "linalg.matrix_power": {"M": "a"}}  # cupy's parameter → NumPy's
+ONLY_CUPYS = {"casting", "dtype"}  # parameters that mean nothing here where NumPy lacks them
+
+
+def signature_of(text: str) -> inspect.Signature:
+    """The parameters that a table's text says."""
+    return inspect.signature(eval(f"lambda {text[1:-1]}: None"))
 
 
 def offered(name: str, signature: str, numpys: Callable[..., Any]) -> Callable[..., Any]:
     """A function of cupy by NumPy's function of that name, with cupy's parameters and no others."""
-    bind = eval(f"lambda {signature[1:-1]}: None", {"np": np})  # the table's own text
-    own = inspect.signature(bind)
+    own, renamed = signature_of(signature), RENAMED.get(name, {})
+    try:
+        theirs = set(inspect.signature(numpys).parameters)
+    except ValueError:
+        theirs = set(own.parameters)
 
     @functools.wraps(numpys)
     def function(*args: Any, **options: Any) -> Any:
@@ -49,39 +59,21 @@ def offered(name: str, signature: str, numpys: Callable[..., Any]) -> Callable[.
             reject_host([*args, *options.values()])
         if name in PRODUCTS:
             in_product()
-        return _called(name, numpys, own, args, options)
+        given = {renamed.get(k, k): v for k, v in options.items()}
+        kept = {k: v for k, v in given.items() if k in theirs or k not in ONLY_CUPYS}
+        # None is cupy's default where NumPy may have another
+        return compute(
+            numpys, *args, **{k: v for k, v in kept.items() if v is not None or k in ("axis", "ord")}
+        )
 
     function.__signature__ = own  # type: ignore[attr-defined]
     return function
 
 
-def _called(name: str, numpys: Any, own: inspect.Signature, args: Any, options: dict[str, Any]) -> Any:
-    bound = own.bind(*args, **options)
-    given = dict(bound.arguments)
-    if name in RENAMED:
-        given = {RENAMED[name].get(k, k): v for k, v in given.items()}
-        return compute(numpys, **{k: v for k, v in given.items() if v is not None or k in ("axis", "ord")})
-    # what cupy takes and NumPy does not, and defaults that mean the same
-    dropped = {
-        k: v
-        for k, v in options.items()
-        if not (v is None and k in ("kind", "dtype", "copy", "subok", "bias"))
-    }
-    dropped.pop("casting", None)
-    if name in ("argmax", "argmin", "nanargmax", "nanargmin"):
-        dropped.pop("dtype", None)
-    return compute(numpys, *args, **dropped)
-
-
-RENAMED: dict[str, dict[str, str]] = {
-    "vander": {}, "linalg.pinv": {}, "linalg.matrix_rank": {"M": "A"}, "linalg.matrix_power": {"M": "a"},
-}  # fmt: skip
-
-
 # -------------------------------------------------------------------------------- views
 def viewing(name: str, signature: str, numpys: Callable[..., Any]) -> Callable[..., Any]:
     """A function that makes a view of its first operand where NumPy's does, and a copy where it cannot."""
-    own = inspect.signature(eval(f"lambda {signature[1:-1]}: None"))
+    own = signature_of(signature)
 
     @functools.wraps(numpys)
     def function(*args: Any, **options: Any) -> Any:

@@ -14,6 +14,7 @@ namespace: dict[str, Any] = {}  # "cupy": the module, once it is built
 
 
 def array_type() -> Any:
+    """The class of device arrays, which is made of what is here."""
     from .array import ndarray
 
     return ndarray
