@@ -10,7 +10,6 @@ import platform
 import re
 import shutil
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from adjoint.engines.cpu import store
 from adjoint.engines.gpu.modules import BETWEEN, prelude
 
 HERE = Path(__file__).parent
@@ -67,9 +67,8 @@ def _digest(*parts: str) -> str:
 
 @functools.cache
 def cache_directory() -> Path:
-    """Where compiled kernels are kept: the user's cache directory, or one in the temporary directory."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path(tempfile.gettempdir()) / f"cache-{os.getuid()}"
-    return Path(base) / "adjoint-cuda-emulator"
+    """Where compiled kernels are kept: beside those of the CPU engine."""
+    return store.location().directory / "cuda-emulator"
 
 
 @functools.cache
@@ -215,9 +214,12 @@ def key_of(source: str, checked: bool) -> str:
     return _digest(source, str(checked))
 
 
-def library_of(key: str) -> Path:
-    """The compiled batch that a source is in."""
-    return folder() / (folder() / key).read_text()
+def library_of(key: str) -> Path | None:
+    """The compiled batch that a source is in, if it is there."""
+    with suppress(FileNotFoundError):
+        path = folder() / (folder() / key).read_text()
+        return path if path.exists() else None
+    return None
 
 
 def _build(sources: Sequence[tuple[str, str]], checked: bool) -> None:
@@ -248,11 +250,10 @@ def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) ->
     Raises:
         CompileError: g++ refused one; the others of its batch are compiled nevertheless.
     """
-    place = folder()
     wanted = {key_of(piece, checked): piece for source in sources for piece in pieces(source)}
     if not all(map(kernel_names, wanted.values())):
         raise CompileError('no  extern "C" __global__ void NAME(...)  in the source')
-    new = [(key, source) for key, source in wanted.items() if not (place / key).exists()]
+    new = [(key, source) for key, source in wanted.items() if library_of(key) is None]
     size = max(1, min(BATCH, -(-len(new) // processes)))
     batches = [new[k : k + size] for k in range(0, len(new), size)]
 

@@ -92,7 +92,9 @@ class Kernel:
 
     def __init__(self, name: str, source: str, key: str, checked: bool) -> None:
         self.name, self._source, self._checked = name, source, checked
-        self._library = _library(compiler.library_of(key))
+        path = compiler.library_of(key)
+        assert path is not None, "the module has been compiled"
+        self._library = _library(path)
         self._entry = self._library.entries[f"{key}.{name}"]
         bound, declared = compiler.definitions(source)[name]
         text = self._entry.signature.decode()

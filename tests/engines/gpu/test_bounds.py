@@ -124,8 +124,6 @@ def test_one_step_too_far_is_seen(cupy: Any, monkeypatch: pytest.MonkeyPatch) ->
         self.parts = [(a, b - 8 if b in ends else b) for a, b in self.parts]
 
     monkeypatch.setattr(Known, "__init__", shorter)
-    with pytest.raises(
-        harness.LaunchError, match="outside every allocation: (read|write) of 8 bytes at byte"
-    ):
+    with pytest.raises(harness.LaunchError, match=r"outside every allocation: (read|write) of 8 bytes"):
         for got, want in PROGRAMS["training"](cupy):
             close(cupy, got, want)

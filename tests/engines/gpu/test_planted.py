@@ -16,7 +16,7 @@ import pytest
 from adjoint.engines.gpu.geometry import form_of
 from adjoint.engines.plan import Plan
 
-from ...cuda_emulator import compiler, harness
+from ...cuda_emulator import compiler, harness, nvrtc
 from ...cuda_emulator.harness import ORDERS, CompileError, LaunchError
 from . import emulated
 from .emulated import Machine, planned, regions_of
@@ -58,7 +58,7 @@ class Fault(NamedTuple):
         return re.sub(self.old, self.new, text, count=1)
 
 
-OUTSIDE = "outside every allocation"
+OUTSIDE, TOO_MUCH = "outside every allocation", "more than 48 KiB"
 FAULTS: dict[str, Fault] = {
     # bounds
     "a map reads beyond its end": Fault("strided", r"k < left \? j \+ k : j", "j + k", OUTSIDE),
@@ -87,7 +87,7 @@ FAULTS: dict[str, Fault] = {
     "shared sums are not set": Fault("columns", r"for \(.*\) s1\[own \+ j\] = 0\.0f;", "", "unset shared"),
     "a sum that begins at one": Fault("whole", "double w1 = 0.0;", "double w1 = 1.0;", VALUES),
     # shared memory
-    "more than there is of shared memory": Fault("whole", r"total1\[8\]", "total1[6145]", "more than 48 KiB"),
+    "more than there is of shared memory": Fault("whole", r"total1\[8\]", "total1[6145]", TOO_MUCH),
     "an array in shared memory is too small": Fault("whole", r"total1\[8\]", "total1[4]", OUTSIDE),
     "rows share one place": Fault("softmax_200", r"const int own = g \* C", "const int own = 0", "race"),
     # what CUDA C has not
@@ -155,6 +155,16 @@ def test_faults_in_kernels(name: str, programs: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(emulated, "emit", planted)
     check(fault.case, programs, fault.seen)
     assert any(hits), f"{fault.old} is not in the kernels of {fault.case}"
+
+
+@pytest.mark.skipif(nvrtc.missing() is not None, reason=str(nvrtc.missing()))
+@pytest.mark.parametrize("name", [name for name, f in FAULTS.items() if f.seen in (REFUSED, TOO_MUCH)])
+def test_nvrtc_refuses_too(name: str) -> None:
+    fault = FAULTS[name]
+    c = CASES[fault.case]
+    sources = {emulated.prelude() + fault.planted(text) for text in texts(planned(c.f, c.args))}
+    with pytest.raises(nvrtc.CompileError):
+        nvrtc.compiled(sources, ["sm_80"])
 
 
 BARRIERS = ["whole", "whole_map", "softmax_257", "softmax_3000", "softmax_long", "columns", "columns_long",

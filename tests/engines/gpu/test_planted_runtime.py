@@ -68,7 +68,7 @@ def indexing(cupy: Any, **options: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def solving(cupy: Any) -> Iterator[tuple[Any, Any]]:
-    """What cupy does stands between kernels; the result is where an argument was, so that graphs come again."""
+    """What cupy does stands between kernels; a result is where an argument was, so that graphs come again."""
 
     def f(a: Any, b: Any) -> Any:
         return np.tanh(np.linalg.solve(a.T, np.sin(b))) * 2.0 + np.sum(b)
