@@ -27,6 +27,7 @@ OFTEN = 128  # products that an element takes part in from which its copy costs 
 DEPTH = 16  # of a tile, along the inner axis
 SIDE = 16  # threads along each side of a tile
 PART = 512  # inner length from which it is cut
+LONGEST = 8192  # numbers that one running sum takes
 ENOUGH = 64  # tiles that keep a card busy without
 MOST_PARTS = 64
 
@@ -183,10 +184,11 @@ def _results_per_thread(s: _Sizes) -> int:
 
 
 def _parts(s: _Sizes, tiles: int) -> int:
-    """How often the inner axis is cut: until there is enough to do."""
-    if s.k < 2 * PART or tiles >= ENOUGH:
-        return 1
-    return max(1, min(s.k // PART, MOST_PARTS, -(-2 * ENOUGH // tiles)))
+    """How often the inner axis is cut: until there is enough to do, and no running sum is too long."""
+    parts = -(-s.k // LONGEST)
+    if s.k >= 2 * PART and tiles < ENOUGH:
+        parts = max(parts, min(s.k // PART, -(-2 * ENOUGH // tiles)))
+    return max(1, min(parts, MOST_PARTS))
 
 
 # -------------------------------------------------------------------------------- cuBLAS

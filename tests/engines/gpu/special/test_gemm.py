@@ -10,15 +10,17 @@ import pytest
 from adjoint.engines.gpu.kernel import Call, Launch, Place
 from adjoint.engines.gpu.special import special_steps
 from adjoint.engines.gpu.special.gemm import gemm_launches
+from adjoint.engines.graph import Graph
 from adjoint.engines.views import view_of
 from adjoint.ops import broadcast as bc
 from adjoint.ops import index as ix
 from adjoint.ops import shape as sh
+from adjoint.ops.abstract import Abstract
 from adjoint.ops.products import matmul
 
 from ..launching import Device, Step, inputs, needs_emulator, node_of
 from ..machine import compiler, machine
-from .steps import FLOATS, agree, close, numbers
+from .steps import agree, close, numbers
 
 
 def product_of(x: np.ndarray, y: np.ndarray, turned: str = "") -> Step:
@@ -45,7 +47,7 @@ PRODUCTS = [
 def products() -> list[Step]:
     return [
         product_of(numbers(x, dtype) / 50, numbers(y, dtype, 1) / 50, turned)
-        for dtype in FLOATS for turned in ("", "x", "xy") for x, y in PRODUCTS
+        for dtype, turned in (("f4", ""), ("f4", "x"), ("f4", "xy"), ("f8", "")) for x, y in PRODUCTS
     ]  # fmt: skip
 
 
@@ -77,6 +79,18 @@ def test_a_product_is_added_to_what_is_there() -> None:
         device = Device(plan, held)
         device.run(0)
         np.testing.assert_allclose(held[target], want, rtol=1e-5, atol=0.02)
+
+
+def test_long_sums_are_cut() -> None:
+    """For more blocks where there are few, and for the digits of sums wherever they are."""
+    for (m, n, k), parts in {
+        (70, 90, 700): 1, (70, 90, 3000): 5, (6, 5, 100_000): 64, (640, 640, 3000): 1, (640, 640, 9000): 2,
+    }.items():  # fmt: skip
+        graph = Graph([Abstract((m, k), np.dtype("f4")), Abstract((k, n), np.dtype("f4"))])
+        x, y = map(view_of, graph.inputs)
+        first, *adding = gemm_launches(x, y, Place(graph.inputs[0]), (m, n), np.dtype("f4"))
+        assert first.arguments[6] == parts, (m, n, k)
+        assert len(adding) == (parts > 1)
 
 
 # -------------------------------------------------------------------------------- cuBLAS
