@@ -19,7 +19,7 @@ def d(f: Any) -> Any:
 
 MODES = {"reverse": ad.grad, "forward": d}
 pairs = pytest.mark.parametrize(
-    ("outer", "inner"), [(a, b) for a in MODES.values() for b in MODES.values()], ids=str
+    ("outer", "inner"), [pytest.param(MODES[a], MODES[b], id=f"{a}-{b}") for a in MODES for b in MODES]
 )
 
 
