@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False  # the last is to come last: see engines/gpu/conftest.py
     return LoadFileScheduling(config, log)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After each file, the emulator's kernels are made known to the process that holds all against NVRTC."""
+    if nextitem is None or nextitem.path != item.path:
+        compiler = sys.modules.get("tests.cuda_emulator.compiler")
+        if compiler is not None:
+            compiler.publish()
 
 
 @pytest.fixture

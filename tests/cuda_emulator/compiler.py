@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import hashlib
+import json
 import os
 import platform
 import re
@@ -161,6 +162,24 @@ def unseen() -> Iterator[None]:
         yield
     finally:
         SEEN.intersection_update(before)
+
+
+def publish() -> None:
+    """Tell the other processes of a run by pytest-xdist what is in SEEN."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run and SEEN:
+        place = cache_directory() / f"seen-{run}"
+        place.mkdir(parents=True, exist_ok=True)
+        note = place / f"{os.getpid()}.new"
+        note.write_text(json.dumps(sorted(SEEN)))
+        os.replace(note, note.with_suffix(".json"))
+
+
+def seen() -> set[str]:
+    """SEEN, and what the other processes of the run have published."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    found = cache_directory().glob(f"seen-{run}/*.json") if run else ()
+    return SEEN.union(*(json.loads(path.read_text()) for path in found))
 
 
 def pieces(source: str) -> list[str]:

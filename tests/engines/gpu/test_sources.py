@@ -1,7 +1,7 @@
 """Kernels that the tests have met compile under NVRTC for three architectures, and keep to registers.
 
 This file runs last (conftest.py): by then the emulator has been asked for the kernels of all programs of the
-run. Those of FUNCTIONS are there in any case.
+run, in whichever process. Those of FUNCTIONS are there in any case.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ def test_kernels_of_functions_compile_and_spill_nothing() -> None:
 def test_other_kernels_compile_and_spill_nothing() -> None:
     """A third of them, each for one architecture; all for all in the slow run."""
     for k, architecture in enumerate(nvrtc.ARCHITECTURES):
-        check([s for s in compiler.SEEN if turn(s) % 9 == k], [architecture])
+        check([s for s in compiler.seen() if turn(s) % 9 == k], [architecture])
 
 
 @pytest.mark.slow
 def test_all_kernels_compile_and_spill_nothing() -> None:
-    check(compiler.SEEN, nvrtc.ARCHITECTURES)
+    check(compiler.seen(), nvrtc.ARCHITECTURES)
 
 
 def test_a_spill_is_seen() -> None:
