@@ -177,3 +177,7 @@ KERNEL(seen_through_another) {
     if (lane == 1 || lane == 2) __syncwarp(6);
     y[i] = lane == 2 ? s[t - 2] : 0;
 }
+
+KERNEL(two_floats_as_a_number) {
+    if (i < n / 2) y[i] = (float)((const long long *)x)[i];
+}

@@ -73,6 +73,8 @@ def test_a_vector_across_the_end_is_seen(modules: dict[str, Module], x: Array) -
     for a, b in ((x, np.zeros(254, "f4")), (x[:254].copy(), np.zeros(256, "f4"))):
         with pytest.raises(LaunchError, match="an allocation of 1016"):
             modules["right"].run("vectors", (2,), (128,), a, b, np.int32(256))
+    with pytest.raises(LaunchError, match="read of 8 bytes at byte 1016 of an allocation of 1020"):
+        modules["right"].run("two_floats_as_a_number", (2,), (128,), x[:255].copy(), x.copy(), np.int32(256))
 
 
 def test_after_a_fault_the_next_launch_is_clean(modules: dict[str, Module], x: Array) -> None:
@@ -128,6 +130,7 @@ RIGHT: dict[str, Callable[[Array], Array]] = {
     "maximum_twice": lambda x: np.repeat(rows(x, 128).max(1) + rows(x, 128).min(1), 128),
     "same_number_by_atomics": lambda x: np.eye(1, 256)[0] * 3,
     "several_readers_then_a_later_launch": lambda x: np.full(256, x[0] + x[255]),
+    "two_floats_as_a_number": lambda x: np.concatenate([x.view("i8"), np.zeros(128)]),
     "constants_by_pointer": lambda x: np.tile([x[0], 3], 128),
     "seen_through_another": lambda x: np.where(np.arange(256) % 32 == 2, np.roll(x, 2), 0),
     "taken_from_nobody": lambda x: np.where(
