@@ -41,6 +41,8 @@ def with_cupy(f: Any, cupy: Any) -> Callable[..., Any]:
     def beside(x: Any) -> Any:
         if isinstance(x, FunctionType) and x.__globals__ is surroundings:
             return moved(x)
+        if isinstance(x, dict):
+            return {k: beside(v) for k, v in x.items()}
         return cupy.asarray(x) if isinstance(x, np.ndarray) else x
 
     for k, v in surroundings.items():

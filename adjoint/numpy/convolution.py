@@ -11,7 +11,7 @@ from ..ops.broadcast import reshape
 from ..ops.convolution import convolve as convolve_op
 from ..ops.primitive import shape_of
 from .complexes import conjugate
-from .creation import asarray
+from .creation import together
 from .dispatch import implements
 
 MODES = ("full", "same", "valid")
@@ -31,7 +31,7 @@ def part_of(mode: str, n: int, m: int) -> tuple[int, int]:
 
 
 def _vectors(name: str, a: Any, v: Any) -> tuple[Any, Any, int, int]:
-    a, v = np.atleast_1d(asarray(a), asarray(v))
+    a, v = np.atleast_1d(*together((a, v)))
     if len(shape_of(a)) > 1 or len(shape_of(v)) > 1:
         what = f"{name} needs vectors, not {shape_of(a)} and {shape_of(v)}"
         raise refusal(ShapeError, what, "adjoint.scipy.signal.convolve takes arrays; np.ravel flattens.")

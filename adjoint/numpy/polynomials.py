@@ -17,7 +17,7 @@ from ..ops.polynomials import roots as roots_op
 from ..ops.primitive import beside, dtype_of, innermost, shape_of
 from .complexes import is_complex
 from .convolution import convolve
-from .creation import asarray
+from .creation import asarray, together
 from .dispatch import implements
 from .factorizations import eigvals
 from .joining import concatenate
@@ -29,7 +29,7 @@ from .shaping import ndim_of
 @implements(np.polyval)
 def polyval(p: Any, x: Any) -> Any:
     """As np.polyval: Horner's rule, the highest power's coefficient first."""
-    p, x = asarray(p), asarray(x)
+    p, x = together((p, x))
     z = np.zeros_like(x)
     for k in range(shape_of(p)[0]):
         z = z * x + p[k] if k else z + p[k]
@@ -68,7 +68,7 @@ def _vector(p: Any) -> Any:
 
 def _of_one_length(p: Any, q: Any) -> tuple[Any, Any]:
     """The two with zeros at the front of the shorter one."""
-    p, q = _vector(p), _vector(q)
+    p, q = map(_vector, together((p, q)))
     n = max(shape_of(p)[0], shape_of(q)[0])
     p, q = (concatenate([beside(x).zeros(n - shape_of(x)[0], dtype_of(x)), x]) for x in (p, q))
     return p, q

@@ -14,7 +14,7 @@ from ..ops.primitive import Recorded, shape_of
 from ..ops.products import einsum as einsum_op
 from ..ops.products import matmul as matmul_op
 from .complexes import conjugate
-from .creation import asarray
+from .creation import asarray, together
 from .dispatch import UFUNCS, implements
 from .shaping import single_axis
 
@@ -30,7 +30,7 @@ def matmul(x1: Any, x2: Any, /) -> Any:
 @implements(np.dot)
 def dot(a: Any, b: Any, out: Any = None) -> Any:
     """As np.dot."""
-    a, b = asarray(a), asarray(b)
+    a, b = together((a, b))
     if not shape_of(a) or not shape_of(b):
         return multiply(a, b)
     if len(shape_of(b)) <= 2:
@@ -47,7 +47,7 @@ def vdot(a: Any, b: Any, /) -> Any:
 @implements(np.inner)
 def inner(a: Any, b: Any, /) -> Any:
     """As np.inner."""
-    a, b = asarray(a), asarray(b)
+    a, b = together((a, b))
     return multiply(a, b) if not shape_of(a) or not shape_of(b) else tensordot(a, b, axes=((-1,), (-1,)))
 
 
@@ -94,7 +94,7 @@ UFUNCS.update({np.vecdot: vecdot, np.matvec: matvec, np.vecmat: vecmat})
 @implements(np.tensordot, np.linalg.tensordot)
 def tensordot(a: Any, b: Any, /, axes: Any = 2) -> Any:
     """As np.tensordot: both operands as matrices, one product."""
-    a, b = asarray(a), asarray(b)
+    a, b = together((a, b))
     shape_a, shape_b = shape_of(a), shape_of(b)
     if isinstance(axes, (int, np.integer)):
         axes = (range(-int(axes), 0), range(int(axes)))
@@ -120,7 +120,7 @@ def tensordot(a: Any, b: Any, /, axes: Any = 2) -> Any:
 @implements(np.kron)
 def kron(a: Any, b: Any) -> Any:
     """As np.kron."""
-    a, b = asarray(a), asarray(b)
+    a, b = together((a, b))
     ndim = max(len(shape_of(a)), len(shape_of(b)))
     shape_a, shape_b = ((1,) * (ndim - len(s)) + s for s in (shape_of(a), shape_of(b)))
     left = reshape(a, shape=tuple(m for n in shape_a for m in (n, 1)))

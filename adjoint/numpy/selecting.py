@@ -233,7 +233,7 @@ def astype_(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> 
 
 def ldexp(x: Any, n: Any) -> Any:
     """As np.ldexp: x · 2ⁿ, in the precision of x."""
-    return x * astype(np.exp2(asarray(n)), dtype=dtype_of(x) if dtype_of(x).kind == "f" else FLOAT64)
+    return x * astype(np.exp2(together((x, n))[1]), dtype=dtype_of(x) if dtype_of(x).kind == "f" else FLOAT64)
 
 
 UFUNCS[np.ldexp] = ldexp

@@ -104,6 +104,7 @@ def geomspace(
     """As np.geomspace: start · (stop / start)ᵗ, so that both may be negative, or complex."""
     start, stop = (astype(x, dtype=np.result_type(dtype_of(x), FLOAT64)) for x in (start, stop))  # as NumPy
     ratio = asarray(stop / start)
-    parts = np.linspace(0.0, 1.0, num, endpoint=endpoint, dtype=real_dtype(dtype_of(ratio)))
+    kind = real_dtype(dtype_of(ratio))
+    parts = beside(ratio).linspace(0.0, 1.0, num, endpoint=endpoint, dtype=kind)
     z = moveaxis(start * ratio ** parts.reshape((num,) + (1,) * ndim_of(ratio)), 0, axis)
     return z if dtype is None else astype(z, dtype=np.dtype(dtype))

@@ -12,7 +12,7 @@ from ..ops.elementwise import where as where_op
 from ..ops.primitive import FLOAT64, Recorded, dtype_of, shape_of
 from ..ops.search import searchsorted as searchsorted_op
 from ..ops.special import sinc as sinc_op
-from .creation import asarray
+from .creation import asarray, together
 from .dispatch import implements
 from .joining import concatenate
 from .reductions import floating
@@ -31,7 +31,7 @@ def sinc(x: Any) -> Any:
 @implements(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """As np.interp; differentiable in x, xp and fp, at a knot with the slope to its right."""
-    x, xp, fp = (_double(asarray(v)) for v in (x, xp, fp))
+    x, xp, fp = map(_double, together((x, xp, fp)))
     if ndim_of(xp) != 1 or shape_of(xp) != shape_of(fp) or not shape_of(xp)[0]:
         shapes = f"{shape_of(xp)} and {shape_of(fp)}"
         what = f"interp needs knots xp and values fp in two vectors of one length, not {shapes}"
@@ -69,10 +69,11 @@ def _double(x: Any) -> Any:
 @implements(np.gradient)
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """As np.gradient; differentiable in the values and in the spacings."""
-    f = floating(asarray(f))
+    f, *spacings = together((f, *varargs))
+    f = floating(f)
     given = range(ndim_of(f)) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     axes = [single_axis(k, f) for k in given]
-    spacings = [asarray(h) for h in varargs] or [1.0]
+    spacings = spacings or [1.0]
     if len(spacings) == 1 and not ndim_of(spacings[0]):
         spacings *= len(axes)
     if len(spacings) != len(axes):

@@ -15,7 +15,7 @@ from ..ops.elementwise import isnan
 from ..ops.elementwise import where as where_op
 from ..ops.index import ARRAY, getitem
 from ..ops.primitive import FLOAT64, Recorded, dtype_of, innermost, normalize_axis, shape_of
-from .creation import asarray
+from .creation import asarray, together
 from .dispatch import implements
 from .order import argsort, sort
 from .reductions import floating, reduced_first, spread_weights
@@ -81,7 +81,7 @@ DISCRETE = [METHODS[name] for name in ("inverted_cdf", "closest_observation", "l
 
 
 def _checked(a: Any, q: Any, method: str) -> Any:
-    q = asarray(q)
+    q = together((a, q))[1]
     plain = innermost(q)
     if type(plain) is not Abstract and not np.all((plain >= 0) & (plain <= 1)):
         raise ValueError("Quantiles must be in the range [0, 1]")
@@ -113,7 +113,7 @@ def quantile(
     elif method != "inverted_cdf":
         raise ValueError("Only method 'inverted_cdf' supports weights.")
     else:
-        weights = spread_weights(asarray(weights), shape_of(a), axis)
+        weights = spread_weights(together((a, weights))[1], shape_of(a), axis)
         z = _weighted(rows, q, reduced_first(weights, normalize_axis(axis, len(shape_of(a)))))
     return reshape(z, shape=shape_of(q) + kept)
 
@@ -130,8 +130,9 @@ def percentile(
 
 
 def _parts_of_hundred(a: Any, q: Any) -> Any:
-    q, plain = asarray(q), innermost(q)
-    if type(plain) is not Abstract and not np.all((np.asarray(plain) >= 0) & (np.asarray(plain) <= 100)):
+    q = together((a, q))[1]
+    plain = innermost(q)
+    if type(plain) is not Abstract and not np.all((plain >= 0) & (plain <= 100)):
         raise ValueError("Percentiles must be in the range [0, 100]")
     return q / (dtype_of(a).type(100) if dtype_of(a).kind == "f" else 100)
 
@@ -259,14 +260,16 @@ def cov(
     weights, total, degrees = None, n, n - ddof
     for w in (fweights, aweights):
         if w is not None:
-            w = asarray(w)
+            w = together((x, w))[1]
             if shape_of(w) != (n,):
                 what = f"cov of {n} observations needs as many weights in a vector, not {shape_of(w)}"
                 raise refusal(ShapeError, what)
             weights = w if weights is None else weights * w
     if weights is not None:
         total = sum_of(weights)
-        degrees = total - (ddof if aweights is None else ddof * sum_of(weights * asarray(aweights)) / total)
+        if aweights is not None:
+            ddof = ddof * sum_of(weights * together((x, aweights))[1]) / total
+        degrees = total - ddof
         centred = x - sum_of(x * weights, 1, keepdims=True) / total
         weighted = centred * weights
     else:
