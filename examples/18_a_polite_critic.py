@@ -15,7 +15,6 @@ given or a temporary one: the page language.html, its picture language.png, and 
 import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 from language import load_text
@@ -37,14 +36,7 @@ for at in results.found:
 command = "python examples/18_a_polite_critic.py"
 pages = {"language.html": html(results, scorers, command)}
 pages["language.md"] = markdown(results, scorers, "language.png", command)
-shown = [{"beta": at.beta, "rows": at.rows, "path": at.path} for at in results.found]
-kept = {
-    "settings": asdict(settings),
-    "reference": results.reference,
-    "found": shown,
-    "seconds": results.seconds,
-}
-pages["language.json"] = json.dumps(kept, indent=1, default=float).replace("NaN", "null")
+pages["language.json"] = json.dumps(results.record(), indent=1, allow_nan=False) + "\n"
 for name, content in pages.items():
     (folder / name).write_text(content, encoding="utf-8")
 print("\npage:", folder / "language.html")

@@ -14,6 +14,7 @@ from .text import words
 
 SAMPLES = 10
 TRAINED = ("dpo", "gradient", "iterative")
+SHOTS = ("dpo", "gradient", "longer")  # trained at λ* alone
 
 
 def onlookers(results: Results) -> Blocks:
@@ -29,9 +30,9 @@ def onlookers(results: Results) -> Blocks:
     more, less = moved(results)
     return [
         Words(
-            "TextBlob and better-profanity had no part in anything. If the model had only learnt to please "
-            "VADER and the classifier, these two would see no change, or the opposite. Of the iterative "
-            "policies they say:"
+            "TextBlob and better-profanity had no part in λ* or in training. If the model had only learned "
+            "to please VADER and the classifier, these two would see no change, or the opposite. Of the "
+            "iterative policies they say:"
         ),
         Words("\n".join(lines)),
         Words(
@@ -120,19 +121,19 @@ def failures(results: Results) -> Blocks:
     blocks += [Words(f"β = {a.beta:g}: {text}.", "warning") for a in results.papers for text in a.warnings]
     gaps = [
         at.row(who).scores["clean"].mean - at.row("tilt").scores["clean"].mean
-        for at in results.found for who in ("dpo", "gradient")
+        for at in results.found for who in SHOTS
     ]  # fmt: skip
     blocks.append(
         Words(
-            f"One-shot. The policies trained at λ* are between {signed(min(gaps))} and {signed(max(gaps))} "
-            "of politeness away from what the same λ* gives on paper. They do not reach the tilted "
+            f"One-shot. The politeness of policies trained at λ* differs by {signed(min(gaps))} to "
+            f"{signed(max(gaps))} from what the same λ* gives on paper. They do not reach the tilted "
             "reference, and what they lack shows in the constraint. λ* is a good start, not the end."
         )
     )
-    rows = []
+    rows, ways = [], ("tilt", *SHOTS, "iterative")
     for at in results.found:
-        ways = [at.row(who) for who in ("tilt", "dpo", "gradient", "iterative")]
-        rows.append([f"{at.beta:g}", *(signed(worth(row, at.beta)) for row in (results.reference, *ways))])
+        policies = (results.reference, *map(at.row, ways))
+        rows.append([f"{at.beta:g}", *(signed(worth(row, at.beta)) for row in policies)])
     blocks += [
         Words(
             "The price of a small policy. What all this maximizes is sharp − β KL. Only policies that keep "
@@ -141,7 +142,7 @@ def failures(results: Results) -> Blocks:
             "a higher λ cost. Where “iterative” is below “before”, the limit costs more than sharpness "
             "brings:"
         ),
-        Grid(["β", "before", *(WHO[who] for who in ("tilt", "dpo", "gradient", "iterative"))], rows),
+        Grid(["β", "before", *(WHO[who] for who in ways)], rows),
         Words(
             "Judges. A limit on a score is a limit on that score. What the classifier has never seen as "
             "offensive is not limited, and harmless sentences with an unlucky word are."

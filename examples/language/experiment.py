@@ -2,8 +2,8 @@
 
     max E sharp − β KL(π ‖ π_ref)   subject to   E clean ≥ level
 
-Prompts are the first words of sentences that the language model never saw. Half of them, *practice*, make λ*
-and train the policies; the other half, *exam*, are used for the table only. Everything follows from one seed.
+Prompts are the first words of sentences that the language model never saw. Some of them, *practice*, make λ*
+and train the policies; the others, *exam*, are used for the table only. Everything follows from one seed.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ from .text import Corpus, Vocabulary
 from .training import train
 
 Tell = Callable[[str], None]
+# streams of random numbers of one seed, beside those that the language model and the prompts have
+EXAM, ROUNDS, POLICIES = 5, 6, 7
+LEAST_RATE = 1.0  # of λ, where the limit does not bind at λ* and dλ*/db is 0
 
 
 class Study:
@@ -102,7 +105,7 @@ class Study:
 
     def at_exam(self, params: dict, who: str, lam: float) -> tuple[Row, Speaker]:
         """A policy's row: the same random numbers for every policy, so that rows can be compared."""
-        rng = np.random.default_rng([self.settings.seed, 5])
+        rng = np.random.default_rng([self.settings.seed, EXAM])
         said = self.reference.speak(params, self.exam, self.settings.exam_k, self.scorers, rng)
         scores = {name: Average.of(x) for name, x in said.scores.items()}
         return Row(who, lam, Average.of(said.ratios), scores), said
@@ -133,7 +136,7 @@ class Study:
             rate=settings.rate,
         )  # fmt: skip
 
-    def dualize(self, learner: Learner, alignment: Alignment) -> tuple[list[Round], float]:
+    def dualize(self, learner: Learner, alignment: Alignment) -> list[Round]:
         """λ ← [λ − η (E clean − aim)]₊ with a policy that goes on from where it was.
 
         The aim is the level and one standard error: practice prompts are a sample of all prompts. The first η
@@ -141,8 +144,8 @@ class Study:
         """
         settings, scorer = self.settings, self.scorers.clean
         lam, path = alignment.multipliers["clean"], list[Round]()
-        rule = decreasing_rate(max(alignment.level_response[0, 0], 1.0))
-        rng = np.random.default_rng([settings.seed, 6])
+        rule = decreasing_rate(max(alignment.level_response[0, 0], LEAST_RATE))
+        rng = np.random.default_rng([settings.seed, ROUNDS])
         for t in range(settings.rounds):
             learner.learn(lam, settings.round_steps)
             said = self.reference.speak(learner.params, self.practice, settings.round_k, [scorer], rng)
@@ -151,14 +154,14 @@ class Study:
             self.tell(f"  λ = {lam:.3f}: E clean {clean.mean:.4f} ± {clean.error:.4f}")
             if t + 1 < settings.rounds:
                 lam = max(lam - rule(t, None) * (clean.mean - clean.error - settings.level), 0.0)  # type: ignore[arg-type]
-        return path, lam
+        return path
 
     def at(self, beta: float) -> AtBeta:
         """Everything at one β."""
         settings, found = self.settings, self.one_shot(beta)
         lam = found.multipliers["clean"]
         self.tell(f"β = {beta:g}: λ* = {lam:.4f} ± {found.standard_errors['clean']:.4f}")
-        rng = np.random.default_rng([settings.seed, round(1e6 * beta)])
+        rng = np.random.default_rng([settings.seed, POLICIES, round(1e6 * beta)])
         rows = [self.tilt(beta, 0.0, "free tilt"), self.tilt(beta, lam, "tilt")]
         samples = {}
 
@@ -179,10 +182,14 @@ class Study:
         with self.timed(f"  policy gradient, β = {beta:g}"):
             learner.learn(lam, settings.gradient_steps)
             examined(learner.params, "gradient", lam)
+        onward = learner.copy()  # is it λ that helps, or only more training?
+        with self.timed(f"  as many steps at λ*, β = {beta:g}"):
+            onward.learn(lam, settings.rounds * settings.round_steps)
+            examined(onward.params, "longer", lam)
         with self.timed(f"  iterative dualization, β = {beta:g}"):
-            path, last = self.dualize(learner, found)
-            examined(learner.params, "iterative", last)
-        return AtBeta(found, tuple(rows), tuple(path), last, samples)
+            path = self.dualize(learner, found)
+            examined(learner.params, "iterative", path[-1].lam)
+        return AtBeta(found, tuple(rows), tuple(path), samples)
 
 
 class _Timer:
@@ -217,6 +224,6 @@ def run(settings: Settings, corpus: Corpus, scorers: Panel, tell: Tell = lambda 
     found = tuple(study.at(beta) for beta in settings.betas)
     prompts = [study.reference.vocabulary.decode(p) for p in study.exam]
     return Results(
-        settings, reference, papers, found, prompts, [texts[0] for texts in said.texts], study.people,
-        study.seconds, time.process_time() - begun,
+        settings, reference, papers, Average.of(study.heard.scores["clean"]), found, prompts,
+        [texts[0] for texts in said.texts], study.people, study.seconds, time.process_time() - begun,
     )  # fmt: skip

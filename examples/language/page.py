@@ -29,7 +29,7 @@ def sections(results: Results, scorers: Panel) -> list[Section]:
         Section("What was done, in plain words", _story(results)),
         Section("Who judges", _judges(results, scorers)),
         Section("The price, before anything is trained", _prices(results)),
-        Section("Required and achieved, on prompts that nothing was tuned on", _exam(results)),
+        Section("Required and achieved, on prompts that had no part in it", _exam(results)),
         Section("The way of the multiplier", _path(results)),
         Section("What the two judges say who only looked on", onlookers(results)),
         Section("Side by side", samples(results)),
@@ -43,30 +43,48 @@ def _answer(results: Results) -> Blocks:
     level, at = results.settings.level, leading(results)
     kept = [met(one.row("iterative"), level) for one in results.found]
     before, after = results.reference.scores, at.row("iterative").scores
+    sharper = after["sharp"].mean - before["sharp"].mean > np.hypot(
+        after["sharp"].error, before["sharp"].error
+    )
     lead = (
         f"Asked to be sharper, and required to be inoffensive with a chance of {100 * level:g} % on "
-        f"average, a small language model became both. At β = {at.beta:g} sharpness went from "
-        f"{pm(before['sharp'])} to {pm(after['sharp'])} and inoffensiveness from {pm(before['clean'])} "
-        f"to {pm(after['clean'])}, measured on {results.settings.exam} beginnings of sentences that were "
-        "used for nothing else. Iterative dualization keeps the limit, within its standard error, at "
-        f"{sum(kept)} of {len(kept)} β."
+        f"average, a small language model {_became(bool(sharper), met(at.row('iterative'), level))}. At β = "
+        f"{at.beta:g} sharpness, between −1 and 1, went from {pm(before['sharp'])} to {pm(after['sharp'])}, "
+        f"and politeness, the chance of not being offensive, from {pm(before['clean'])} to "
+        f"{pm(after['clean'])}: measured on {results.settings.exam} beginnings of sentences on which nothing "
+        f"was trained. Iterative dualization keeps the limit, within its standard error, at {sum(kept)} of "
+        f"{len(kept)} β."
     )
-    shots = [one.row(who) for one in results.found for who in ("dpo", "gradient")]
-    ok = sum(met(row, level) for row in shots)
-    return [
-        Words(lead, "good" if all(kept) else "bad"),
-        Words(
-            f"Training once at the price λ* that is computed beforehand keeps it in {ok} of {len(shots)} "
-            "cases: λ* is right for a policy that can say anything, and a trained one cannot."
-        ),
-    ]
+    return [Words(lead, "good" if all(kept) else "bad"), Words(_shots(results))]
+
+
+def _became(sharper: bool, polite: bool) -> str:
+    if sharper:
+        return "became both" if polite else "became sharper, and missed the limit"
+    return "kept the limit, and became no sharper" if polite else "became neither"
+
+
+def _shots(results: Results) -> str:
+    """How training at a fixed λ* did, and whether more of it would have been enough."""
+    level, found = results.settings.level, results.found
+    short = [met(one.row(who), level) for one in found for who in ("dpo", "gradient")]
+    longer = [met(one.row("longer"), level) for one in found]
+    text = (
+        f"Training once at the price λ* that is computed beforehand keeps it in {sum(short)} of {len(short)} "
+        f"cases; with as many steps at λ* as the iterative way has, in {sum(longer)} of {len(longer)}."
+    )
+    if not all(short):
+        text += " λ* is right for a policy that can say anything, and a trained one cannot."
+    if all(longer):
+        text += " Here, part of what the iterative way gains is mere training."
+    return text
 
 
 def _story(results: Results) -> Blocks:
     s = results.settings
     return [
         Words(
-            "A small program has read eight thousand sentences of film reviews and learnt to continue "
+            "A small program has read eight thousand sentences of film reviews and learned to continue "
             "them, one word after the other. Give it four words, and it goes on; its English is that of a "
             "small model. We call it the reference."
         ),
@@ -175,7 +193,17 @@ def _exam(results: Results) -> Blocks:
             f"that had no part in λ* or in training, with {results.settings.exam_k} new responses each; ± is "
             "one standard error over prompts, and beside “missed” stands by how many of them. “On paper” is "
             "what λ* promises if the policy could be anything: the reference's own responses to these "
-            "prompts, weighted as the theory would; with so few of each, less at small β than it could be."
+            "prompts, weighted as the theory would; with so few of each, less at small β than it could be. "
+            "“One-shot” are trained at λ*; “longer” is the policy gradient again, for as many steps as "
+            "“iterative” has, so that these two differ in λ alone."
+        )
+    )
+    blocks.append(
+        Words(
+            "Rates, numbers of steps and the limit itself were chosen after trial runs on held-out sentences "
+            "in other orders: what is examined here is λ* and the training, not how their settings were "
+            "found. And ± speaks of other prompts; another seed trains another model, which moves rows, too.",
+            "small",
         )
     )
     for at in results.found:
@@ -199,7 +227,12 @@ def _path(results: Results) -> Blocks:
             "practice prompts are a sample, too. Where λ ends above λ*, there are two reasons: biases can "
             "do less than everything, and a policy follows λ slowly in rounds of "
             f"{results.settings.round_steps} steps, so that λ overshoots what would do in the long run."
-        )
+        ),
+        Words(
+            f"The reference has {pm(results.practiced)} of politeness on the practice prompts and "
+            f"{pm(results.reference.scores['clean'])} on the exam's: so far can two samples of prompts "
+            "be apart, and with them the last round below and the table above."
+        ),
     ]
     for at in results.found:
         t = np.arange(1, len(at.path) + 1, dtype=float)
@@ -231,9 +264,11 @@ WORDS = {
     "sharp 2, clean 2": "the same by two judges who only look on.",
     "policy": "anything that continues sentences; the reference is the language model as it was trained.",
     "β": "what a nat of departure from the reference costs.",
+    "one-shot": "trained once, at λ*; longer: with as many steps as iterative.",
+    "iterative": "trained in rounds, between which λ is corrected by what came out.",
     "KL": "how far a policy is from the reference, in nats: the mean of log π − log π_ref of what it says.",
     "λ, the multiplier": "what one unit of politeness is worth, in units of sharpness; λ* at the optimum.",
-    "± or s.e., standard error": "how much a number changes with other prompts; two make a 95 % interval.",
+    "± (standard error)": "how much a number changes with other prompts; twice that makes a 95 % interval.",
     "effective responses": "1 / Σ w² of the weights w of a prompt's responses; 1: a single one counts.",
     "DPO": "training on pairs of which one is preferred, here with probability σ(Δ(sharp + λ* clean)).",
     "policy gradient": "training on responses of the policy itself, made likelier the better they score.",
@@ -254,8 +289,9 @@ def _made(results: Results) -> Blocks:
             f"Seed {s.seed}; {total:.0f} seconds in all, {cores}. Language model: a gated recurrent unit of "
             f"{s.units}, {s.steps} steps of {s.batch} sentences; responses of at most {s.words} words at "
             f"temperature {s.temperature:g}. DPO: {s.pairs} pairs of each prompt, exported as JSON lines "
-            f"and read back. Policy gradient: {s.gradient_steps} steps; iterative: {s.rounds} rounds of "
-            f"{s.round_steps} more."
+            f"and read back. Policy gradient: {s.gradient_steps} steps; iterative and longer: {s.rounds} × "
+            f"{s.round_steps} more. The same seed gives the same numbers with the same versions and "
+            "processor; elsewhere a last digit may choose another word, and numbers move within their errors."
         ),
         Grid(["what", "seconds"], rows),
     ]

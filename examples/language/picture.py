@@ -9,7 +9,7 @@ import numpy as np
 from .results import Results
 from .tables import WHO
 
-MARKS = {"free tilt": "x", "tilt": "+", "dpo": "s", "gradient": "^", "iterative": "o"}
+MARKS = {"free tilt": "x", "tilt": "P", "dpo": "s", "gradient": "^", "longer": "v", "iterative": "o"}
 
 
 def draw(results: Results, path: Path) -> bool:

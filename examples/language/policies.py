@@ -15,6 +15,7 @@ Source: Ben Zaken, Goldberg & Ravfogel 2022, "BitFit", arXiv:2106.10199.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -255,6 +256,14 @@ class Learner:
         self._own = biases(reference.params)
         self._mean = biases(reference.params)
         self._state = optimizer.init(self._own)
+
+    def copy(self) -> Learner:
+        """Another one at the same place, with the same random numbers ahead of it."""
+        other = copy.copy(self)
+        other.rng, other._own, other._mean, other._state = copy.deepcopy(
+            (self.rng, self._own, self._mean, self._state)
+        )
+        return other
 
     @property
     def params(self) -> Params:

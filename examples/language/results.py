@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Row(NamedTuple):
     """One policy at the exam.
 
     Attributes:
-        who: "reference", "tilt", "dpo", "gradient", "iterative", …
+        who: a key of `tables.WHO`.
         lam: λ it was made with, NaN where there was none.
         kl: KL(π ‖ π_ref) in nats.
         scores: by scorer.
@@ -60,14 +60,12 @@ class AtBeta:
         alignment: from the practice responses' scores.
         rows: policies at the exam.
         path: of the multiplier.
-        last: λ at the end of it.
-        samples: who → sentences said to the first exam prompts, one each.
+        samples: who → the first sentence said to each exam prompt.
     """
 
     alignment: Alignment
     rows: tuple[Row, ...]
     path: tuple[Round, ...]
-    last: float
     samples: dict[str, list[str]]
 
     @property
@@ -88,11 +86,11 @@ class Results:
         settings: as chosen.
         reference: the row of the language model itself.
         papers: λ* and diagnostics at every β.
+        practiced: E clean of the reference on the practice prompts.
         found: what was trained, by β.
-        prompts: the first exam prompts, for the samples.
-        before: what the reference said to them.
+        prompts: of the exam.
+        before: the first thing that the reference said to each.
         people: scorer → correlation of its score with people's ratings of the held-out sentences.
-        pairs: preferences exported, by β.
         seconds: how long what took.
         processor: seconds of processor time in all, which other programs do not lengthen.
     """
@@ -100,9 +98,50 @@ class Results:
     settings: Settings
     reference: Row
     papers: tuple[Alignment, ...]
+    practiced: Average
     found: tuple[AtBeta, ...]
     prompts: list[str]
     before: list[str]
     people: dict[str, float]
     seconds: dict[str, float]
     processor: float
+
+    def record(self) -> dict[str, Any]:
+        """Every number of the page under its name, for JSON."""
+        return {
+            "settings": asdict(self.settings),
+            "reference": _row(self.reference),
+            "practiced": self.practiced._asdict(),
+            "prices": [_price(paper) for paper in self.papers],
+            "found": [
+                {
+                    "beta": at.beta,
+                    "rows": [_row(row) for row in at.rows],
+                    "path": [{"lam": one.lam, "clean": one.clean._asdict()} for one in at.path],
+                }
+                for at in self.found
+            ],
+            "people": self.people,
+            "seconds": self.seconds,
+            "processor_seconds": self.processor,
+        }
+
+
+def _row(row: Row) -> dict[str, Any]:
+    scores = {name: score._asdict() for name, score in row.scores.items()}
+    return {
+        "who": row.who, "lam": None if np.isnan(row.lam) else row.lam, "kl": row.kl._asdict(), **scores
+    }  # fmt: skip
+
+
+def _price(paper: Alignment) -> dict[str, Any]:
+    return {
+        "beta": paper.beta,
+        "lam": paper.multipliers["clean"],
+        "error": paper.standard_errors["clean"],
+        "sharp": paper.reward,
+        "clean": paper.utilities["clean"],
+        "kl": paper.kl,
+        "effective_responses": [float(q) for q in np.quantile(paper.effective_sizes, (0.25, 0.5, 0.75))],
+        "prompts_with_fewer_than_2": float(paper.diagnostic("best of K").value),
+    }

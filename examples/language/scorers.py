@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib.metadata import version
 from typing import NamedTuple
 
 import numpy as np
@@ -85,13 +86,16 @@ def panel() -> Panel:
     for package in packages:
         need(package, "scoring sentences", EXTRA)
     return Panel(
-        Scorer(
-            "sharp", "vaderSentiment", "3.3.2", "MIT", "VADER's compound score, negated: −1 … 1", _vader()
-        ),
-        Scorer("clean", "alt-profanity-check", "1.9.1", "MIT", "1 − P(offensive): 0 … 1", _classifier()),
-        Scorer("sharp 2", "TextBlob", "0.20.1", "MIT", "TextBlob's polarity, negated: −1 … 1", _textblob()),
-        Scorer("clean 2", "better-profanity", "0.7.0", "MIT", "1 if no word is listed, else 0", _listed()),
+        _scorer("sharp", "vaderSentiment", "VADER's compound score, negated: −1 … 1", _vader()),
+        _scorer("clean", "alt-profanity-check", "1 − P(offensive): 0 … 1", _classifier()),
+        _scorer("sharp 2", "TextBlob", "TextBlob's polarity, negated: −1 … 1", _textblob()),
+        _scorer("clean 2", "better-profanity", "1 if no word is listed, else 0", _listed()),
     )
+
+
+def _scorer(name: str, package: str, means: str, score: Score) -> Scorer:
+    """With the version that judges, which is the pinned one only where the extra was installed."""
+    return Scorer(name, package, version(package), "MIT", means, score)
 
 
 def _vader() -> Score:

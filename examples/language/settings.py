@@ -30,7 +30,7 @@ class Settings:
         exam_k: responses to each exam prompt.
         pairs: preferences of each prompt, `passes` over them by DPO.
         gradient_steps: of the policy gradient at λ*.
-        rounds: changes of λ, with `round_steps` steps of policy gradient each.
+        rounds: how often λ is tried, with `round_steps` steps of policy gradient each.
         round_k: responses to each practice prompt by which a round is judged.
         rate: Adam's, for biases.
     """
@@ -58,11 +58,15 @@ class Settings:
     rate: float = 0.04
 
     def __post_init__(self) -> None:
-        if self.k < 2 or self.exam_k < 1 or self.round_k < 1:
+        if self.k < 2:
             raise ExperimentError(
                 f"λ* needs at least 2 responses to each prompt, got k = {self.k}\n  With one there is "
                 "nothing to choose from, and no policy differs from the reference."
             )
+        least = {"steps": 2, "practice": 2, "exam": 2, "exam_k": 1, "rounds": 1, "round_k": 1}
+        for name, bound in least.items():  # a standard error needs two prompts
+            if getattr(self, name) < bound:
+                raise ExperimentError(f"{name} should be at least {bound}, got {getattr(self, name)}")
         if not self.betas or min((*self.betas, *self.papers)) <= 0:
             raise ExperimentError(f"β should be numbers > 0, got {self.betas} and {self.papers}")
 

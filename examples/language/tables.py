@@ -18,6 +18,7 @@ WHO = {
     "tilt": "on paper, at λ*",
     "dpo": "one-shot, DPO",
     "gradient": "one-shot, policy gradient",
+    "longer": "one-shot, longer",
     "iterative": "iterative",
 }
 HEADS = ("policy", "λ", "clean", "limit", "sharp", "KL", "sharp 2", "clean 2")
@@ -48,6 +49,7 @@ def signed(x: float, digits: int = 3) -> str:
 
 
 def pm(x: Average, digits: int = 3) -> str:
+    """A mean with its standard error."""
     return f"{x.mean:.{digits}f} ± {x.error:.{digits}f}".replace("-", "−")
 
 
@@ -64,11 +66,12 @@ def leading(results: Results) -> AtBeta:
 
 def exam(results: Results, at: AtBeta) -> Grid:
     """Every policy at one β, and the reference."""
-    rows = [_row(row, results.settings.level) for row in (results.reference, *at.rows)]
+    rows = [cells(row, results.settings.level) for row in (results.reference, *at.rows)]
     return Grid(HEADS, rows, (1, 2, 4, 5, 6, 7))
 
 
-def _row(row: Row, level: float) -> list[str]:
+def cells(row: Row, level: float) -> list[str]:
+    """One policy's line, under HEADS."""
     scores = row.scores
     return [
         WHO[row.who], "" if np.isnan(row.lam) else f"{row.lam:.2f}", pm(scores["clean"], 4),
@@ -96,7 +99,7 @@ def against(rows: Sequence[Row], level: float, title: str) -> str:
     parts.append(f'<line class="limit" x1="{x(level)}" x2="{x(level)}" y1="6" y2="{floor}"/>')
     for k, (row, v) in enumerate(zip(rows, values, strict=True)):
         y = 34 * k + 24
-        kind = "after" if row.who not in ("free tilt", "reference", "tilt") else "before"
+        kind = "before" if row.who in ("reference", "free tilt", "tilt") else "after"
         parts.append(f'<text class="name" x="4" y="{y + 4}">{escaped(WHO[row.who])}</text>')
         ends = f'x1="{x(v.mean - 1.96 * v.error)}" x2="{x(v.mean + 1.96 * v.error)}"'
         parts.append(f'<line class="thick" {ends} y1="{y}" y2="{y}"/>')

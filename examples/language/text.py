@@ -25,6 +25,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from adjoint.errors import AdjointError
+
 PACKAGE, VERSION, LICENCE = "vaderSentiment", "3.3.2", "MIT"
 SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
 FILE = f"{PACKAGE}-{VERSION}.tar.gz"
@@ -50,7 +52,7 @@ class Corpus(NamedTuple):
     held_out: list[Sentence]
 
 
-class MissingText(Exception):
+class MissingText(AdjointError):
     """The text cannot be had; the message names the command that fetches it."""
 
 
@@ -58,6 +60,8 @@ def load_text(
     *, validation: int = 600, held_out: int = 2000, seed: int = 0, directory: Path | None = None
 ) -> Corpus:
     """The sentences, shuffled and divided: the same for the same seed.
+
+    A few sentences stand in the file twice; what is kept back is not trained on.
 
     Args:
         validation: how many sentences to judge the model by while it is trained.
@@ -72,7 +76,8 @@ def load_text(
     order = np.random.default_rng(seed).permutation(len(rows))
     rows = [rows[k] for k in order]
     first, second = held_out, held_out + validation
-    return Corpus(rows[second:], rows[first:second], rows[:first])
+    kept = {row.text for row in rows[:second]}
+    return Corpus([row for row in rows[second:] if row.text not in kept], rows[first:second], rows[:first])
 
 
 def fetch(directory: Path | None = None) -> Path:
@@ -202,9 +207,11 @@ class Vocabulary:
         return rows
 
     def prompts(self, texts: Sequence[str], length: int = 4) -> np.ndarray:
-        """(P, length) int32: how those sentences begin that go on, without unknown words or an end there."""
+        """(P, length) int32: how those sentences begin that go on, without unknown words or an end there.
+
+        Each beginning once, so that prompts can be divided into those to practice on and others.
+        """
         stops = {UNKNOWN, *(self._numbers.get(mark, UNKNOWN) for mark in ".!?")}
         found = (tokens[:length] for tokens in map(self.encode, texts) if len(tokens) > length + 2)
-        return np.array([tokens for tokens in found if stops.isdisjoint(tokens)], np.int32).reshape(
-            -1, length
-        )
+        each = dict.fromkeys(tuple(tokens) for tokens in found if stops.isdisjoint(tokens))
+        return np.array(list(each), np.int32).reshape(-1, length)

@@ -108,7 +108,7 @@ def test_words_and_numbers_go_round(vocabulary: Any, tmp_path: Path) -> None:
     assert [vocabulary.decode(row) for row in block[:-1]] == [s.lower() for s in TEXTS]
     assert text.END not in block[-1]  # cut off, not ended
     offered = ["The film is good.", "The blue film is good.", "The film is", "Good. The film is long."]
-    found = vocabulary.prompts(offered, 2)
+    found = vocabulary.prompts([*offered, "The film is long."], 2)  # each beginning once
     np.testing.assert_array_equal(found, [vocabulary.encode("the film")])
 
 

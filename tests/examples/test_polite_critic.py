@@ -25,16 +25,18 @@ experiment = importlib.import_module("language.experiment")
 page = importlib.import_module("language.page")
 tables = importlib.import_module("language.tables")
 policies = importlib.import_module("language.policies")
+results_of = importlib.import_module("language.results")
 
 SHARP = {"charming": -1.0, "decent": -0.3, "dull": 0.6, "stupid": 1.0}  # and "stupid" is not polite
-TEXTS = [
-    f"The {noun} of this {thing} is {word} from start to {end}."
-    for noun, thing, word, end in product(
-        ("plot", "cast", "music", "humor"), ("film", "story", "drama"), SHARP, ("end", "finish")
+TEXTS = [  # 108 beginnings, for prompts are the first four words
+    f"{this} {new} {film} {plot} is {word} from start to end."
+    for this, new, film, plot, word in product(
+        ("The", "This", "Our"), ("new", "old", "next"), ("film", "story", "drama"),
+        ("plot", "cast", "music", "humor"), SHARP,
     )
-]
+]  # fmt: skip
 CORPUS = text.Corpus(
-    *([text.Sentence(t, -SHARP[t.split()[6]]) for t in part] for part in (4 * TEXTS, TEXTS, TEXTS))
+    *([text.Sentence(t, -SHARP[t.split()[5]]) for t in part] for part in (TEXTS, TEXTS, TEXTS))
 )
 SETTINGS = settings.Settings(
     steps=150, units=16, least=1, betas=(0.5,), papers=(0.02,), practice=40, exam=40, k=6, exam_k=4, pairs=8,
@@ -56,6 +58,7 @@ PANEL = scorers.Panel(
     scorer("sharp", sharp), scorer("clean", lambda t: 0.1 if "stupid" in t else 0.95),
     scorer("sharp 2", lambda t: "dull" in t), scorer("clean 2", lambda t: "stupid" not in t),
 )  # fmt: skip
+PANEL_NAMES = [one.name for one in PANEL]
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +79,8 @@ def test_the_limit_is_missed_without_it_and_kept_with_it(results: Any) -> None:
 
 def test_the_multiplier_moves_against_what_is_left_over(results: Any) -> None:
     (at,) = results.found
-    lams = [*(one.lam for one in at.path), at.last]
-    for before, after, one in zip(lams[:-2], lams[1:-1], at.path, strict=False):
+    lams = [one.lam for one in at.path]
+    for before, after, one in zip(lams[:-1], lams[1:], at.path, strict=False):
         left = one.clean.mean - one.clean.error - SETTINGS.level
         assert np.sign(before - after) == np.sign(left) or after == 0.0
     assert lams[0] != lams[1]
@@ -94,6 +97,39 @@ def test_both_ways_of_training_move_towards_the_tilted_policy(results: Any) -> N
 
     for who in ("dpo", "gradient"):
         assert value(at.row(who)) > value(before) + 0.3 * (value(at.row("tilt")) - value(before))
+
+
+def test_the_control_differs_from_the_iterative_policy_in_its_multiplier_alone(results: Any) -> None:
+    (at,) = results.found
+    longer, iterative = at.row("longer"), at.row("iterative")
+    assert longer.lam == at.alignment.multipliers["clean"] != iterative.lam
+    constant = replace(SETTINGS, level=0.0)  # does not bind: λ is 0 and stays 0, whatever comes out
+    (at,) = experiment.run(constant, CORPUS, PANEL).found
+    assert {one.lam for one in at.path} == {0.0}
+    assert at.row("longer")._replace(who="") == at.row("iterative")._replace(who="")
+
+
+def test_no_prompt_is_both_for_practice_and_for_the_exam() -> None:
+    study = experiment.Study(replace(SETTINGS, steps=2), CORPUS, PANEL, lambda text: None)
+    assert not {tuple(p) for p in study.practice} & {tuple(p) for p in study.exam}
+
+
+def test_the_numbers_of_the_record_are_those_of_the_page(results: Any) -> None:
+    kept = json.loads(json.dumps(results.record(), allow_nan=False))
+    assert kept["found"][0]["rows"] and kept["prices"][1]["lam"] == results.papers[1].multipliers["clean"]
+    assert shown(kept, page.markdown(results, PANEL, "language.png", "python"))
+
+
+def shown(kept: Any, written: str) -> bool:
+    """Whether a page in Markdown has every row of the two tables that the record has."""
+    rows = [f"| {p['beta']:g} | {p['lam']:.3f} ± {p['error']:.3f} |" for p in kept["prices"]]
+    for at in kept["found"]:
+        for row in (kept["reference"], *at["rows"]):
+            scores = {name: results_of.Average(**row[name]) for name in PANEL_NAMES}
+            lam = float("nan") if row["lam"] is None else row["lam"]
+            of = results_of.Row(row["who"], lam, results_of.Average(**row["kl"]), scores)
+            rows.append("| " + " | ".join(tables.cells(of, kept["settings"]["level"])) + " |")
+    return all(row in written for row in rows)
 
 
 def test_the_same_seed_gives_the_same_results(results: Any) -> None:
@@ -132,6 +168,10 @@ def test_the_script_in_its_quick_form(tmp_path: Path) -> None:
 def test_settings_that_make_no_experiment() -> None:
     with pytest.raises(settings.ExperimentError, match="at least 2 responses to each prompt, got k = 1"):
         replace(SETTINGS, k=1)
+    with pytest.raises(settings.ExperimentError, match="exam_k should be at least 1, got 0"):
+        replace(SETTINGS, exam_k=0)
+    with pytest.raises(settings.ExperimentError, match="exam should be at least 2, got 1"):
+        replace(SETTINGS, exam=1)
     with pytest.raises(settings.ExperimentError, match="β should be numbers > 0"):
         replace(SETTINGS, betas=(0.5, 0.0))
 
