@@ -23,6 +23,7 @@ from .emulated import Machine, emulate, planned, regions_of, source_of
 
 pytestmark = pytest.mark.skipif(bool(harness.missing()), reason=str(harness.missing()))
 ORDINARY, MANY = 12, 400
+LARGE = 1_000_000  # points that are too many for the checker
 CALLS = 64  # bytes of registers that a kernel may save around calls
 CHUNK = 205  # elements of a block, in place of 16,384: no multiple of a vector
 FACTOR = {"float64": 1e3, "float32": 30.0}  # as the CPU engine's test of random programs
@@ -322,9 +323,10 @@ def run_drafts(drafts: list[Draft], orders: int) -> None:
     for d, plan in found.items():
         args = plain(d)
         want = eager(flat(d), args)
-        for order in range(orders):
+        large = any(cut.shaped.size > LARGE for cut in plan.pieces.values())
+        for order in range(1 if large else orders):
             try:
-                compare(Machine(plan, args, order).run(), want, FACTOR[d.dtype])
+                compare(Machine(plan, args, order, checked=not large).run(), want, FACTOR[d.dtype])
             except Exception as error:
                 error.add_note(repr(d))
                 raise
