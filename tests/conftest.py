@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,12 +22,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="run the tests marked slow too")
 
 
+# ---------------------------------------------------------------- what is left out is counted
+LEFT_OUT = pytest.StashKey[dict[str, int]]()
+
+
+def _reason(item: pytest.Item) -> str | None:
+    """Why a test is left out of this run."""
+    if "slow" in item.keywords and not item.config.getoption("--slow"):
+        return "slow: run with --slow"
+    conditions = item.iter_markers("skipif") if "gpu" in item.keywords else ()
+    return next((mark.kwargs["reason"] for mark in conditions if mark.args[0] is True), None)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow"):
+    """Thousands of skips cost as much as small tests: they are counted instead, unless all would be."""
+    reasons = [_reason(item) for item in items]
+    left_out = dict(Counter(reason for reason in reasons if reason))
+    if None not in reasons:
+        for item, reason in zip(items, reasons, strict=True):
+            item.add_marker(pytest.mark.skip(reason=str(reason)))
         return
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+    config.stash[LEFT_OUT] = left_out
+    items[:] = [item for item, reason in zip(items, reasons, strict=True) if reason is None]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)  # to the process that gives out tests
+    if output is not None:
+        output["left_out"] = session.config.stash.get(LEFT_OUT, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", {})
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for reason, number in config.stash.get(LEFT_OUT, {}).items():
+        terminalreporter.write_line(f"LEFT OUT [{number}] {reason}")
 
 
 # ---------------------------------------------------------------- pytest-xdist: -n auto

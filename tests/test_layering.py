@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -50,11 +51,17 @@ def height(name: str) -> int:
     return found[0]
 
 
+@functools.cache
+def walk(path: Path) -> list[ast.AST]:
+    """Every node of a file's syntax."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def imported(path: Path) -> set[str]:
     """The parts of the package that a file imports, anywhere in it."""
     folder = ["adjoint", *path.relative_to(ROOT).parts[:-1]]
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in walk(path):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -64,15 +71,22 @@ def imported(path: Path) -> set[str]:
     return {n.split(".")[1] for n in names if n.startswith("adjoint.")}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_run_downward(path: Path) -> None:
+def upward(path: Path) -> list[str]:
+    """What a file imports that is not below it."""
     here, own = height(part(path)), part(path)
+    wrong = []
     for name in imported(path) - {own, "_version"}:
         if (ROOT / name).is_dir() or (
             ROOT / f"{name}.py"
         ).exists():  # otherwise a public name of the package itself
             below = height(name) < here or here == 0 == height(name)
-            assert below, f"{path.relative_to(ROOT)} imports {name}, which is not below {own}"
+            wrong += [] if below else [f"{path.relative_to(ROOT)} imports {name}, which is not below {own}"]
+    return wrong
+
+
+def test_imports_run_downward() -> None:
+    wrong = [text for path in FILES for text in upward(path)]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_the_walk_sees_imports() -> None:
@@ -82,17 +96,15 @@ def test_the_walk_sees_imports() -> None:
     assert height("check") > height("tape")
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in FILES if part(p) != "engines"], ids=lambda p: str(p.relative_to(ROOT))
-)
-def test_kernels_are_compiled_by_engines_only(path: Path) -> None:
+def test_kernels_are_compiled_by_engines_only() -> None:
     """No private solver: what is jitted lives under engines/."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            assert not any(alias.name.split(".")[0] in ("numba", "llvmlite") for alias in node.names), path
-        elif isinstance(node, ast.ImportFrom):
-            assert (node.module or "").split(".")[0] not in ("numba", "llvmlite"), path
-            assert not {"njit", "jit", "cfunc"} & {alias.name for alias in node.names}, path
+    for path in [p for p in FILES if part(p) != "engines"]:
+        for node in walk(path):
+            if isinstance(node, ast.Import):
+                assert not {alias.name.split(".")[0] for alias in node.names} & {"numba", "llvmlite"}, path
+            elif isinstance(node, ast.ImportFrom):
+                assert (node.module or "").split(".")[0] not in ("numba", "llvmlite"), path
+                assert not {"njit", "jit", "cfunc"} & {alias.name for alias in node.names}, path
 
 
 def run(code: str) -> str:

@@ -1,4 +1,4 @@
-"""Every row of the table has every property."""
+"""Every row of the table has every property: three tests of each, for a test costs as much as a property."""
 
 from __future__ import annotations
 
@@ -12,28 +12,17 @@ every_case = pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
 
 
 @every_case
-@pytest.mark.parametrize("kind", [np.float64, np.float32])
-def test_value(case, kind):
-    harness.check_value(case, kind)
+def test_value(case):
+    for kind in (np.float64, np.float32):
+        harness.check_value(case, kind)
 
 
 @every_case
 def test_first_order(case):
+    """In both precisions, with operands one at a time, and of any strides."""
     harness.check_first_order(case, np.float64)
-
-
-@every_case
-def test_first_order_in_float32(case):
     harness.check_first_order(case, np.float32, differences=False)
-
-
-@every_case
-def test_operands_one_at_a_time(case):
     harness.check_one_at_a_time(case)
-
-
-@every_case
-def test_layouts(case):
     harness.check_layouts(case)
 
 
