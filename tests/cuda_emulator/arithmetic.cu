@@ -1,6 +1,7 @@
 // What atomics, vectors, indices and casts of bits do; test_emulator.py has the results.
 
-extern "C" __global__ void atomics(int *whole, unsigned *natural, unsigned long long *wide, float *f, double *d) {
+extern "C" __global__ void atomics(int *whole, unsigned *natural, unsigned long long *wide, float *f,
+                                   double *d) {
     int t = threadIdx.x;
     atomicAdd(&whole[0], t);
     atomicMax(&whole[1], t - 50);
@@ -33,7 +34,9 @@ extern "C" __global__ void turns(int *count, int *out) {
 
 extern "C" __global__ void small_floats(const float *x, float *y) { y[threadIdx.x] = x[threadIdx.x] * 0.5f; }
 
-extern "C" __global__ void small_doubles(const double *x, double *y) { y[threadIdx.x] = x[threadIdx.x] * 0.5; }
+extern "C" __global__ void small_doubles(const double *x, double *y) {
+    y[threadIdx.x] = x[threadIdx.x] * 0.5;
+}
 
 extern "C" __global__ void vectors(float4 *a, double2 *b, int4 *c, uchar4 *d, float2 *e) {
     int t = threadIdx.x;
@@ -49,7 +52,8 @@ extern "C" __global__ void vectors(float4 *a, double2 *b, int4 *c, uchar4 *d, fl
 
 extern "C" __global__ void bits(const float *x, const double *z, const int *k, int *out) {
     int t = threadIdx.x;
-    out[0] = __float_as_int(x[0]) == (int)__float_as_uint(x[0]) && __int_as_float(__float_as_int(x[1])) == x[1];
+    bool same = __float_as_int(x[0]) == (int)__float_as_uint(x[0]);
+    out[0] = same && __int_as_float(__float_as_int(x[1])) == x[1];
     out[1] = __longlong_as_double(__double_as_longlong(z[t])) == z[t];
     out[2] = __hiloint2double(__double2hiint(z[t]), __double2loint(z[t])) == z[t];
     out[3] = __clz(k[0]);

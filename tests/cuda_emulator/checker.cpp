@@ -1,9 +1,10 @@
-// Sees every load and store of a kernel: g++ -fsanitize=thread puts a call before each; the functions called are ours.
+// Sees every load and store of a kernel: g++ -fsanitize=thread puts a call before each; the functions called
+// are ours.
 //
-// Bounds: an access lies in one device allocation or in one shared array. Alignment: by the type of what is accessed,
-// which -fsanitize=alignment tells (a vector may be loaded by its components).
-// Races: two threads touch one element, at least one writes, not both by atomics, and nothing orders the two: neither
-// a __syncthreads nor, within a warp, a __syncwarp. Blocks are never ordered. Unset: shared memory read before
+// Bounds: an access lies in one device allocation or in one shared array. Alignment: by the type of what is
+// accessed, which -fsanitize=alignment tells (a vector may be loaded by its components). Races: two threads
+// touch one element, at least one writes, not both by atomics, and nothing orders the two: neither a
+// __syncthreads nor, within a warp, a __syncwarp. Blocks are never ordered. Unset: shared memory read before
 // anything of this block wrote to it.
 #include <algorithm>
 #include <cstdio>
@@ -17,8 +18,8 @@
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace emu {
-// Who did something last, and when: the epoch says in which block and between which barriers, the time says between
-// which __syncwarps.
+// Who did something last, and when: the epoch says in which block and between which barriers, the time says
+// between which __syncwarps.
 struct Mark {
     uint32_t epoch, time;
     int thread;
@@ -27,8 +28,8 @@ struct Mark {
 // What happened last to one element.
 struct Cell {
     Mark write, atomic, read;
-    uint32_t read_lanes;  // of the reader's warp, in this epoch
-    bool read_by_warps, read_by_blocks;      // others too: of the same block in this epoch; in this launch
+    uint32_t read_lanes;                 // of the reader's warp, in this epoch
+    bool read_by_warps, read_by_blocks;  // others too: of the same block in this epoch; in this launch
     bool atomic_by_threads, atomic_by_blocks;
 };
 
@@ -99,7 +100,8 @@ static Region *find_shared(uintptr_t place) {
     return nullptr;
 }
 
-// Whether the present thread comes after what was done there. Of shared memory only this block's marks are asked for.
+// Whether the present thread comes after what was done there. Of shared memory only this block's marks are
+// asked for.
 static bool after(const Mark &mark) {
     if (mark.epoch < launch_epoch) return true;
     if (mark.epoch < block_epoch) return false;
@@ -150,12 +152,13 @@ static const Region *before(uintptr_t place) {
     return above == regions.begin() || place - above[-1].end > 1 << 20 ? nullptr : &above[-1];
 }
 
-static void stop(const char *what, const Region *region, uintptr_t place, unsigned long bytes, int access, int other) {
+static void stop(const char *what, const Region *region, uintptr_t place, unsigned long bytes, int access,
+                 int other) {
     char by[48] = "";
     if (other >= 0) snprintf(by, sizeof by, ", against thread number %d", other);
     if (region && region->name)
-        fail("%s: %s of %lu bytes at byte %lu of the %lu of shared array %s%s", what, DONE_NAMES[access], bytes,
-             place - region->begin, region->end - region->begin, region->name, by);
+        fail("%s: %s of %lu bytes at byte %lu of the %lu of shared array %s%s", what, DONE_NAMES[access],
+             bytes, place - region->begin, region->end - region->begin, region->name, by);
     else if (region)
         fail("%s: %s of %lu bytes at byte %lu of an allocation of %lu%s", what, DONE_NAMES[access], bytes,
              place - region->begin, region->end - region->begin, by);
@@ -170,12 +173,14 @@ static void stop(const char *what, const Region *region, uintptr_t place, unsign
 static void touch_cell(Cell &cell, const Region *region, uintptr_t place, unsigned long bytes, int access) {
     uint32_t begin = region->name ? block_epoch : launch_epoch;  // what is older is forgotten
     bool written = cell.write.epoch >= begin, added = cell.atomic.epoch >= begin;
-    if (region->name && !written && access != EMU_WRITE) stop("unset shared memory", region, place, bytes, access, -1);
+    if (region->name && !written && access != EMU_WRITE)
+        stop("unset shared memory", region, place, bytes, access, -1);
     if (written && !after(cell.write)) stop("race", region, place, bytes, access, cell.write.thread);
     if (added && access != EMU_ATOMIC && !after_atomics(cell))
         stop("race", region, place, bytes, access, cell.atomic.thread);
     if (access == EMU_READ) return note_read(cell, begin);
-    if (cell.read.epoch >= begin && !after_reads(cell)) stop("race", region, place, bytes, access, cell.read.thread);
+    if (cell.read.epoch >= begin && !after_reads(cell))
+        stop("race", region, place, bytes, access, cell.read.thread);
     if (access == EMU_ATOMIC) return note_atomic(cell, begin);
     cell.write = mark_now();
 }
@@ -209,8 +214,8 @@ static void check(uintptr_t place, unsigned long bytes, int access, const void *
 
 using namespace emu;
 
-// The device allocations that are alive, in any order; a count of -1 turns the checks off. Regions known from the
-// launch before keep their cells.
+// The device allocations that are alive, in any order; a count of -1 turns the checks off. Regions known from
+// the launch before keep their cells.
 EXPORT void emu_regions(int count, const uintptr_t *begin, const uintptr_t *end) {
     checking = count >= 0;
     std::vector<Region> now;
@@ -249,8 +254,12 @@ EXPORT void emu_touch(const volatile void *place, unsigned long bytes, int acces
     EXPORT void __tsan_unaligned_read##n(void *place) { check((uintptr_t)place, n, EMU_READ, HERE); } \
     EXPORT void __tsan_unaligned_write##n(void *place) { check((uintptr_t)place, n, EMU_WRITE, HERE); }
 HOOKS(1) HOOKS(2) HOOKS(4) HOOKS(8) HOOKS(16)
-EXPORT void __tsan_read_range(void *place, unsigned long bytes) { check((uintptr_t)place, bytes, EMU_READ, HERE); }
-EXPORT void __tsan_write_range(void *place, unsigned long bytes) { check((uintptr_t)place, bytes, EMU_WRITE, HERE); }
+EXPORT void __tsan_read_range(void *place, unsigned long bytes) {
+    check((uintptr_t)place, bytes, EMU_READ, HERE);
+}
+EXPORT void __tsan_write_range(void *place, unsigned long bytes) {
+    check((uintptr_t)place, bytes, EMU_WRITE, HERE);
+}
 
 // What g++ says of an access whose address does not fit its type.
 struct Mismatch {

@@ -1,5 +1,6 @@
 // What NVRTC knows without any include, for g++ on the host: goes before unmodified kernel source.
-// No standard header, so that source which leans on one (INFINITY, NAN, uint32_t, printf …) fails here as well.
+// No standard header, so that source which leans on one (INFINITY, NAN, uint32_t, printf …) fails here as
+// well.
 #pragma once
 #include "runtime.h"
 
@@ -24,11 +25,13 @@ typedef __SIZE_TYPE__ size_t;
 #define gridDim emu_grid_size()
 #define warpSize 32
 
-// Functions of this header are the card's instructions: the checker sees them by what they tell it, and not otherwise.
+// Functions of this header are the card's instructions: the checker sees them by what they tell it, and not
+// otherwise.
 #define EMU_HERE __attribute__((no_sanitize("thread", "alignment")))
 #define EMU EMU_HERE static inline
 
-// The harness turns `__shared__ T a[32];` into EMU_SHARED(T, a, [32]) and `extern __shared__ T a[];` into EMU_DYNAMIC.
+// The harness turns `__shared__ T a[32];` into EMU_SHARED(T, a, [32]) and `extern __shared__ T a[];` into
+// EMU_DYNAMIC.
 #define EMU_SHARED(type, name, size) \
     typedef type emu_type_##name size; \
     static emu_array emu_array_##name = {sizeof(emu_type_##name), alignof(emu_type_##name), #name, 0, 0}; \
@@ -114,7 +117,7 @@ EMU_ATOMIC_INTEGERS(atomicMin, value < old ? value : old)
 EMU_ATOMIC_FUNCTION(atomicMin, long long, value < old ? value : old)
 EMU_ATOMIC_INTEGERS(atomicMax, value > old ? value : old)
 EMU_ATOMIC_FUNCTION(atomicMax, long long, value > old ? value : old)
-EMU_ATOMIC_INTEGERS(atomicAnd, old & value)
+EMU_ATOMIC_INTEGERS(atomicAnd, old &value)
 EMU_ATOMIC_INTEGERS(atomicOr, old | value)
 EMU_ATOMIC_INTEGERS(atomicXor, old ^ value)
 EMU_ATOMIC_INTEGERS(atomicExch, value)
@@ -190,7 +193,9 @@ struct emu_entry<kernel, void (*)(A...)> {
     EMU_HERE static void spread(void **arguments, emu_places<I...>) {
         kernel(*(A *)arguments[I]...);
     }
-    EMU_HERE static void call(void **arguments) { spread(arguments, emu_places<__integer_pack(sizeof...(A))...>()); }
+    EMU_HERE static void call(void **arguments) {
+        spread(arguments, emu_places<__integer_pack(sizeof...(A))...>());
+    }
 };
 #define EMU_KERNEL(key, kernel) {key, emu_entry<kernel>::signature, emu_entry<kernel>::call},
 

@@ -1,4 +1,4 @@
-// The card's mathematics by the host's: each function in double, with f in float, and overloaded, as CUDA C has it.
+// The card's mathematics by the host's: each function in double, with f in float, and overloaded.
 #pragma once
 
 #define EMU_FUNCTION1(name) \
@@ -17,16 +17,17 @@
     EMU float name(float x) { return name##f(x); }
 
 EMU_FUNCTION1(acos) EMU_FUNCTION1(acosh) EMU_FUNCTION1(asin) EMU_FUNCTION1(asinh) EMU_FUNCTION1(atan)
-EMU_FUNCTION1(atanh) EMU_FUNCTION1(cbrt) EMU_FUNCTION1(ceil) EMU_FUNCTION1(cos) EMU_FUNCTION1(cosh) EMU_FUNCTION1(erf)
-EMU_FUNCTION1(erfc) EMU_FUNCTION1(exp) EMU_FUNCTION1(exp10) EMU_FUNCTION1(exp2) EMU_FUNCTION1(expm1) EMU_FUNCTION1(fabs)
-EMU_FUNCTION1(floor) EMU_FUNCTION1(j0) EMU_FUNCTION1(j1) EMU_FUNCTION1(lgamma) EMU_FUNCTION1(log) EMU_FUNCTION1(log10)
-EMU_FUNCTION1(log1p) EMU_FUNCTION1(log2) EMU_FUNCTION1(logb) EMU_FUNCTION1(nearbyint) EMU_FUNCTION1(rint)
-EMU_FUNCTION1(round) EMU_FUNCTION1(sin) EMU_FUNCTION1(sinh) EMU_FUNCTION1(sqrt) EMU_FUNCTION1(tan) EMU_FUNCTION1(tanh)
-EMU_FUNCTION1(tgamma) EMU_FUNCTION1(trunc) EMU_FUNCTION1(y0) EMU_FUNCTION1(y1)
-EMU_FUNCTION2(atan2) EMU_FUNCTION2(copysign) EMU_FUNCTION2(fdim) EMU_FUNCTION2(fmax) EMU_FUNCTION2(fmin)
-EMU_FUNCTION2(fmod) EMU_FUNCTION2(hypot) EMU_FUNCTION2(nextafter) EMU_FUNCTION2(pow) EMU_FUNCTION2(remainder)
-EMU_OWN1(cospi) EMU_OWN1(cyl_bessel_i0) EMU_OWN1(cyl_bessel_i1) EMU_OWN1(erfcinv) EMU_OWN1(erfcx) EMU_OWN1(erfinv)
-EMU_OWN1(normcdf) EMU_OWN1(normcdfinv) EMU_OWN1(rcbrt) EMU_OWN1(rsqrt) EMU_OWN1(sinpi)
+EMU_FUNCTION1(atanh) EMU_FUNCTION1(cbrt) EMU_FUNCTION1(ceil) EMU_FUNCTION1(cos) EMU_FUNCTION1(cosh)
+EMU_FUNCTION1(erf) EMU_FUNCTION1(erfc) EMU_FUNCTION1(exp) EMU_FUNCTION1(exp10) EMU_FUNCTION1(exp2)
+EMU_FUNCTION1(expm1) EMU_FUNCTION1(fabs) EMU_FUNCTION1(floor) EMU_FUNCTION1(j0) EMU_FUNCTION1(j1)
+EMU_FUNCTION1(lgamma) EMU_FUNCTION1(log) EMU_FUNCTION1(log10) EMU_FUNCTION1(log1p) EMU_FUNCTION1(log2)
+EMU_FUNCTION1(logb) EMU_FUNCTION1(nearbyint) EMU_FUNCTION1(rint) EMU_FUNCTION1(round) EMU_FUNCTION1(sin)
+EMU_FUNCTION1(sinh) EMU_FUNCTION1(sqrt) EMU_FUNCTION1(tan) EMU_FUNCTION1(tanh) EMU_FUNCTION1(tgamma)
+EMU_FUNCTION1(trunc) EMU_FUNCTION1(y0) EMU_FUNCTION1(y1) EMU_FUNCTION2(atan2) EMU_FUNCTION2(copysign)
+EMU_FUNCTION2(fdim) EMU_FUNCTION2(fmax) EMU_FUNCTION2(fmin) EMU_FUNCTION2(fmod) EMU_FUNCTION2(hypot)
+EMU_FUNCTION2(nextafter) EMU_FUNCTION2(pow) EMU_FUNCTION2(remainder) EMU_OWN1(cospi) EMU_OWN1(cyl_bessel_i0)
+EMU_OWN1(cyl_bessel_i1) EMU_OWN1(erfcinv) EMU_OWN1(erfcx) EMU_OWN1(erfinv) EMU_OWN1(normcdf)
+EMU_OWN1(normcdfinv) EMU_OWN1(rcbrt) EMU_OWN1(rsqrt) EMU_OWN1(sinpi)
 
 extern "C" {
 double fma(double, double, double);

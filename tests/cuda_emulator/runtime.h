@@ -1,15 +1,17 @@
-// What kernels compiled for the host and the runtime that executes them say to each other. C++17, x86-64, no headers:
-// kernels must not find names here that NVRTC lacks.
+// What kernels compiled for the host and the runtime that executes them say to each other. C++17, x86-64, no
+// headers: kernels must not find names here that NVRTC lacks.
 #pragma once
 
 struct uint3 {
     unsigned x, y, z;
 };
 
-// One entry of a module's table: `call` loads each parameter from the pointer at its place, as cuLaunchKernel does.
+// One entry of a module's table: `call` loads each parameter from the pointer at its place, as cuLaunchKernel
+// does.
 struct emu_kernel {
     const char *name;
-    const char *signature;  // "84pF": the bytes of all parameters, then their kinds; P points to floats, F is a float
+    const char *
+        signature;  // "84pF": the bytes of all parameters, then their kinds; P points to floats, F is a float
     void (*call)(void **arguments);
 };
 

@@ -1,7 +1,7 @@
 // Runs a grid: block after block, each thread of a block on a stack of its own, in a chosen order.
 //
-// A thread runs until it ends or waits. Who ends without ever waiting leaves its stack to the next thread, so that
-// kernels without barriers cost one function call per thread.
+// A thread runs until it ends or waits. Who ends without ever waiting leaves its stack to the next thread, so
+// that kernels without barriers cost one function call per thread.
 #include "scheduler.h"
 
 #include <cstdarg>
@@ -31,8 +31,8 @@ struct Thread {
     uint3 index;
     State state;
     int fiber;
-    int line;        // where it waits
-    int kind;        // what a barrier counts, or what a warp does together
+    int line;  // where it waits
+    int kind;  // what a barrier counts, or what a warp does together
     int predicate;
     unsigned mask;
     int how, lane, width;  // of a shuffle
@@ -95,8 +95,8 @@ void fail(const char *format, ...) {
         va_end(rest);
         uint3 t = pool[current].index;
         if (used >= 0 && used < (int)sizeof message)
-            snprintf(message + used, sizeof message - used, "; thread (%u, %u, %u) of block (%u, %u, %u)", t.x, t.y,
-                     t.z, block.x, block.y, block.z);
+            snprintf(message + used, sizeof message - used, "; thread (%u, %u, %u) of block (%u, %u, %u)",
+                     t.x, t.y, t.z, block.x, block.y, block.z);
         failed = true;
     }
 }
@@ -167,7 +167,7 @@ static void exchange(int warp, unsigned mask) {
     }
 }
 
-// Lanes that met in __syncwarp have seen what the others had done and had seen. (Shuffles and votes order nothing.)
+// Lanes that met in __syncwarp have seen what the others had done and seen. Shuffles and votes order nothing.
 static void see_each_other(int warp, unsigned mask) {
     uint32_t now = ++warp_time[warp / LANES], together[LANES];
     memset(together, 0, sizeof together);
@@ -181,7 +181,7 @@ static void see_each_other(int warp, unsigned mask) {
         if (mask >> lane & 1) memcpy(known[warp + lane], together, sizeof together);
 }
 
-// Lets the lanes of one warp go on whose group is complete. Lanes that have left the kernel are not waited for.
+// Lets the lanes of one warp go on whose group is complete; who has left the kernel is not waited for.
 static bool release_warp(int warp) {
     bool released = false;
     for (int lane = 0; lane < LANES && warp + lane < threads; lane++) {
@@ -195,8 +195,10 @@ static bool release_warp(int warp) {
                 complete = false;
             } else if (other.line != t.line || other.mask != t.mask || other.kind != t.kind) {
                 current = warp + k;
-                fail("lanes of one warp wait for each other at different places (lines %d and %d, masks %08x and %08x)",
-                     t.line, other.line, t.mask, other.mask);
+                fail(
+                    "lanes of one warp wait for each other at different places (lines %d and %d, masks %08x "
+                    "and %08x)",
+                    t.line, other.line, t.mask, other.mask);
                 return true;
             }
         }
@@ -223,12 +225,15 @@ static void release_barrier() {
     for (int i = 0; i < threads; i++) {
         current = i;
         if (pool[i].state == AT_WARP)
-            return fail("deadlock: some threads wait for their warp (line %d), others at __syncthreads (line %d)",
-                        pool[i].line, pool[first].line);
+            return fail(
+                "deadlock: some threads wait for their warp (line %d), others at __syncthreads (line %d)",
+                pool[i].line, pool[first].line);
         if (pool[i].state == DONE)
-            return fail("__syncthreads (line %d) is not reached by every thread of the block", pool[first].line);
+            return fail("__syncthreads (line %d) is not reached by every thread of the block",
+                        pool[first].line);
         if (pool[i].line != pool[first].line)
-            return fail("one block waits at two __syncthreads (lines %d and %d)", pool[first].line, pool[i].line);
+            return fail("one block waits at two __syncthreads (lines %d and %d)", pool[first].line,
+                        pool[i].line);
     }
     for (int i = 0; i < threads; i++) pool[i].state = READY;
     epoch++;
@@ -257,14 +262,16 @@ static void run_block() {
                 warps |= pool[i].state == AT_WARP;
                 barrier |= pool[i].state == AT_BARRIER;
             }
-            for (int warp = 0; warps && warp < threads && !failed; warp += LANES) released |= release_warp(warp);
+            for (int warp = 0; warps && warp < threads && !failed; warp += LANES)
+                released |= release_warp(warp);
             if (released || failed) continue;
             if (barrier) {
                 release_barrier();
             } else if (warps) {
                 for (int i = 0; i < threads; i++)
                     if (pool[i].state == AT_WARP) current = i;
-                fail("deadlock: lanes wait (line %d) for others of their warp that never come", pool[current].line);
+                fail("deadlock: lanes wait (line %d) for others of their warp that never come",
+                     pool[current].line);
             }
             continue;
         }
@@ -279,7 +286,8 @@ static bool allowed(const unsigned *g, const unsigned *b, size_t shared) {
                 g[1] <= 65535 && g[2] <= 65535 && shared <= MOST_SHARED;
     if (!fits)
         snprintf(message, sizeof message,
-                 "CUDA_ERROR_INVALID_VALUE: invalid argument: grid (%u, %u, %u), block (%u, %u, %u), %zu bytes shared",
+                 "CUDA_ERROR_INVALID_VALUE: invalid argument: grid (%u, %u, %u), block (%u, %u, %u), %zu "
+                 "bytes shared",
                  g[0], g[1], g[2], b[0], b[1], b[2], shared);
     return fits;
 }
@@ -287,7 +295,8 @@ static bool allowed(const unsigned *g, const unsigned *b, size_t shared) {
 static void make_memory() {
     if (stacks) return;
     auto reserve = [](size_t bytes) {
-        return (char *)mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return (char *)mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     };
     stacks = reserve(STACK * MOST_THREADS);
     for (int i = 0; i < MOST_THREADS; i++) mprotect(stacks + i * STACK, 4096, PROT_NONE);
@@ -312,8 +321,8 @@ using namespace emu;
 EXPORT const char *emu_error() { return message; }
 
 // how: 0 ascending, 1 descending, from 2 on shuffled with that seed; threads and blocks alike.
-EXPORT int emu_launch(const emu_kernel *kernel, const unsigned *g, const unsigned *b, size_t shared, unsigned long how,
-                      void **arguments) {
+EXPORT int emu_launch(const emu_kernel *kernel, const unsigned *g, const unsigned *b, size_t shared,
+                      unsigned long how, void **arguments) {
     if (!allowed(g, b, shared)) return 1;
     make_memory();
     failed = false;
@@ -327,8 +336,8 @@ EXPORT int emu_launch(const emu_kernel *kernel, const unsigned *g, const unsigne
     launch_epoch = epoch + 1;
     start_checked_launch();
     for (int i = 0; i < threads; i++) pool[i].index = {i % b[0], i / b[0] % b[1], i / (b[0] * b[1])};
-    // What cupy always asks for: subnormal floats are zero. The processor cannot leave doubles alone then, so that
-    // kernels without any float parameter go without.
+    // What cupy always asks for: subnormal floats are zero. The processor cannot leave doubles alone then, so
+    // that kernels without any float parameter go without.
     unsigned settings = _mm_getcsr();
     if (strpbrk(kernel->signature, "PF")) _mm_setcsr(settings | 0x8040);
     size_t blocks = (size_t)g[0] * g[1] * g[2];
@@ -363,9 +372,11 @@ static void claim(char *place, size_t bytes, const char *name) {
 EXPORT char *emu_shared(emu_array *array) {
     if (array->block == block_serial) return array->place;
     size_t step = array->alignment < 16 ? 16 : array->alignment;
-    size_t at = (static_place + GUARD + step - 1) / step * step + (array->alignment < 16 ? array->alignment : 0);
+    size_t at =
+        (static_place + GUARD + step - 1) / step * step + (array->alignment < 16 ? array->alignment : 0);
     static_bytes = (static_bytes + array->alignment - 1) / array->alignment * array->alignment + array->bytes;
-    if (static_bytes + dynamic_bytes > MOST_SHARED) fail_here("more than 48 KiB of shared memory in one block", 0);
+    if (static_bytes + dynamic_bytes > MOST_SHARED)
+        fail_here("more than 48 KiB of shared memory in one block", 0);
     static_place = at + array->bytes;
     array->block = block_serial;
     array->place = static_shared + at;
@@ -397,7 +408,8 @@ EXPORT int emu_barrier_result() { return counted; }
 
 static unsigned long wait_for_warp(Warp kind, unsigned mask, int line) {
     Thread &t = pool[current];
-    if (!(mask >> (current % LANES) & 1)) fail_here("a lane takes part in a *_sync whose mask leaves it out", line);
+    if (!(mask >> (current % LANES) & 1))
+        fail_here("a lane takes part in a *_sync whose mask leaves it out", line);
     t.state = AT_WARP;
     t.kind = kind;
     t.mask = mask;
@@ -413,7 +425,8 @@ EXPORT void emu_warp_barrier(unsigned mask, int line) {
 
 EXPORT unsigned long emu_shuffle(unsigned mask, unsigned long bits, int how, int lane, int width, int line) {
     Thread &t = pool[current];
-    if (width < 1 || width > LANES || width & (width - 1)) fail_here("the width of a shuffle is no power of two", line);
+    if (width < 1 || width > LANES || width & (width - 1))
+        fail_here("the width of a shuffle is no power of two", line);
     t.bits = bits;
     t.how = how;
     t.lane = lane;

@@ -15,8 +15,8 @@ extern uint3 block;                  // the block that runs
 extern char *stacks;                 // of all threads of a block
 extern uint32_t launch_epoch;        // epochs: stretches between two barriers, numbered through all launches
 extern uint32_t block_epoch, epoch;  // the first of this block; the present one
-extern uint32_t warp_time[MOST_WARPS];              // __syncwarps that each warp of the block has passed
-extern uint32_t known[MOST_THREADS][LANES];         // up to when a thread has seen what its neighbours did
+extern uint32_t warp_time[MOST_WARPS];       // __syncwarps that each warp of the block has passed
+extern uint32_t known[MOST_THREADS][LANES];  // up to when a thread has seen what its neighbours did
 
 // Records what went wrong; a thread then leaves the kernel, for good.
 void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
