@@ -257,12 +257,10 @@ _SCALARS: dict[str, type] = {
 def pack(argument: Any) -> tuple[Any, tuple[int, int] | None]:
     """A NumPy array as a pointer with the region it owns, or a NumPy scalar as a number."""
     if isinstance(argument, np.ndarray):
-        begin, end = np.lib.array_utils.byte_bounds(argument)
         owner = argument
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
-        begin, end = np.lib.array_utils.byte_bounds(owner)
-        return ctypes.c_void_p(argument.ctypes.data), (begin, end)
+        return ctypes.c_void_p(argument.ctypes.data), np.lib.array_utils.byte_bounds(owner)
     value = np.asarray(argument)
     kind = "?" if value.dtype.kind == "b" else value.dtype.kind
     return _SCALARS[f"{kind}{value.dtype.itemsize}"](value.item()), None
