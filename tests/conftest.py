@@ -34,6 +34,7 @@ def _reason(item: pytest.Item) -> str | None:
     return next((mark.kwargs["reason"] for mark in conditions if mark.args[0] is True), None)
 
 
+@pytest.hookimpl(trylast=True)  # after -k and -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Thousands of skips cost as much as small tests: they are counted instead, unless all would be."""
     reasons = [_reason(item) for item in items]

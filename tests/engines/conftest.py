@@ -24,6 +24,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("device", ["numba", *([] if cpu else MACHINES)], indirect=True, scope="module")
 
 
+# The emulator takes a compiler's run for each program: of the rows of NumPy's table it gets one in so many, in
+# the order of the table, where functions of one kind stand together; --slow gives it all.
+SAMPLED, STRIDE = "test_names", 3
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Rows that the emulator's ordinary run leaves out are slow."""
+    rows = [item for item in items if item.path.stem == SAMPLED and "slow" not in item.keywords]
+    emulated = [item for item in rows if item.callspec.params["device"] == "emulator"]  # type: ignore[attr-defined]
+    for k, item in enumerate(emulated):
+        if k % STRIDE:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def device(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The module cupy of a machine; None where NumPy's arrays are."""
