@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,18 +26,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("device", ["numba", *([] if cpu else MACHINES)], indirect=True, scope="module")
 
 
-# The emulator takes a compiler's run for each program: of the rows of NumPy's table it gets one in so many, in
-# the order of the table, where functions of one kind stand together; --slow gives it all.
-SAMPLED, STRIDE = "test_names", 3
+# The emulator takes a compiler's run for each program. Of these files' programs it gets one in so many, in
+# their order, where those of one kind stand together; --slow gives it all.
+HERE = Path(__file__).parent
+STRIDES = {HERE / "test_names.py": 3, HERE / "test_random.py": 2}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Rows that the emulator's ordinary run leaves out are slow."""
-    rows = [item for item in items if item.path.stem == SAMPLED and "slow" not in item.keywords]
-    emulated = [item for item in rows if item.callspec.params["device"] == "emulator"]  # type: ignore[attr-defined]
-    for k, item in enumerate(emulated):
-        if k % STRIDE:
+    """Programs that the emulator's ordinary run leaves out are slow."""
+    met = Counter[Path]()
+    for item in items:
+        if item.path not in STRIDES or "slow" in item.keywords or "[emulator-" not in item.name:
+            continue
+        if met[item.path] % STRIDES[item.path]:
             item.add_marker(pytest.mark.slow)
+        met[item.path] += 1
 
 
 @pytest.fixture(scope="module")
