@@ -55,7 +55,7 @@ class Compiled:
             return self._f(*args, **kwargs)
         target = self._options.target
         kinds = [target.kind_of(x) for x in leaves]
-        key = (structure, tuple(kinds))
+        key = (structure, tuple(kinds), target.place())
         program = self._programs.get(key)
         if program is None:
             if not self._options.wait:
@@ -92,9 +92,12 @@ class Compiled:
                 return
             self._under_way[key] = None
 
+        target = self._options.target
+
         def make() -> None:
             try:
-                self._made(key, leaves, kinds, structure)
+                with target.at(key[-1]):
+                    self._made(key, leaves, kinds, structure)
             except Exception as failure:
                 self._under_way[key] = failure
 

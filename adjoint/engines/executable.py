@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,6 +69,16 @@ class Executable(ABC):
         self._describe(leaves, kinds, structure, results)
 
     # ---------------------------------------------------------------- what a target does
+    @staticmethod
+    def place() -> Any:
+        """What a program is for besides the kinds of its arguments: which of several devices."""
+        return None
+
+    @staticmethod
+    def at(place: Any) -> AbstractContextManager[Any]:
+        """Where another thread makes programs for such a place."""
+        return nullcontext()
+
     @staticmethod
     @abstractmethod
     def kind_of(x: Any) -> Any:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from ...errors import DeviceError, DTypeError, describe, refusal
+from ...errors import AdjointError, DeviceError, DTypeError, describe, refusal
 from ...ops.device import adopted, on_device
 from ...text import size_text
 from ..containers import ARRAY, SCALAR, Kind, kind_of_number
@@ -18,12 +20,14 @@ from ..explain import Line, kind_of_group, names_of, space_of
 from ..graph import Node
 from .binding import Arrays, Binder, Bound, BoundCall
 from .capture import Graphs
-from .device import usable
+from .device import no_room, unusable, usable
 from .geometry import CUTTING
 from .kernel import Call, Launch
 from .modules import Function, functions_of
 from .numbers import MOST, numbers_text, words_of
+from .overlaps import overlapping
 from .steps import Memory, write_steps
+from .turns import Turns
 
 UNFIT = 0  # what `run` returns when an argument is not what the program is for
 
@@ -32,28 +36,50 @@ class GPU(Executable):
     """One program of the GPU engine.
 
     Calls put their work on the current stream, one after the other. The program's memory belongs to one call
-    at a time, so a call on another stream waits there for the last one.
+    at a time, so a call on another stream waits there for the last one. It belongs to the device that was
+    current when the program was made; on another, the same arguments are another program.
     """
 
     cutting = CUTTING
 
     # ---------------------------------------------------------------- arguments
     @staticmethod
+    def place() -> int:
+        """The number of the current device."""
+        number: int = usable().cuda.runtime.getDevice()
+        return number
+
+    @staticmethod
+    def at(place: Any) -> AbstractContextManager[Any]:
+        """Where a thread makes programs for a device; each begins on the first."""
+        device: AbstractContextManager[Any] = usable().cuda.Device(place)
+        return device
+
+    @staticmethod
     def kind_of(x: Any) -> Any:
         """The kind of an argument.
 
         Raises:
             DTypeError: an array on the host, where the program's arrays are on the device; objects.
+            DeviceError: an array on another device than the current one.
         """
-        if isinstance(x, np.ndarray) and x.ndim:
+        plain = isinstance(x, (np.ndarray, np.generic))
+        x = x if plain else adopted(x)
+        device = on_device(x)
+        if x.ndim if plain else not device and hasattr(x, "__dlpack__") and not isinstance(x, type):
             raise refusal(
                 DTypeError,
                 f"a function compiled for the GPU takes arrays of the device, not {describe(x)} of the host",
                 "Copy it there once: cupy.asarray(x).",
             )
-        x = adopted(x)
-        device = on_device(x)
-        if device or isinstance(x, (np.ndarray, np.generic)):
+        if device and x.data.device_id != GPU.place():
+            there, here = x.data.device_id, GPU.place()
+            raise refusal(
+                DeviceError,
+                f"{describe(x)} lies on device {there}, and device {here} is the current one",
+                f"Call inside of `with cupy.cuda.Device({there}):`, on arrays of that device alone.",
+            )
+        if device or plain:
             if x.dtype.kind not in "fiubc" or x.dtype.char in "gG":  # cupy knows no extended precision
                 raise refusal(
                     DTypeError, f"a function for the GPU cannot take {describe(x)}", "Pass numbers."
@@ -65,7 +91,9 @@ class GPU(Executable):
     def fitted(x: Any, kind: Kind) -> Any:
         """An array of the device in C order; of a number, an array of the host."""
         if kind.sort == ARRAY:
-            return usable().ascontiguousarray(adopted(x)).reshape(kind.shape)
+            cupy = usable()
+            x = cupy.ascontiguousarray(adopted(x))
+            return cupy.ndarray(kind.shape, kind.dtype, x.data)  # of a subclass, the array itself
         return np.asarray(x, kind.dtype)
 
     # ---------------------------------------------------------------- making
@@ -81,8 +109,7 @@ class GPU(Executable):
                 raise self.complaint(source, complaint)
         numbers = [k for k, kind in enumerate(self.inputs) if kind.sort != ARRAY]
         self.memory = Memory(self.plan, self.steps, numbers)
-        self._lock = threading.RLock()
-        self._last: tuple[Any, Any] | None = None  # stream and event of the last call
+        self._lock, self._device = threading.RLock(), self.place()
         ndarray = self.cupy.ndarray
         self._types = [(ndarray if k.sort == ARRAY else np.ndarray, k.shape, k.dtype) for k in self.inputs]
         launches = [w for step in self.steps for w in step.works if isinstance(w, Launch)]
@@ -91,7 +118,9 @@ class GPU(Executable):
         functions, self.compiled = functions_of(self.cupy).load(
             [*((w.source, w.name) for w in launches), *texts]
         )
+        self._turns = Turns(self.cupy)
         self._base = self._allocated()
+        self._turns.end()  # a call on another stream comes after what has been copied
         self._bind(numbers, functions)
         self.graphs = Graphs(self.cupy, self.work) if self.options.graphs else None
         feeds = functions[len(launches) :]
@@ -105,11 +134,9 @@ class GPU(Executable):
         try:
             base = cupy.cuda.alloc(memory.total)
         except cupy.cuda.memory.OutOfMemoryError as error:
-            raise DeviceError(
-                f"the device has no room for the {size_text(memory.total)} that the program keeps there, "
-                f"{size_text(memory.between)} of them values between its steps: {error}\n"
-                "  Smaller batches need less, ad.checkpoint keeps fewer values for the adjoint sweep, and "
-                "cupy.get_default_memory_pool().free_all_blocks() gives back what others have left"
+            what = f"the {size_text(memory.total)} that the program keeps there, "
+            raise no_room(
+                f"{what}{size_text(memory.between)} of them values between its steps", error
             ) from error
         for place, array in memory.filled:
             cupy.ndarray(array.shape, array.dtype, base + place).set(array)
@@ -136,6 +163,7 @@ class GPU(Executable):
                 else:
                     self.work.append(binder.call(work))
             self._names.append(name)
+        self._objects = binder.objects
         self._words = binder.words() if self.memory.statuses else None
         self._flags = [
             (binder.array(flag), source, text)
@@ -145,46 +173,84 @@ class GPU(Executable):
 
     # ---------------------------------------------------------------- running
     def buffers(self, arrays: tuple[Any, ...], fit: bool = False) -> tuple[Any, ...]:
-        """Arrays for the results, or those that were donated; of an array that came twice, a copy."""
+        """Arrays for the results: new ones, or those that were donated.
+
+        Of a donated one that shares memory with another argument, a copy takes its place. Before
+        the arrays are known to `fit` there are no copies, but nothing at all, which `run` refuses.
+
+        Raises:
+            DeviceError: there is no room for the results.
+        """
         cupy, donated = self.cupy, {j: k for k, j in self.donated}
-        alone = len({*map(id, arrays)}) == len(arrays) == len(self.inputs)
+        if donated:
+            shared = overlapping(arrays, cupy.ndarray) & {*donated.values()}
+            if not fit and (shared or len(arrays) != len(self.inputs)):
+                return ()
         outs: list[Any] = []
-        for j, x in enumerate(self.graph.outputs):
-            if j not in donated:
-                outs.append(cupy.empty(x.shape, x.dtype))
-            elif alone:
-                outs.append(arrays[donated[j]])
-            else:
-                outs.append(arrays[donated[j]].copy() if fit else None)
+        try:
+            for j, z in enumerate(self.graph.outputs):
+                if j not in donated:
+                    outs.append(cupy.empty(z.shape, z.dtype))
+                else:
+                    x = arrays[donated[j]]
+                    outs.append(x.copy() if donated[j] in shared else x)
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            raise no_room("the results", error) from error
         return tuple(outs)
 
     def run(self, arrays: Arrays, outs: Arrays) -> int:
         """Put the work on the current stream, if the arrays fit; wait only where a kernel may complain."""
-        if len(arrays) != len(self._types):
+        device = self._device
+        if len(arrays) != len(self._types) or len(outs) != len(self.graph.outputs):
             return UNFIT
-        for x, (kind, shape, dtype) in zip(arrays, self._types, strict=True):
+        pairs: Iterator[tuple[Any, Any]] = zip(arrays, self._types, strict=True)
+        for x, (kind, shape, dtype) in pairs:
             if type(x) is not kind or x.shape != shape or x.dtype != dtype or not x.flags.c_contiguous:
                 return UNFIT
+            if kind is not np.ndarray and x.data.device_id != device:
+                return UNFIT
+        if self.cupy.cuda.runtime.getDevice() != device:
+            return UNFIT
         with self._lock:
-            stream = self.cupy.cuda.get_current_stream()
-            if self._last is not None and self._last[0] != stream:
-                stream.wait_event(self._last[1])
-            for function, part, pointer in self._feeds:
-                words = words_of([arrays[k] for k in part])
-                function.launch((1, 1, 1), (1, 1, 1), (pointer, *words))
-            graphs = self.graphs
-            if graphs is None or not graphs.replay(arrays, outs, lambda w: self._call(w, arrays, outs)):
-                for work in self.work:
-                    if isinstance(work, BoundCall):
-                        self._call(work, arrays, outs)
-                    else:
-                        work(arrays, outs)
-            self._last = stream, stream.record()
+            self._turns.begin()
+            try:
+                self._put(arrays, outs)
+            finally:  # also what was put there before something failed comes before the next call
+                self._turns.end()
+                self._objects.clear()
             self._complain(arrays, outs)
         return DONE
 
+    def _put(self, arrays: Arrays, outs: Arrays) -> None:
+        """Put the work on the current stream."""
+        for function, part, pointer in self._feeds:
+            words = words_of([arrays[k] for k in part])
+            function.launch((1, 1, 1), (1, 1, 1), (pointer, *words))
+        graphs = self.graphs
+        if graphs is None or not graphs.replay(arrays, outs, lambda w: self._call(w, arrays, outs)):
+            for work in self.work:
+                if isinstance(work, BoundCall):
+                    self._call(work, arrays, outs)
+                else:
+                    work(arrays, outs)
+
     def _call(self, work: BoundCall, arrays: Arrays, outs: Arrays) -> None:
-        self.by_value(lambda: work(arrays, outs), work.call.node, lambda: work.values(arrays, outs))
+        """Run a function of cupy.
+
+        Raises:
+            DeviceError: it finds no room on the device, or a library of CUDA is not installed.
+        """
+        node = work.call.node
+        try:
+            self.by_value(lambda: work(arrays, outs), node, lambda: work.values(arrays, outs))
+        except AdjointError:
+            raise
+        except self.cupy.cuda.memory.OutOfMemoryError as error:
+            raise no_room(
+                f"what {getattr(node.op, 'name', 'cupy')} needs besides its result", error
+            ) from error
+        except ImportError as error:
+            raise unusable(self.cupy) from error
 
     def _complain(self, arrays: Arrays, outs: Arrays) -> None:
         """Raise what a kernel has reported, the first step's first."""
@@ -210,6 +276,11 @@ class GPU(Executable):
     def result(self, outs: tuple[Any, ...]) -> Any:
         """The results in the containers of the function; 0-d ones are arrays of the device."""
         return outs[0] if self.single else self.make(outs)
+
+    def __del__(self) -> None:
+        turns = getattr(self, "_turns", None)  # there is none where making the program failed
+        if turns is not None and not sys.is_finalizing():
+            turns.leave()
 
     @property
     def between(self) -> int:

@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from ...errors import DeviceError
+from .device import unusable
 
 OPTIONS = ("-std=c++17",)
 BETWEEN = "\n// ---- the next kernel\n"
@@ -70,7 +71,8 @@ class Functions:
         """Functions for (source, name) pairs, and how many had to be compiled or loaded.
 
         Raises:
-            DeviceError: NVRTC refuses a source, which is a fault of this library or of its installation.
+            DeviceError: NVRTC refuses a source, which is a fault of this library or of its installation; it
+                is not there; or the driver does not load what it has made.
         """
         wanted = list(kernels)
         names = [unique(*pair) for pair in wanted]
@@ -84,6 +86,13 @@ class Functions:
                         self._known[name] = Function(module.get_function(name), name)
                 except self._cupy.cuda.compiler.CompileException as error:
                     raise DeviceError(f"NVRTC refuses a kernel: {str(error).strip()}") from error
+                except ImportError as error:  # of NVRTC itself
+                    raise unusable(self._cupy) from error
+                except self._cupy.cuda.driver.CUDADriverError as error:
+                    what = f"the driver refuses a module of kernels: {str(error).strip()}"
+                    raise DeviceError(
+                        f"{what}\n  python -m adjoint doctor says whether cupy and it agree"
+                    ) from error
         return [self._known[name] for name in names], len(new)
 
 

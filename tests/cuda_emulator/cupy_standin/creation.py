@@ -66,8 +66,9 @@ asanyarray = asarray
 
 
 def ascontiguousarray(a: Any, dtype: Any = None) -> Any:
-    """C order, one axis at least."""
-    a = asarray(a, dtype)
+    """C order, one axis at least; what has it already is returned, of whatever class."""
+    if not is_device(a) or dtype is not None:
+        a = asarray(a, dtype)
     if not a.shape:
         return a.reshape(1)
     return a if a.flags.c_contiguous else copied(a, a.dtype, "C")

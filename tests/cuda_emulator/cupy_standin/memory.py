@@ -131,6 +131,7 @@ class MemoryPointer:
         self.mem, self.ptr, self.device_id = mem, mem.ptr + offset, 0
 
     def __add__(self, offset: int) -> MemoryPointer:
+        assert self.ptr or not offset  # of an array without elements
         return MemoryPointer(self.mem, self.ptr - self.mem.ptr + offset)
 
     def __sub__(self, offset: int) -> MemoryPointer:

@@ -86,16 +86,16 @@ class Stream:
         return not self._queue
 
     def __enter__(self) -> Stream:
-        self._previous.append(_current[-1])
-        _current[-1] = self
+        self._previous.append(current())
+        _current.stream = self
         return self
 
     def __exit__(self, *error: object) -> None:
-        _current[-1] = self._previous.pop()
+        _current.stream = self._previous.pop()
 
     def use(self) -> Stream:
         """Make it the current stream."""
-        _current[-1] = self
+        _current.stream = self
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -217,12 +217,21 @@ def get_elapsed_time(start_event: Event, end_event: Event) -> float:
 
 
 Stream.null = Stream(null=True)
-_current: list[Stream] = [Stream.null]
+
+
+class _Current(threading.local):
+    """The current stream of each thread, as cupy has it."""
+
+    def __init__(self) -> None:
+        self.stream = Stream.null
+
+
+_current = _Current()
 
 
 def current() -> Stream:
     """The current stream."""
-    return _current[-1]
+    return _current.stream
 
 
 def get_current_stream(device_id: int = -1) -> Stream:
@@ -239,4 +248,4 @@ def reset() -> None:
     """No work, no capture."""
     Stream.null._queue.clear()
     Stream.null._captured = None
-    _current[:] = [Stream.null]
+    _current.stream = Stream.null
