@@ -75,8 +75,8 @@ def _shots(results: Results) -> str:
     )
     if not all(short):
         text += " λ* is right for a policy that can say anything, and a trained one cannot."
-    if all(longer):
-        text += " Here, part of what the iterative way gains is mere training."
+    if not any(longer):
+        text += " Mere training does not mend that: it is the higher λ that keeps the limit."
     return text
 
 
@@ -191,8 +191,8 @@ def _exam(results: Results) -> Blocks:
         Words(
             f"Required: clean ≥ {level:g}. Everything below was measured on {results.settings.exam} prompts "
             f"that had no part in λ* or in training, with {results.settings.exam_k} new responses each; ± is "
-            "one standard error over prompts, and beside “missed” stands by how many of them. “On paper” is "
-            "what λ* promises if the policy could be anything: the reference's own responses to these "
+            "one standard error over prompts. “Kept” means within one of them, and the number beside it says "
+            "how many standard errors below the limit a policy is. “On paper” is what λ* promises if the policy could be anything: the reference's own responses to these "
             "prompts, weighted as the theory would; with so few of each, less at small β than it could be. "
             "“One-shot” are trained at λ*; “longer” is the policy gradient again, for as many steps as "
             "“iterative” has, so that these two differ in λ alone."
@@ -229,9 +229,9 @@ def _path(results: Results) -> Blocks:
             f"{results.settings.round_steps} steps, so that λ overshoots what would do in the long run."
         ),
         Words(
-            f"The reference has {pm(results.practiced)} of politeness on the practice prompts and "
-            f"{pm(results.reference.scores['clean'])} on the exam's: so far can two samples of prompts "
-            "be apart, and with them the last round below and the table above."
+            f"Before training the politeness is {pm(results.practiced)} on the practice prompts, and "
+            f"{pm(results.reference.scores['clean'])} on those of the exam: two samples of prompts differ, and "
+            "with them the last round below and the table above."
         ),
     ]
     for at in results.found:
@@ -282,11 +282,11 @@ def _glossary() -> Blocks:
 def _made(results: Results) -> Blocks:
     s = results.settings
     total = sum(results.seconds.values())
-    cores = f"{results.processor:.0f} of processor time"
+    busy = f"{results.processor:.0f} of processor time (if that is far less, the machine had other work, too)"
     rows = [[what, f"{seconds:.0f}"] for what, seconds in results.seconds.items()]
     return [
         Words(
-            f"Seed {s.seed}; {total:.0f} seconds in all, {cores}. Language model: a gated recurrent unit of "
+            f"Seed {s.seed}; {total:.0f} seconds in all, {busy}. Language model: a gated recurrent unit of "
             f"{s.units}, {s.steps} steps of {s.batch} sentences; responses of at most {s.words} words at "
             f"temperature {s.temperature:g}. DPO: {s.pairs} pairs of each prompt, exported as JSON lines "
             f"and read back. Policy gradient: {s.gradient_steps} steps; iterative and longer: {s.rounds} × "

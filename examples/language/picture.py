@@ -34,9 +34,10 @@ def draw(results: Results, path: Path) -> bool:
     scores = results.reference.scores
     left.plot(scores["sharp"].mean, scores["clean"].mean, "k*", markersize=12, label="before")
     left.axhline(results.settings.level, color="0.4", linestyle=":")
-    left.set(xlabel="sharp", ylabel="clean", title="at the exam (dotted: the limit; colors: β)")
+    sharp, clean = "sharp: sounds negative →", "clean: not offensive →"
+    left.set(xlabel=sharp, ylabel=clean, title="at the exam (dotted: the limit; colors: β)")
     left.legend(fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.13))
-    right.set(xlabel="round", ylabel="λ", title="the multiplier, from λ* on")
+    right.set(xlabel="round of training", ylabel="λ", title="the multiplier, from λ* on")
     right.legend(fontsize=8)
     figure.savefig(path, dpi=100)
     plt.close(figure)

@@ -120,6 +120,14 @@ def test_the_numbers_of_the_record_are_those_of_the_page(results: Any) -> None:
     assert shown(kept, page.markdown(results, PANEL, "language.png", "python"))
 
 
+def test_the_docs_agree_with_their_numbers() -> None:
+    folder = Path(__file__).parents[2] / "docs"
+    kept = json.loads((folder / "language.json").read_text())
+    written = (folder / "language.md").read_text()
+    assert shown(kept, written)
+    assert not shown(kept, written.replace("0.96", "0.97"))
+
+
 def shown(kept: Any, written: str) -> bool:
     """Whether a page in Markdown has every row of the two tables that the record has."""
     rows = [f"| {p['beta']:g} | {p['lam']:.3f} ± {p['error']:.3f} |" for p in kept["prices"]]
