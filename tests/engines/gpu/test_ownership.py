@@ -84,18 +84,30 @@ def test_arrays_of_other_libraries_on_the_host_are_refused(cupy: Any) -> None:
 
 
 # ------------------------------------------------------------------------------------------ streams
-def test_a_program_that_a_thread_has_made_runs_on_any_stream(cupy: Any) -> None:
+def test_what_the_program_keeps_is_there_for_every_stream(cupy: Any) -> None:
+    """The program is made on one stream, with the copy of its constant, and runs first on another."""
+    w, pair = normal(12, seed=1), [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
+
+    def stop(text: str) -> None:
+        raise RuntimeError(text)
+
+    compiled = ad.compile(lambda x: x * w, engine="cupy", callback=stop)
+    x = cupy.asarray(X)
+    cupy.cuda.get_current_stream().synchronize()
+    with pair[0], pytest.raises(RuntimeError, match="compiled"):
+        compiled(x)
+    with pair[1]:
+        got = cupy.asnumpy(compiled(x))
+    np.testing.assert_allclose(got, X * w)
+
+
+def test_a_program_that_a_thread_has_made(cupy: Any) -> None:
     w, made = cupy.asarray(normal(12, seed=1)), threading.Event()
     compiled = ad.compile(lambda x: x * w, engine="cupy", wait=False, callback=lambda text: made.set())
     x = cupy.asarray(X)
-    cupy.cuda.get_current_stream().synchronize()
-    compiled(x)
-    assert made.wait(60)
-    stream = cupy.cuda.Stream(non_blocking=True)
-    with stream:
-        z = compiled(x)
-        got = cupy.asnumpy(z)
-    np.testing.assert_allclose(got, X * w.get())
+    for _ in range(2):  # by the function itself, and by the program
+        np.testing.assert_allclose(compiled(x).get(), X * w.get())
+        assert made.wait(60)
 
 
 @emulated
