@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from sys import getrefcount
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import DTypeError, describe, refusal
+from ...ops.device import adopted, on_device
 from ...tape.entries import base_array
 from ..containers import ARRAY, SCALAR, Kind, kind_of_number
 from ..executable import Executable
@@ -18,6 +20,7 @@ from . import cache
 from .driver import DONE, FAILED, Patch, Program, Step
 from .steps import CUTTING, Library, Native, write_steps
 
+ELSEWHERE = 'Copy it with .get(), or compile for the device: engine="cupy".'
 LARGE = 1 << 20  # bytes of a result whose memory is worth keeping for the next call
 
 
@@ -40,7 +43,7 @@ class CPU(Executable):
         """The kind of an argument.
 
         Raises:
-            DTypeError: an array of objects, or of a subclass that computes otherwise.
+            DTypeError: an array of objects, of a subclass that computes otherwise, or of a device.
         """
         if isinstance(x, (np.ndarray, np.generic)):
             if x.dtype.kind not in "fiubc":
@@ -49,6 +52,12 @@ class CPU(Executable):
                 base_array(x)
             dtype = x.dtype if x.dtype.isnative else x.dtype.newbyteorder("=")
             return Kind(x.shape, dtype, False, ARRAY if x.shape else SCALAR)
+        if on_device(adopted(x)):
+            raise refusal(
+                DTypeError,
+                f"a function compiled for the CPU takes arrays of the host, not {describe(x)} of the device",
+                ELSEWHERE,
+            )
         return kind_of_number(x)
 
     @staticmethod
@@ -57,7 +66,16 @@ class CPU(Executable):
         return np.require(np.asarray(x), kind.dtype, ["C", "A"])
 
     def write(self) -> None:
-        """Write the steps of the plan."""
+        """Write the steps of the plan.
+
+        Raises:
+            DTypeError: the function takes an array of a device from its surroundings.
+        """
+        if "cupy" in sys.modules:
+            for source, constants in enumerate(self.trace.constants):
+                for x in filter(on_device, constants or ()):
+                    what = f"a function compiled for the CPU uses an array of the device, {describe(x)}"
+                    raise self.complaint(source, f"{what}\n  {ELSEWHERE}", DTypeError)
         self.code = write_steps(self.plan)
 
     def assemble(self) -> None:

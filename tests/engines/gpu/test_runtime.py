@@ -175,6 +175,15 @@ def test_arrays_of_the_host_are_refused(cupy: Any) -> None:
     assert "of the host" in message(ad.DTypeError, f, cupy.asarray(X), X)
 
 
+def test_a_function_for_the_cpu_refuses_arrays_of_the_device(cupy: Any) -> None:
+    x = cupy.asarray(X)
+    given = message(ad.DTypeError, ad.compile(lambda x: x * 2), x)
+    captured = message(ad.DTypeError, ad.compile(lambda y: y * x), X)
+    assert points_at(captured, "lambda y: y * x")
+    for text in (given, captured):
+        assert "compiled for the CPU" in text and ".get()" in text and 'engine="cupy"' in text
+
+
 class Foreign:
     """An array of another library on the device."""
 
