@@ -2,7 +2,7 @@
 
     x_t = c E[y_{t−1}],   h_t = GRU(h_{t−1}, x_t),   p(y_t | y_<t) = softmax(E h_t + b),   min E[−log p]
 
-8,005 sentences that people wrote train it, 600 others judge it: perplexity, exp(mean −log p), is how many
+8,004 sentences that people wrote train it, 600 others judge it: perplexity, exp(mean −log p), is how many
 words it hesitates between. Counting words gives 355; counting pairs of words, well smoothed, 141. Then it
 goes on where sentences that it never saw begin (unselected), and says how likely each word of one was.
 

@@ -192,8 +192,9 @@ def _exam(results: Results) -> Blocks:
             f"Required: clean ≥ {level:g}. Everything below was measured on {results.settings.exam} prompts "
             f"that had no part in λ* or in training, with {results.settings.exam_k} new responses each; ± is "
             "one standard error over prompts. “Kept” means within one of them, and the number beside it says "
-            "how many standard errors below the limit a policy is. “On paper” is what λ* promises if the policy could be anything: the reference's own responses to these "
-            "prompts, weighted as the theory would; with so few of each, less at small β than it could be. "
+            "how many standard errors below the limit a policy is. “On paper” is what λ* promises if the "
+            "policy could be anything: the reference's own responses to these prompts, weighted as the "
+            "theory would; with so few of each, less at small β than it could be. "
             "“One-shot” are trained at λ*; “longer” is the policy gradient again, for as many steps as "
             "“iterative” has, so that these two differ in λ alone."
         )
@@ -230,8 +231,8 @@ def _path(results: Results) -> Blocks:
         ),
         Words(
             f"Before training the politeness is {pm(results.practiced)} on the practice prompts, and "
-            f"{pm(results.reference.scores['clean'])} on those of the exam: two samples of prompts differ, and "
-            "with them the last round below and the table above."
+            f"{pm(results.reference.scores['clean'])} on those of the exam: two samples of prompts differ, "
+            "and with them the last round below and the table above."
         ),
     ]
     for at in results.found:
