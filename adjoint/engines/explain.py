@@ -31,8 +31,8 @@ class Line:
         nodes: how many.
         chunks: parts that threads may share.
         kernel: name of the machine code; empty for a library.
-        compiled: by this process; else it came from the cache.
-        milliseconds: spent on compiling or loading.
+        compiled: by this process for this program; else it was there.
+        milliseconds: spent on compiling or loading; None of a GPU's, which are compiled together.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Line:
     chunks: int
     kernel: str
     compiled: bool
-    milliseconds: float
+    milliseconds: float | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ class Report:
         rows = [
             [str(k), s.kind, "×".join(map(str, s.space)) or "1", str(s.nodes), str(s.chunks),
              _few(s.operations, " "), s.kernel[:10],
-             ("compiled" if s.compiled else "cached") if s.kernel else "", f"{s.milliseconds:.0f}"]
+             ("compiled" if s.compiled else "cached") if s.kernel else "",
+             "" if s.milliseconds is None else f"{s.milliseconds:.0f}"]
             for k, s in enumerate(self.steps)
         ]  # fmt: skip
         headers = ["step", "kind", "space", "nodes", "chunks", "operations", "kernel", "", "ms"]

@@ -312,6 +312,32 @@ def test_refusals_have_cupys_kind_and_text(standing: dict[str, ModuleType], name
     assert plain[0] == plain[1] or name in ("host in matmul", "attribute"), texts
 
 
+def test_small_things_on_which_the_engine_relies(standing: dict[str, ModuleType]) -> None:
+    """Numbers of devices, pointers to nothing, classes: the same in both."""
+    at = cupy.cuda.UnownedMemory(BUFFER.ctypes.data, BUFFER.nbytes, BUFFER, 0)
+    nothing = cupy.cuda.MemoryPointer(cupy.cuda.UnownedMemory(0, 0, None, 0), 0)
+    here = standing["cupy"]
+    pairs = (
+        (cupy, cupy.cuda.MemoryPointer(at, 0), nothing),
+        (here, here.empty(512).data, here.empty(0).data),
+    )
+    for module, pointer, null in pairs:
+        assert module.cuda.Device.__hash__ is None and module.cuda.Stream.__hash__ is not None
+        assert (pointer + np.int64(8)).ptr == pointer.ptr + 8 and pointer.device_id == 0
+        assert (null + 0).ptr == 0
+        with pytest.raises(AssertionError):
+            null + 8
+
+        class Named(module.ndarray):  # type: ignore[misc, name-defined]
+            pass
+
+        x = Named((3, 4), "f8", pointer)
+        assert type(module.ascontiguousarray(x)) is Named
+        plain = module.ndarray(x.shape, x.dtype, x.data, [32, 8])
+        assert type(plain) is module.ndarray and plain.flags.c_contiguous and plain.data.ptr == pointer.ptr
+        assert issubclass(module.cuda.driver.CUDADriverError, RuntimeError)
+
+
 def test_texts_of_errors_are_cupys() -> None:
     for numbers in ((1000, 2000, 3000), (1536, 0)):
         theirs = str(cupy.cuda.memory.OutOfMemoryError(*numbers))

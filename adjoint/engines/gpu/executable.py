@@ -115,9 +115,7 @@ class GPU(Executable):
         launches = [w for step in self.steps for w in step.works if isinstance(w, Launch)]
         parts = [numbers[k : k + MOST] for k in range(0, len(numbers), MOST)]
         texts = [(numbers_text(len(part)), "numbers") for part in parts]
-        functions, self.compiled = functions_of(self.cupy).load(
-            [*((w.source, w.name) for w in launches), *texts]
-        )
+        functions, self._new = functions_of(self.cupy).load([*((w.source, w.name) for w in launches), *texts])
         self._turns = Turns(self.cupy)
         self._base = self._allocated()
         self._turns.end()  # a call on another stream comes after what has been copied
@@ -293,17 +291,18 @@ class GPU(Executable):
             nodes, work = step.group.nodes, step.works[0]
             operations = names_of(nodes)
             if isinstance(work, Call):
-                line = Line("cupy", work.node.shape, operations, 1, 1, "", False, 0.0)
+                line = Line("cupy", work.node.shape, operations, 1, 1, "", False, None)
                 yield line, nodes, work.reason
                 continue
             blocks = math.prod(work.grid)
             kind, space = kind_of_group(step.group), space_of(step.group)
-            yield Line(kind, space, operations, len(nodes), blocks, name, False, 0.0), nodes, ""
+            line = Line(kind, space, operations, len(nodes), blocks, name, name in self._new, None)
+            yield line, nodes, ""
 
     def summary(self) -> str:
         """One line."""
         count = len({*self._names} - {""})
         return (
             f"{len(self.trace)} recorded nodes in {len(self.work)} launches, {count} kernels "
-            f"({self.compiled} compiled now), {sum(self.seconds):.2f} s"
+            f"({len(self._new)} compiled now), {sum(self.seconds):.2f} s"
         )

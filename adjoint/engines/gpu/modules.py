@@ -27,7 +27,6 @@ class Function(NamedTuple):
     Attributes:
         launch: cupy's `launch(grid, block, arguments, shared_mem=bytes)`.
         name: unique to its source.
-        compiled: by this process; else by an earlier program of it.
     """
 
     launch: Any
@@ -67,8 +66,11 @@ class Functions:
         self._known: dict[str, Function] = {}
         self._lock = threading.Lock()
 
-    def load(self, kernels: Iterable[tuple[str, str]]) -> tuple[list[Function], int]:
-        """Functions for (source, name) pairs, and how many had to be compiled or loaded.
+    def load(self, kernels: Iterable[tuple[str, str]]) -> tuple[list[Function], set[str]]:
+        """Functions for (source, name) pairs, and the names of those that this process did not have yet.
+
+        These are compiled, or come from where cupy keeps modules (`CUPY_CACHE_DIR`, else
+        ~/.cupy/kernel_cache), as it finds the very same source there, compiled for this device.
 
         Raises:
             DeviceError: NVRTC refuses a source, which is a fault of this library or of its installation; it
@@ -93,7 +95,7 @@ class Functions:
                     raise DeviceError(
                         f"{what}\n  python -m adjoint doctor says whether cupy and it agree"
                     ) from error
-        return [self._known[name] for name in names], len(new)
+        return [self._known[name] for name in names], {*new}
 
 
 _devices: dict[tuple[Any, int], Functions] = {}

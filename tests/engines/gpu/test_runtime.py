@@ -346,6 +346,9 @@ def test_explain(cupy: Any) -> None:
     (program,) = compiled.explain().programs
     assert [step.kind for step in program.steps] == ["region"]
     assert "region_" in repr(program)
+    again = ad.compile(ad.grad(lambda x: np.sum(ad.nn.softmax(x) ** 2)), engine="cupy")
+    again(cupy.asarray(X))
+    assert [step.compiled for p in again.explain().programs for step in p.steps] == [False]
     assert "kernels" in compiled._last.summary()
 
 
