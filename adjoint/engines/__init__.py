@@ -1,5 +1,11 @@
 """How a tape runs: traced once, planned, emitted as kernels, replayed by one call.
 
+In the order in which a program passes through them: `graph` says what is computed; `regions`, `chains` and
+`plan` what runs together, and when; `chunks` in which parts, and `memory` where values live; `spec` puts a
+kernel in words, `text` writes its rows. From there on a target goes its own way: `cpu/steps` and `gpu/steps`
+make a plan into kernels and what they are run on. `executable` is one program, `compiled` the function with all
+of its programs, `explain` what it says of itself.
+
 Importing this is cheap: the engine is loaded when something is compiled.
 """
 
@@ -42,7 +48,7 @@ def compile(
             are arrays of cupy.
         donate: positions of arguments whose arrays the results may take over: results of the same shape and
             dtype are written into them, and they must not be used again (`params = step(params, x)`). No
-            view of them may be another argument.
+            view of them may be another argument; a GPU's are copied then, and not written.
         wait: block while kernels are compiled; otherwise f itself answers meanwhile.
         callback: called with one line of text whenever a program has been compiled.
         deterministic: let additions into places that indices name run in their order, so that two calls give
@@ -56,7 +62,8 @@ def compile(
     Raises:
         TraceError: f asks for a value while it is traced (a branch, a conversion), or draws random numbers.
         MissingPackageError: engine="cupy" without cupy.
-        DeviceError: there is no GPU, or its driver, its memory or its compiler refuses.
+        DeviceError: there is no GPU, or its driver, its memory or its compiler refuses. Calls raise it too,
+            and for arrays that are not on the current device.
 
     >>> import numpy as np
     >>> step = compile(lambda x: np.sum(np.sqrt(x) ** 2))

@@ -108,7 +108,7 @@ class Compiled:
         return self if instance is None else MethodType(self, instance)
 
     def explain(self) -> Explanation:
-        """What was compiled for each kind of arguments: steps, kernels, memory, what runs by NumPy."""
+        """What was compiled for each kind of arguments: steps, kernels, memory, what a library runs."""
         return Explanation(
             getattr(self._f, "__name__", "function"), [p.explain() for p in self._programs.values()]
         )

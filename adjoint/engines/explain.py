@@ -1,4 +1,4 @@
-"""What a compiled function does, in words: steps, kernels, memory, and what runs by NumPy."""
+"""What a compiled function does, in words: steps, kernels, memory, what runs by NumPy or by cupy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Line:
         space: of a region, its iteration space; of the others, the result's shape.
         operations: names, the most frequent first.
         nodes: how many.
-        chunks: parts that threads may share.
+        chunks: parts that threads may share; on a GPU, blocks of threads.
         kernel: name of the machine code; empty for a library.
         compiled: by this process for this program; else it was there.
         milliseconds: spent on compiling or loading; None of a GPU's, which are compiled together.
@@ -53,7 +53,7 @@ class Report:
         arguments: shape and dtype of each.
         recorded: nodes of the trace.
         steps: in the order in which they run.
-        fallbacks: (operation, place in the user's code, reason) of nodes that run by NumPy.
+        fallbacks: (operation, place in the user's code, reason) of nodes that run by NumPy or cupy.
         arena: bytes of memory for intermediate values.
         outputs: bytes of the results.
         seconds: for tracing, planning, and kernels.

@@ -195,7 +195,7 @@ class _Namer:
         """The spec of the region."""
         region = self.region
         number = {node: k for k, node in enumerate(region.nodes)}
-        # a result in an operand's memory is one buffer: of two pointers LLVM may reorder loads and stores
+        # a result in an operand's memory is one buffer: of two, compilers may reorder loads and stores
         shared = {node.share: node for node in region.nodes if node.share is not None}
         args: list[tuple[Any, ...]] = []
         for node in region.nodes:

@@ -18,7 +18,7 @@ from ...ops.factorize import cholesky, qr
 from ...ops.fourier import fft, ifft, irfft, rfft
 from ...ops.index import argsort
 from ...ops.linalg import inv, solve, solve_triangular
-from ...ops.primitive import NO_PARAMS
+from ...ops.primitive import NO_PARAMS, item
 from ...ops.search import argpartition, searchsorted
 from ...ops.spectral import eig, eigh, svd
 from ..graph import Node, foreign_kinds
@@ -32,6 +32,7 @@ CHECKED = frozenset({cholesky, solve, inv, solve_triangular, qr, eigh, svd, eig}
 # where cupy's function is the best there is
 BEST = CHECKED | {
     det, slogdet, sign_det, log_abs_det, argsort, argpartition, searchsorted, fft, ifft, rfft, irfft,
+    item,
 }  # fmt: skip
 
 
