@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,15 @@ def test_other_kernels_compile_and_spill_nothing() -> None:
 @pytest.mark.slow
 def test_all_kernels_compile_and_spill_nothing() -> None:
     check(compiler.seen(), nvrtc.ARCHITECTURES)
+
+
+def test_what_other_processes_met_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PYTEST_XDIST_TESTRUNUID", "run")
+    monkeypatch.setattr(compiler, "cache_directory", lambda: tmp_path)
+    monkeypatch.setattr(compiler, "SEEN", {"theirs"})
+    compiler.publish()
+    monkeypatch.setattr(compiler, "SEEN", {"ours"})
+    assert compiler.seen() == {"ours", "theirs"}
 
 
 def test_a_spill_is_seen() -> None:

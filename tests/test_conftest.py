@@ -1,0 +1,55 @@
+"""What is left out of a run is counted; the counts come from other processes too; files stay whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = """
+import pytest
+def test_quick(): pass
+@pytest.mark.slow
+def test_long(): pass
+@pytest.mark.gpu
+@pytest.mark.skipif(True, reason="no GPU")
+def test_card(): pass
+"""
+COUNTS = ["LEFT OUT [[]1[]] slow: run with --slow", "LEFT OUT [[]1[]] no GPU"]
+
+
+@pytest.fixture(autouse=True)
+def suite(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nmarkers =\n    slow:\n    gpu:")
+    pytester.makeconftest(Path(__file__).with_name("conftest.py").read_text())
+
+
+def test_what_is_left_out_is_counted(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest("-p", "no:xdist")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines_random(COUNTS)
+
+
+def test_slow_tests_run_when_asked_for(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest("-p", "no:xdist", "--slow")
+    result.assert_outcomes(passed=2)
+    assert "slow:" not in str(result.stdout)
+
+
+@pytest.mark.parametrize(("option", "reason"), [("long", "slow: run with --slow"), ("card", "no GPU")])
+def test_a_run_of_nothing_else_says_why_it_skips(pytester: pytest.Pytester, option: str, reason: str) -> None:
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest("-p", "no:xdist", "-rs", "-k", option)
+    result.assert_outcomes(skipped=1, deselected=2)
+    result.stdout.fnmatch_lines([f"SKIPPED*{reason}"])
+
+
+def test_processes_count_once_and_take_whole_files(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    one = "met = []\ndef test_a(): met.append(1)\ndef test_b(): assert met\n"
+    pytester.makepyfile(test_it=TESTS, test_one=one, test_two=one)
+    result = pytester.runpytest_subprocess("-n", "2")
+    result.assert_outcomes(passed=5)
+    result.stdout.fnmatch_lines_random(COUNTS)
