@@ -292,7 +292,8 @@ def _made(results: Results) -> Blocks:
             f"temperature {s.temperature:g}. DPO: {s.pairs} pairs of each prompt, exported as JSON lines "
             f"and read back. Policy gradient: {s.gradient_steps} steps; iterative and longer: {s.rounds} × "
             f"{s.round_steps} more. The same seed gives the same numbers with the same versions and "
-            "processor; elsewhere a last digit may choose another word, and numbers move within their errors."
+            "processor; elsewhere a last digit may choose another word, and training goes another way: "
+            "politeness moves by about its error, KL by more."
         ),
         Grid(["what", "seconds"], rows),
     ]
