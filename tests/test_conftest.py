@@ -27,7 +27,7 @@ def suite(pytester: pytest.Pytester) -> None:
 def test_what_is_left_out_is_counted(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
     result = pytester.runpytest("-p", "no:xdist")
-    result.assert_outcomes(passed=1)
+    result.assert_outcomes(passed=1, deselected=2)
     result.stdout.fnmatch_lines_random(COUNTS)
 
 
