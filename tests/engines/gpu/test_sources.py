@@ -18,7 +18,8 @@ import pytest
 import adjoint as ad
 from adjoint import tree as trees
 from adjoint.engines.gpu.kernel import Launch
-from adjoint.engines.gpu.modules import OPTIONS, prelude
+from adjoint.engines.gpu.modules import OPTIONS, module_text, prelude, unique
+from adjoint.engines.gpu.numbers import numbers_text
 from adjoint.engines.gpu.steps import write_steps
 
 from ...cuda_emulator import compiler, nvrtc
@@ -40,20 +41,20 @@ def flat(f: Callable[..., Any], args: Any) -> tuple[Callable[..., Any], list[np.
     return lambda *xs: tuple(trees.flatten(f(*trees.unflatten(structure, list(xs))))[0]), arrays
 
 
-def sources(f: Callable[..., Any], args: Any) -> set[str]:
-    """The kernels of f(*args), as NVRTC gets them, with deterministic sums and without."""
+def kernels(f: Callable[..., Any], args: Any) -> set[tuple[str, str]]:
+    """Source and name of the kernels of f(*args), with deterministic sums and without."""
     g, arrays = flat(f, args)
     plan = planned(g, arrays)
     works = [w for deterministic in (True, False) for s in write_steps(plan, deterministic) for w in s.works]
-    return {prelude() + w.source for w in works if isinstance(w, Launch)}
+    return {(w.source, w.name) for w in works if isinstance(w, Launch)}
 
 
-def of_functions() -> set[str]:
-    found: set[str] = set()
+def of_functions() -> set[tuple[str, str]]:
+    found: set[tuple[str, str]] = set()
     for p in FUNCTIONS:
         if p.name != "branches":  # Python's `if` on a value: cannot be traced
             wanted = tuple(range(len(p.args)))
-            found |= sources(ad.value_and_grad(p.function, wanted), p.args)
+            found |= kernels(ad.value_and_grad(p.function, wanted), p.args)
     return found
 
 
@@ -76,9 +77,19 @@ def turn(source: str) -> int:
 
 
 def test_kernels_of_functions_compile_and_spill_nothing() -> None:
-    found = of_functions()
+    found = {prelude() + source for source, _ in of_functions()}
     assert len(found) > 30
     check(found, nvrtc.ARCHITECTURES)
+
+
+def test_many_kernels_in_one_module_do_not_meet() -> None:
+    """As cupy gets them: the emulator takes a module apart, and compiles its kernels one by one."""
+    helper = "__device__ int more(int x) {{ return x + {}; }}\n"
+    kernel = 'extern "C" __global__ void add(int *x) {\n    x[0] = more(x[0]);\n}\n'
+    pairs = [(numbers_text(3), "numbers"), (numbers_text(2), "numbers"), *sorted(of_functions())[::4]]
+    pairs += [(helper.format(k) + kernel, "add") for k in range(2)]
+    log = nvrtc.compile_program(module_text(pairs), nvrtc.ARCHITECTURES[-1], ALL_OPTIONS)
+    assert all(f"'{unique(*pair)}'" in log for pair in pairs)  # ptxas names what it has compiled
 
 
 def test_other_kernels_compile_and_spill_nothing() -> None:
