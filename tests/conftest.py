@@ -91,6 +91,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
             compiler.publish()
 
 
+def pytest_collection_finish() -> None:
+    """What stands before the first test is no garbage: each of the many collections would look through it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def no_gc() -> Iterator[None]:
     """Reference counts alone must free what is dropped."""
