@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import IndexingError
 from ..ops.abstract import broadcast_shape
 from .graph import Node, Shape
-from .views import View
+from .views import View, view_of
 
 
 class Indexed(NamedTuple):
@@ -79,6 +79,16 @@ def complaint_of(seen: Indexed) -> tuple[type[IndexingError], str]:
     """What to raise for an index that is out of bounds."""
     sizes = " or ".join(dict.fromkeys(str(n) for _, n, _ in seen.arrays))
     return IndexingError, COMPLAINT.format(sizes=sizes)
+
+
+def gathered(node: Node) -> tuple[View, Indexed] | None:
+    """What z = x[index] reads, through index arrays; None when there are none, or NumPy has to look."""
+    x, *arrays = node.args
+    if not isinstance(x, Node) or not arrays:
+        return None
+    v = view_of(x)
+    seen = indexed(v, node.params["template"], arrays)
+    return (v, seen) if seen is not None and seen.arrays else None
 
 
 def along(shape: Shape, strides: Sequence[int], seen: Indexed) -> tuple[int, ...]:

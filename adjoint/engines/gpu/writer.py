@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def bare(text: str) -> str:
     return text
 
 
-class Writer:
+class Writer(ABC):
     """What the two forms share."""
 
     def __init__(self, spec: Spec, form: Form) -> None:
@@ -48,9 +49,9 @@ class Writer:
         self.scalars: dict[int, Term] = {}
         self.names = 0
 
+    @abstractmethod
     def body(self) -> Lines:
         """The statements."""
-        raise NotImplementedError
 
     def text(self) -> str:
         """The kernel."""

@@ -12,7 +12,7 @@ from ...ops import index as ix
 from ..cpu.emit import NARROW
 from ..cpu.threads import get_num_threads
 from ..graph import Node
-from ..indexed import Indexed, along, complaint_of, indexed, spread_over, written_over
+from ..indexed import Indexed, along, complaint_of, gathered, spread_over, written_over
 from ..views import View, joined, view_of, whole
 from .kernel import CHUNK, Kernel
 
@@ -114,13 +114,10 @@ class _Loops:
 
 def gather(node: Node) -> Kernel | None:
     """Kernel of z = x[index]."""
-    x, *arrays = node.args
-    if not isinstance(x, Node) or not arrays:
+    found = gathered(node)
+    if found is None:
         return None
-    v = view_of(x)
-    seen = indexed(v, node.params["template"], arrays)
-    if seen is None or not seen.arrays:
-        return None
+    v, seen = found
     z = whole(node)
     kernel = Kernel(complaint=complaint_of(seen))
     loops = _Loops(kernel, seen, along(node.shape, z.strides, seen))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....ops import index as ix
 from ...graph import Node
-from ...indexed import Indexed, along, complaint_of, indexed
+from ...indexed import Indexed, along, complaint_of, gathered, indexed
 from ...views import view_of, whole
 from ..kernel import Launch, Place
 from .axes import Axes
@@ -17,15 +17,12 @@ from .kernel import Kernel
 
 def gather(node: Node, deterministic: bool = True) -> list[Launch] | None:
     """Launches of z = x[index]."""
-    x, *arrays = node.args
-    if not isinstance(x, Node) or not arrays:
-        return None
-    v = view_of(x)
-    seen = indexed(v, node.params["template"], arrays)
-    if seen is None or not seen.arrays:
+    found = gathered(node)
+    if found is None:
         return None
     if not node.size:
         return []
+    v, seen = found
     axes = Axes(seen, along(node.shape, whole(node).strides, seen), node.dtype)
     kernel = Kernel("gather", far=axes.are_far(v.root, node), complaint=complaint_of(seen))
     kernel.writes("z", node, axes.dtype)
