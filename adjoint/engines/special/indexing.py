@@ -12,7 +12,7 @@ from ...ops import index as ix
 from ..cpu.emit import NARROW
 from ..cpu.threads import get_num_threads
 from ..graph import Node
-from ..indexed import Indexed, along, complaint_of, gathered, spread_over, written_over
+from ..indexed import Indexed, along, complaint_of, gathered, indexed, spread_over, written_over
 from ..views import View, joined, view_of, whole
 from .kernel import CHUNK, Kernel
 
