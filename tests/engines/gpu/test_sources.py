@@ -29,7 +29,7 @@ from .emulated import planned
 pytestmark = pytest.mark.skipif(nvrtc.missing() is not None, reason=str(nvrtc.missing()))
 ALL_OPTIONS = (*nvrtc.OPTIONS, *OPTIONS)
 # Kernels that may spill, and how many bytes per thread: the assembler sometimes gives up registers for more
-# blocks at a time. Of random programs a region spilled 64 at most, where a whole run has looked.
+# blocks at a time (64 bytes were the most in a whole slow run, of regions of random programs).
 SPILLING = {"region": 128, "sort_move": 16, "gemm": 16}
 MOST_REGISTERS = 255  # what a thread can have; blocks of 256 threads always fit
 
