@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,12 +27,8 @@ from ..base import DataError, Floats, check_number
 from .columns import complaint
 
 numpy: Any = np  # for calls that come back through the protocols
-PAIR: dict[str, Any] = {
-    "prompt": str,
-    "chosen": str,
-    "rejected": str,
-    "p": (int, float),
-}  # columns that are needed
+# columns that are needed
+PAIR: dict[str, Any] = {"prompt": str, "chosen": str, "rejected": str, "p": (int, float)}
 
 
 class Pair(NamedTuple):
@@ -69,7 +64,8 @@ def read_preferences(path: str | os.PathLike[str]) -> list[Pair]:
     ...     read_preferences(Path(folder, "pairs.jsonl"))
     [Pair(prompt='the plot', chosen='works', rejected='does not', p=0.75)]
     """
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    # by "\n" alone: texts may hold what `splitlines` takes for the end of a line, U+2028 for instance
+    lines = Path(path).read_text(encoding="utf-8").split("\n")
     name = Path(path).name
     pairs = [_pair(line, f"line {k} of {name}") for k, line in enumerate(lines, 1) if line.strip()]
     if not pairs:
@@ -82,8 +78,8 @@ def _pair(line: str, place: str) -> Pair:
         row = json.loads(line)
     except json.JSONDecodeError as why:
         raise complaint(f"{place} is no JSON: {why.msg} at character {why.pos + 1}") from why
-    if not isinstance(row, Mapping) or any(name not in row for name in PAIR):
-        lacks = [name for name in PAIR if not isinstance(row, Mapping) or name not in row]
+    lacks = [name for name in PAIR if not isinstance(row, dict) or name not in row]
+    if lacks:
         raise complaint(f"{place} lacks {', '.join(lacks)}", "write_preferences writes such rows.")
     for name, kind in PAIR.items():
         if not isinstance(row[name], kind) or isinstance(row[name], bool):
@@ -131,11 +127,11 @@ def dpo_loss(chosen: Any, rejected: Any, *, beta: Any, p: ArrayLike | None = Non
 
 
 def _probabilities(p: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    if shape_of(p) != shape:
+        raise refusal(ShapeError, f"p should be {shape}, one for every pair, got {shape_of(p)}")
     if isinstance(p, Recorded):  # an argument of a compiled loss, whose values are not known
         return p
     array = np.asarray(p)
-    if array.shape != shape:
-        raise refusal(ShapeError, f"p should be {shape}, one for every pair, got {array.shape}")
     if not np.all((array >= 0) & (array <= 1)):
         raise refusal(DataError, "p should be probabilities, in [0, 1]", "Column p of the exported pairs.")
     return array.astype(dtype)

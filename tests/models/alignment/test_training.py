@@ -172,11 +172,23 @@ def test_dpo_says_what_it_cannot_take() -> None:
         dpo_loss(two, np.zeros(3), beta=1.0)
     with pytest.raises(ShapeError, match=r"p should be \(2,\), one for every pair, got \(3,\)"):
         dpo_loss(two, two, beta=1.0, p=np.zeros(3))
+    compiled = ad.compile(lambda p: dpo_loss(two, two, beta=1.0, p=p))
+    with pytest.raises(ShapeError, match=r"p should be \(2,\), one for every pair, got \(1,\)"):
+        compiled(np.ones(1))
     for p in ([0.5, 1.1], [0.5, np.nan]):
         with pytest.raises(DataError, match="p should be probabilities"):
             dpo_loss(two, two, beta=1.0, p=p)
     with pytest.raises(DataError, match="beta should be a number > 0, got 0"):
         dpo_loss(two, two, beta=0.0)
+
+
+def test_a_text_may_hold_ends_of_lines_of_every_kind(tmp_path: Path) -> None:
+    odd = "a\u2028b\u2029c\x85d\ne\rf\x0bg"
+    scores = Scores.dense([[1.0, 0.0]], {"safe": [[0.0, 1.0]]}, prompts=[odd], responses=[odd, "other"])
+    path = tmp_path / "pairs.jsonl"
+    write_preferences(path, scores, {"safe": 0.0}, pairs=None, rng=np.random.default_rng(0))
+    (pair,) = read_preferences(path)
+    assert pair.prompt == odd and odd in (pair.chosen, pair.rejected)
 
 
 ROW = '{"prompt": "a", "chosen": "b", "rejected": "c", "p": 0.5}\n'
