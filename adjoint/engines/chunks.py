@@ -13,8 +13,9 @@ from ..ops import broadcast as bc
 from ..ops.abstract import Abstract
 from .chains import Chain
 from .graph import Node
+from .loops import used_later
 from .regions import FULL, OUT, Group, Planner, Region
-from .spec import AXES, Shaped, schedule, shape_region
+from .spec import AXES, Shaped, shape_region
 from .views import View, contiguous
 
 NEVER = 1 << 62  # rows: more than there are
@@ -121,13 +122,7 @@ def cut_region(
 
 def _spilled(region: Region, s: Shaped) -> set[Node]:
     """Full values that one loop leaves to another, of rows too long for the stack."""
-    _, at = schedule(s.spec)
-    found = set()
-    for k, it in enumerate(s.spec.items):
-        for a in it.args:
-            if a[0] == "n" and at[a[1]] != at[k] and s.spec.items[a[1]].level == FULL:
-                found.add(region.nodes[a[1]])
-    return found
+    return {region.nodes[k] for k in used_later(s.spec) if s.spec.items[k].level == FULL}
 
 
 def _cut(region: Region, s: Shaped, cutting: Cutting) -> tuple[int, int]:

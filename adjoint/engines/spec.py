@@ -27,7 +27,6 @@ DEAR = frozenset({
     "gammaln", "digamma",
 })  # fmt: skip
 AXES = ("d", "e")  # rows of several axes: their part of an index is a variable
-MAP, MATRIX, VECTOR = "map", "matrix", "vector"  # loops over elements, over rows and columns, over rows
 
 
 class Reader(NamedTuple):
@@ -258,65 +257,6 @@ class _Number:
 
     def __hash__(self) -> int:
         return 0
-
-
-# -------------------------------------------------------------------------------- the schedule of loops
-@dataclass
-class Loop:
-    """One loop of a kernel and what runs in it."""
-
-    kind: str
-    items: list[int]
-
-
-def schedule(spec: Spec) -> tuple[list[Loop], list[int]]:
-    """Every item in the earliest loop that its operands allow."""
-    loops: list[Loop] = []
-    at: list[int] = []
-    for k, item in enumerate(spec.items):
-        kinds = _kinds(spec, item)
-        first = 0
-        for a in item.args:
-            if a[0] != "n":
-                continue
-            j = a[1]
-            reduction = spec.items[j].op in REDUCTIONS
-            first = max(first, at[j] + 1 if reduction else at[j])
-            if not reduction and loops[at[j]].kind in kinds:
-                continue
-            first = max(first, at[j] + 1)
-        place = next((n for n in range(first, len(loops)) if loops[n].kind in kinds), None)
-        if place is None:
-            place = len(loops)
-            loops.append(Loop(kinds[0], []))
-        loops[place].items.append(k)
-        at.append(place)
-        # an operand computed in a loop of another kind must have ended before
-        assert all(
-            at[a[1]] < place or loops[at[a[1]]].kind == loops[place].kind for a in item.args if a[0] == "n"
-        )
-    return loops, at
-
-
-def _kinds(spec: Spec, item: Item) -> tuple[str, ...]:
-    """The loops in which an item may run, the preferred one first."""
-    reduction = item.op in REDUCTIONS
-    if (reduction and item.source == ROW) or (not reduction and item.level == ROW):
-        return (VECTOR,)
-    if spec.mode != "narrow":
-        return (MATRIX,)
-    plain = all(
-        (a[0] == "x" and (spec.buffers[a[1]].row, spec.buffers[a[1]].column) in (("C", "1"), ("0", "0")))
-        or (a[0] == "n" and spec.items[a[1]].level == FULL)
-        or a[0] == "c"
-        for a in item.args
-    )
-    whole = reduction and spec.buffers[item.stored][1:] == ("0", "0") and item.level == OUT
-    if not reduction and item.stored >= 0 and spec.buffers[item.stored][1:] != ("C", "1"):
-        return (MATRIX,)
-    if not plain or (reduction and not whole):
-        return (MATRIX,)
-    return (MAP,) if getattr(item.op, "name", "") in DEAR else (MATRIX, MAP)
 
 
 # -------------------------------------------------------------------------------- arguments

@@ -10,16 +10,28 @@ A kernel runs rows lo … hi of the region's space (elements lo … hi when the 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from ..loops import (
+    MAP,
+    MATRIX,
+    VECTOR,
+    Loop,
+    expression,
+    is_column,
+    is_whole,
+    neutral,
+    schedule,
+    used_later,
+    wide_dtype,
+)
 from ..regions import FULL, OUT, REDUCTIONS, ROW
-from ..spec import AXES, MAP, MATRIX, VECTOR, Item, Loop, Spec, block_layout, schedule
-from ..text import BOOL, F32, F64
+from ..spec import AXES, Item, Spec, block_layout
+from ..text import BOOL, F32
 from .text import TEXT, Term, cast, literal
 
 NARROW = 64  # rows up to this length are emitted in blocks, with the length as a constant
@@ -54,19 +66,10 @@ class _Writer:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.loops, self.at = schedule(spec)
+        self.loops, _ = schedule(spec)
         self.stacks: dict[str, tuple[np.dtype[Any], int]] = {}
         self.names = 0
-        self.used_later = self._used_later()
-
-    def _used_later(self) -> set[int]:
-        """Items read in another loop than their own."""
-        later = set()
-        for k, item in enumerate(self.spec.items):
-            for a in item.args:
-                if a[0] == "n" and self.at[a[1]] != self.at[k]:
-                    later.add(a[1])
-        return later
+        self.used_later = used_later(spec)
 
     # ---------------------------------------------------------------- pieces
     def name(self, prefix: str = "v") -> str:
@@ -93,26 +96,13 @@ class _Writer:
         dtype = self.spec.buffers[k].dtype
         return Term(f"({text} != 0)" if dtype == BOOL else text, dtype)
 
-    def expression(self, item: Item, operands: list[Any]) -> str:
+    def expression(self, item: Item, read: Callable[[tuple[Any, ...]], Term]) -> str:
         """The row's value in the item's dtype."""
-        return str(TEXT.value(item.op, operands, item.dtype))
-
-    def operand(self, a: tuple[Any, ...], read: Any) -> Any:
-        """An operand as a term."""
-        if a[0] == "c":
-            return a[3].value
-        t = read(a)
-        return Term(t.text, t.dtype, python=a[2])
+        return expression(TEXT, item, read)
 
     # ---------------------------------------------------------------- accumulators
     def neutral(self, item: Item, dtype: np.dtype[Any]) -> str:
-        kind = REDUCTIONS[item.op]
-        if kind == "sum":
-            return literal(0, dtype)
-        if dtype.kind == "f":
-            return literal(-math.inf if kind == "max" else math.inf, dtype)
-        info = np.iinfo(dtype)
-        return literal(info.min if kind == "max" else info.max, dtype)
+        return literal(neutral(item, dtype), dtype)
 
     def combine(self, item: Item, a: str, b: str, dtype: np.dtype[Any], reassociate: bool = True) -> str:
         kind = REDUCTIONS[item.op]
@@ -124,10 +114,6 @@ class _Writer:
         if dtype.kind == "f":
             return f"{kind}imum{suffix}({a}, {b})"
         return f"({a} if {a} {'>' if kind == 'max' else '<'} {b} else {b})"
-
-    def wide_dtype(self, item: Item) -> np.dtype[Any]:
-        """The dtype in which sums of blocks are added up."""
-        return F64 if REDUCTIONS[item.op] == "sum" and item.dtype.kind == "f" else item.dtype
 
     def stack(self, dtype: np.dtype[Any], size: int, prefix: str) -> str:
         name = f"{prefix}{len(self.stacks)}"
@@ -179,7 +165,7 @@ class _Writer:
         """Clear what column reductions add into."""
         lines = []
         for item in self.spec.items:
-            if item.level == OUT and self.spec.buffers[item.stored][1:] != ("0", "0"):
+            if is_column(self.spec, item):
                 k = item.stored
                 lines += [
                     f"z{k} = (lo // per{k}) * each{k}",
@@ -191,10 +177,6 @@ class _Writer:
 
 def _numba(dtype: np.dtype[Any]) -> str:
     return "boolean" if dtype == BOOL else dtype.name
-
-
-def _is_whole(w: _Writer, item: Item) -> bool:
-    return item.level == OUT and w.spec.buffers[item.stored][1:] == ("0", "0")
 
 
 def _store(item: Item, target: str, value: str) -> str:
@@ -229,13 +211,13 @@ def _flat(w: _Writer) -> list[str]:
             body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
             continue
         v = w.name()
-        body.append(f"{v} = {w.expression(item, [w.operand(a, read) for a in item.args])}")
+        body.append(f"{v} = {w.expression(item, read)}")
         env[k] = Term(v, item.dtype)
         if item.stored >= 0:
             body.append(_store(item, w.element(item.stored, "0", "j"), v))
     if not reductions:
         return [*head, "for j in range(lo, hi):", *("    " + x for x in body)]
-    lines = [*head, *(f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in reductions)]
+    lines = [*head, *(f"w{k} = {w.neutral(item, wide_dtype(item))}" for k, item in reductions)]
     lines.append(f"for j0 in range(lo, hi, {SUM_BLOCK}):")
     lines += [f"    t{k} = {w.neutral(item, item.dtype)}" for k, item in reductions]
     lines += [f"    for j in range(j0, min(hi, j0 + {SUM_BLOCK})):", *("        " + x for x in body)]
@@ -245,7 +227,7 @@ def _flat(w: _Writer) -> list[str]:
 def _add_blocks(w: _Writer, reductions: Sequence[tuple[int, Item]]) -> list[str]:
     lines = []
     for k, item in reductions:
-        wide = w.wide_dtype(item)
+        wide = wide_dtype(item)
         value = cast(Term(f"t{k}", item.dtype), wide)
         lines.append(f"w{k} = {w.combine(item, f'w{k}', value, wide, reassociate=False)}")
     return lines
@@ -253,7 +235,7 @@ def _add_blocks(w: _Writer, reductions: Sequence[tuple[int, Item]]) -> list[str]
 
 def _finish(w: _Writer, reductions: Sequence[tuple[int, Item]]) -> list[str]:
     return [
-        _store(item, f"p{item.stored}[0]", cast(Term(f"w{k}", w.wide_dtype(item)), item.dtype))
+        _store(item, f"p{item.stored}[0]", cast(Term(f"w{k}", wide_dtype(item)), item.dtype))
         for k, item in reductions
     ]
 
@@ -264,9 +246,9 @@ class _Rows:
     def __init__(self, w: _Writer) -> None:
         self.w = w
         self.head, self.scalars = w.scalars()
-        self.wholes = [(k, item) for k, item in enumerate(w.spec.items) if _is_whole(w, item)]
+        self.wholes = [(k, item) for k, item in enumerate(w.spec.items) if is_whole(w.spec, item)]
         self.lines: list[str] = [*self.head, *w.columns_zeroed()]
-        self.lines += [f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in self.wholes]
+        self.lines += [f"w{k} = {w.neutral(item, wide_dtype(item))}" for k, item in self.wholes]
 
     def over_rows(self, start: str, end: str, first: str, body: Sequence[str]) -> list[str]:
         """A loop of `i` from start to end; `first` is the row at its start.
@@ -332,11 +314,11 @@ def _wide(w: _Writer) -> list[str]:
         reducing = [
             (k, spec.items[k])
             for k in loop.items
-            if spec.items[k].op in REDUCTIONS and not _is_column(w, spec.items[k])
+            if spec.items[k].op in REDUCTIONS and not is_column(spec, spec.items[k])
         ]
         if reducing:
             out += [
-                f"w{k} = {w.neutral(item, w.wide_dtype(item))}" for k, item in reducing if item.level == ROW
+                f"w{k} = {w.neutral(item, wide_dtype(item))}" for k, item in reducing if item.level == ROW
             ]
             out.append(f"for j0 in range(0, C, {SUM_BLOCK}):")
             out += [f"    t{k} = {w.neutral(item, item.dtype)}" for k, item in reducing]
@@ -347,7 +329,7 @@ def _wide(w: _Writer) -> list[str]:
         for k, item in reducing:
             if item.level == ROW:
                 v = w.name()
-                out.append(f"{v} = {cast(Term(f'w{k}', w.wide_dtype(item)), item.dtype)}")
+                out.append(f"{v} = {cast(Term(f'w{k}', wide_dtype(item)), item.dtype)}")
                 values[k] = Term(v, item.dtype)
                 if item.stored >= 0:
                     out.append(_store(item, w.element(item.stored, "i", "0"), v))
@@ -358,18 +340,14 @@ def _wide(w: _Writer) -> list[str]:
     return [*lines, *_finish(w, rows.wholes)]
 
 
-def _is_column(w: _Writer, item: Item) -> bool:
-    return item.level == OUT and not _is_whole(w, item)
-
-
 def _row_statement(
     w: _Writer, k: int, item: Item, read: Any, out: list[str], values: dict[int, Term]
 ) -> None:
     """One number per row, or a reduction over rows' numbers."""
     if item.op in REDUCTIONS:
         x = cast(read(item.args[0]), item.dtype)
-        if _is_whole(w, item):
-            wide = w.wide_dtype(item)
+        if is_whole(w.spec, item):
+            wide = wide_dtype(item)
             out.append(
                 f"w{k} = {w.combine(item, f'w{k}', cast(Term(x, item.dtype), wide), wide, reassociate=False)}"
             )
@@ -378,7 +356,7 @@ def _row_statement(
             out.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
         return
     v = w.name()
-    out.append(f"{v} = {w.expression(item, [w.operand(a, read) for a in item.args])}")
+    out.append(f"{v} = {w.expression(item, read)}")
     values[k] = Term(v, item.dtype)
     if item.stored >= 0:
         out.append(_store(item, w.element(item.stored, "i", "0"), v))
@@ -419,14 +397,14 @@ def _columns_loop(
         item = spec.items[k]
         if item.op in REDUCTIONS:
             x = cast(read(item.args[0]), item.dtype)
-            if _is_column(w, item):
+            if is_column(w.spec, item):
                 target = w.element(item.stored, "i", "j")
                 body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
             else:
                 body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
             continue
         v = w.name()
-        text = w.expression(item, [w.operand(a, read) for a in item.args])
+        text = w.expression(item, read)
         body.append(f"{v} = {text}")
         env[k] = Term(v, item.dtype)
         if item.stored >= 0:
@@ -552,7 +530,7 @@ class _Narrow:
             item = spec.items[k]
             if item.op in REDUCTIONS:
                 x = cast(read(item.args[0]), item.dtype)
-                if _is_column(w, item):
+                if is_column(w.spec, item):
                     target = w.element(item.stored, i, j)
                     body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
                 elif item.level == OUT and row is not None:
@@ -565,7 +543,7 @@ class _Narrow:
                     body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
                 continue
             v = w.name()
-            body.append(f"{v} = {w.expression(item, [w.operand(a, read) for a in item.args])}")
+            body.append(f"{v} = {w.expression(item, read)}")
             known["n", k] = Term(v, item.dtype)
             if k in w.used_later:
                 body.append(_store(item, f"{self.place(k)}[{index}]", v))
@@ -594,14 +572,14 @@ class _Narrow:
             item = spec.items[k]
             if item.op in REDUCTIONS:
                 x = cast(read(item.args[0]), item.dtype)
-                if _is_whole(w, item):
+                if is_whole(w.spec, item):
                     body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
                 else:
                     target = w.element(item.stored, "(i0 + i)", "0")
                     body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
                 continue
             v = w.name()
-            body.append(f"{v} = {w.expression(item, [w.operand(a, read) for a in item.args])}")
+            body.append(f"{v} = {w.expression(item, read)}")
             known["n", k] = Term(v, item.dtype)
             if k in w.used_later:
                 body.append(_store(item, f"{self.place(k)}[i]", v))

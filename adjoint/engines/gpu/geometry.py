@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..chunks import Cut, Cutting
+from ..loops import is_column, is_whole, used_later
 from ..regions import FULL, OUT, REDUCTIONS, ROW
-from ..spec import Item, Shaped, Spec, schedule
+from ..spec import Shaped, Spec
 from .kernel import Size
 
 WARP = 32
@@ -60,26 +61,9 @@ def index(value: int, form: Form) -> np.generic:
 
 
 # -------------------------------------------------------------------------------- what a kernel keeps
-def is_whole(spec: Spec, item: Item) -> bool:
-    """Whether an item reduces everything to one number."""
-    return item.level == OUT and spec.buffers[item.stored][1:] == ("0", "0")
-
-
-def is_column(spec: Spec, item: Item) -> bool:
-    """Whether an item adds up over rows."""
-    return item.level == OUT and not is_whole(spec, item)
-
-
 def kept(spec: Spec) -> list[int]:
     """Values of points that one loop leaves to another and that are not in the device's memory."""
-    _, at = schedule(spec)
-    found = {
-        a[1]
-        for k, item in enumerate(spec.items)
-        for a in item.args
-        if a[0] == "n" and at[a[1]] != at[k] and spec.items[a[1]].level == FULL
-    }
-    return sorted(k for k in found if spec.items[k].stored < 0)
+    return sorted(k for k in used_later(spec) if spec.items[k].level == FULL and spec.items[k].stored < 0)
 
 
 def has_owner(spec: Spec) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..loops import VECTOR, Loop, is_column, is_whole, schedule
 from ..regions import OUT, REDUCTIONS, ROW
-from ..spec import AXES, VECTOR, Loop, Spec, schedule
+from ..spec import AXES, Spec
 from ..text import BOOL
-from .geometry import WARP, Form, accumulated, has_owner, is_column, is_separable, is_whole, kept
+from .geometry import WARP, Form, accumulated, has_owner, is_separable, kept
 from .text import CUDA, Term, ctype, stored
 from .writer import RUN, Lines, Writer, indented
 
@@ -22,7 +23,7 @@ class Rows(Writer):
 
     def __init__(self, spec: Spec, form: Form) -> None:
         super().__init__(spec, form)
-        self.loops, self.at = schedule(spec)
+        self.loops, _ = schedule(spec)
         self.kept = {k: f"s{k}" for k in kept(spec)}
         self.groups = {k: f"s{k}" for k in accumulated(spec, form)}  # sums over rows, of each group
         self.separable = is_separable(spec)

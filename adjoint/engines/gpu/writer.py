@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..loops import expression, neutral, wide_dtype
 from ..regions import OUT, REDUCTIONS
 from ..spec import Item, Spec, block_layout
-from ..text import BOOL, F64
+from ..text import BOOL
 from .geometry import WARP, Form
 from .text import CUDA, Term, ctype, stored
 
@@ -115,14 +115,7 @@ class Writer(ABC):
 
     def expression(self, item: Item, read: Callable[[tuple[Any, ...]], Term]) -> str:
         """The row's value."""
-        operands: list[Any] = []
-        for a in item.args:
-            if a[0] == "c":
-                operands.append(a[3].value)
-            else:
-                t = read(a)
-                operands.append(Term(t.text, t.dtype, python=a[2]))
-        return str(CUDA.value(item.op, operands, item.dtype))
+        return expression(CUDA, item, read)
 
     def operation(self, k: int) -> str:
         """The class of device.cuh for reduction k."""
@@ -130,13 +123,7 @@ class Writer(ABC):
 
     def neutral(self, k: int, dtype: np.dtype[Any]) -> str:
         """What reduction k begins with."""
-        kind = REDUCTIONS[self.spec.items[k].op]
-        if kind == "sum":
-            return str(CUDA.literal(0, dtype))
-        if dtype.kind == "f":
-            return str(CUDA.literal(-math.inf if kind == "max" else math.inf, dtype))
-        info = np.iinfo(dtype)
-        return str(CUDA.literal(info.min if kind == "max" else info.max, dtype))
+        return str(CUDA.literal(neutral(self.spec.items[k], dtype), dtype))
 
     def combined(self, k: int, a: str, b: str) -> str:
         """Reduction k of two numbers."""
@@ -144,8 +131,7 @@ class Writer(ABC):
 
     def wide_dtype(self, k: int) -> np.dtype[Any]:
         """The dtype in which sums of runs are added up."""
-        item = self.spec.items[k]
-        return F64 if REDUCTIONS[item.op] == "sum" and item.dtype.kind == "f" else item.dtype
+        return wide_dtype(self.spec.items[k])
 
     def widened(self, k: int, text: str) -> str:
         """A sum of a run in that dtype."""
