@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import IndexingError
+from ..ops import index as ix
 from ..ops.abstract import broadcast_shape
 from .graph import Node, Shape
-from .views import View, view_of
+from .views import View, spread_over, view_of, whole
 
 
 class Indexed(NamedTuple):
@@ -66,12 +67,6 @@ def indexed(v: View, template: tuple[Any, ...], arrays: Sequence[Any]) -> Indexe
     return Indexed(offset, kept[:place], kept[place:], found, grid)
 
 
-def spread_over(v: View, grid: Shape) -> tuple[int, ...]:
-    """Strides of an array over the grid it broadcasts to."""
-    own = [0 if n == 1 else s for n, s in zip(v.shape, v.strides, strict=True)]
-    return (*(0,) * (len(grid) - len(own)), *own)
-
-
 COMPLAINT = "an index is out of bounds for an axis of size {sizes}"
 
 
@@ -98,10 +93,23 @@ def along(shape: Shape, strides: Sequence[int], seen: Indexed) -> tuple[int, ...
     return tuple([0 if n == 1 else next(long) for n in wanted])
 
 
-def written_over(v: View, target: Shape) -> tuple[int, ...]:
-    """Strides of what is written over the axes of x[index]; leading ones too many do not count."""
-    shape, strides = v.shape, v.strides
-    extra = max(0, len(shape) - len(target))
-    lead = len(target) - len(shape) + extra
-    own = zip(shape[extra:], strides[extra:], strict=True)
-    return (*(0,) * lead, *[0 if n == 1 else s for n, s in own])
+def scattered(node: Node) -> tuple[View, Indexed, tuple[int, ...]] | None:
+    """What z[index] += v, or = v, writes through index arrays; None when NumPy has to look.
+
+    Returns:
+        v, z as the index sees it, and the strides of v over (lead, grid, tail).
+    """
+    adds = node.op is ix.scatter_add
+    x, *arrays = node.args if adds else node.args[1:]
+    operands = [x] if adds else [x, node.args[0]]
+    if not arrays or not all(isinstance(a, Node) for a in operands):
+        return None
+    if x.dtype != node.dtype or (adds and x.dtype.kind == "b"):
+        return None
+    seen = indexed(whole(node), node.params["template"], arrays)
+    if seen is None or not seen.arrays:
+        return None
+    kinds = [a.kind if isinstance(a, Node) else a for a in arrays]
+    target = ix.getitem.abstract(node.kind, *kinds, template=node.params["template"]).shape
+    v = view_of(x)
+    return v, seen, along(target, spread_over(v.shape, v.strides, target), seen)

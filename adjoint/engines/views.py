@@ -126,6 +126,13 @@ def whole(node: Node) -> View:
     return View(node, 0, node.shape, contiguous(node.shape))
 
 
+def spread_over(shape: Shape, strides: Sequence[int], target: Shape) -> tuple[int, ...]:
+    """Strides of an array over the axes that it broadcasts to; leading ones too many do not count."""
+    extra = max(0, len(shape) - len(target))
+    own = [0 if n == 1 else s for n, s in zip(shape[extra:], strides[extra:], strict=True)]
+    return (*(0,) * (len(target) - len(own)), *own)
+
+
 def joined(shape: Sequence[int], lists: Sequence[Sequence[int]]) -> tuple[Shape, list[tuple[int, ...]]]:
     """As few axes as describe the same elements in the same order to several readers at once."""
     sizes: list[int] = []

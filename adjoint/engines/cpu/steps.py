@@ -18,7 +18,7 @@ from ..plan import Plan
 from ..regions import Assembly, Group, Product, Region, Scalars
 from ..spec import Shaped, block_layout
 from ..special import special_kernel
-from ..views import View, contiguous, view_of
+from ..views import View, contiguous, joined, spread_over, view_of
 from . import chain as ch
 from .emit import NARROW, SCRATCH, block_height, emit
 from .interpreter import Constant, assemble, kind_number
@@ -256,7 +256,7 @@ class _Layout:
         x, y = (view_of(a) for a in node.args)
         m, n, k = node.shape[-2], node.shape[-1], x.shape[-1]
         lead = node.shape[:-2]
-        strides = [_batch_strides(v, lead) for v in (x, y)]
+        strides = [spread_over(v.shape[:-2], v.strides[:-2], lead) for v in (x, y)]
         own = contiguous(node.shape)
         steps = []
         for offset, count, (bx, by, bz) in _batches(lead, strides[0], strides[1], own[: len(lead)]):
@@ -360,24 +360,12 @@ def _pair(v: View) -> tuple[int, int]:
     return v.strides[-2], v.strides[-1]
 
 
-def _batch_strides(v: View, lead: tuple[int, ...]) -> tuple[int, ...]:
-    pad = len(lead) - (len(v.shape) - 2)
-    own = zip(v.shape[:-2], v.strides[:-2], strict=True)
-    return (*(0,) * pad, *(0 if n == 1 else s for n, s in own))
-
-
 def _batches(
     lead: tuple[int, ...], x: Sequence[int], y: Sequence[int], z: Sequence[int]
 ) -> list[tuple[tuple[int, int, int], int, tuple[int, int, int]]]:
     """Batched products as (offsets, count, strides): one step when the leading axes are one axis to all."""
-    dims: list[list[int]] = []
-    for n, *s in zip(lead, x, y, z, strict=True):
-        if n == 1:
-            continue
-        if dims and all(a == b * n for a, b in zip(dims[-1][1:], s, strict=True)):
-            dims[-1] = [dims[-1][0] * n, *s]
-        else:
-            dims.append([n, *s])
+    sizes, strides = joined(lead, [x, y, z])
+    dims = list(zip(sizes, *strides, strict=True))
     if not dims:
         return [((0, 0, 0), 1, (0, 0, 0))]
     *outer, (count, bx, by, bz) = dims

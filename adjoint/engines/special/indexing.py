@@ -12,8 +12,8 @@ from ...ops import index as ix
 from ..cpu.emit import NARROW
 from ..cpu.threads import get_num_threads
 from ..graph import Node
-from ..indexed import Indexed, along, complaint_of, gathered, indexed, spread_over, written_over
-from ..views import View, joined, view_of, whole
+from ..indexed import Indexed, along, complaint_of, gathered, scattered
+from ..views import View, joined, spread_over, view_of, whole
 from .kernel import CHUNK, Kernel
 
 OWNERS = 8  # ranges of rows that a scattering is cut into, at most: each reads all indices
@@ -37,7 +37,7 @@ class _Loops:
             sizes, both = joined([n for n, _ in part], [[s for _, s in part], strides])
             self.ends += zip(sizes, *both, strict=True)
         lists = [other[depth : depth + width]]
-        lists += [spread_over(view_of(a), seen.grid) for a, _, _ in seen.arrays]
+        lists += [spread_over(a.shape, view_of(a).strides, seen.grid) for a, _, _ in seen.arrays]
         self.grid, self.strides = joined(seen.grid, lists)
         if not self.grid:
             self.grid, self.strides = (1,), [(0,) for _ in lists]
@@ -133,19 +133,16 @@ def gather(node: Node) -> Kernel | None:
 
 def scatter(node: Node) -> Kernel | None:
     """Kernel of z = 0 or x, z[index] += v or = v."""
-    adds = node.op is ix.scatter_add
-    v, *arrays = node.args if adds else node.args[1:]
-    if not arrays or not isinstance(v, Node) or v.dtype != node.dtype or (adds and v.dtype.kind == "b"):
+    found = scattered(node)
+    if found is None:
         return None
-    z = whole(node)
-    seen = indexed(z, node.params["template"], arrays)
+    v, seen, strides = found
+    z, adds = whole(node), node.op is ix.scatter_add
     base = None if adds else view_of(node.args[0])
-    if seen is None or not seen.arrays or (base is not None and base.strides != z.strides):
+    if base is not None and base.strides != z.strides:
         return None
-    kinds = [a.kind if isinstance(a, Node) else a for a in arrays]
-    target = ix.getitem.abstract(node.kind, *kinds, template=node.params["template"]).shape
     kernel = Kernel(complaint=complaint_of(seen))
-    loops = _Loops(kernel, seen, along(target, written_over(view_of(v), target), seen))
+    loops = _Loops(kernel, seen, strides)
     points = math.prod(loops.grid)
     rows, step = seen.arrays[0][1:]
     owns = step * rows == node.size
@@ -154,7 +151,7 @@ def scatter(node: Node) -> Kernel | None:
     kernel.chunks = min(OWNERS, get_num_threads()) if shared else 1
     kernel.array("z", z, node.dtype)
     kernel.array("base", View(z.root, 0, (), ()) if base is None else base, node.dtype)
-    kernel.array("v", view_of(v), node.dtype)
+    kernel.array("v", v, node.dtype)
     kernel.number("offset", seen.offset)
     kernel.number("rows", -(-rows // kernel.chunks) if owns else 1)
     kernel.number("row", step if owns else node.size)

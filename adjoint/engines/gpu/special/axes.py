@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...graph import Node
-from ...indexed import Indexed, spread_over
-from ...views import joined, view_of
+from ...indexed import Indexed
+from ...views import joined, spread_over, view_of
 from .kernel import Kernel, is_far
 
 # the element of an axis that index array $k names; one out of bounds is reported and taken as the first
@@ -49,7 +49,7 @@ class Axes:
         ends = [*seen.lead, *seen.tail]
         grid = slice(depth, depth + width)
         self.names = [f"c{k}" for k in range(len(seen.arrays))]
-        maps = [spread_over(view_of(a), seen.grid) for a, _, _ in seen.arrays]
+        maps = [spread_over(a.shape, view_of(a).strides, seen.grid) for a, _, _ in seen.arrays]
         inside = [s for _, s in ends]
         outside = [*other[:depth], *other[depth + width :]]
         zeros = (0,) * depth, (0,) * len(seen.tail)

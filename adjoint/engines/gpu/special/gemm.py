@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...graph import Node, Shape
-from ...indexed import spread_over
-from ...views import View, contiguous, joined, view_of
+from ...views import View, contiguous, joined, spread_over, view_of
 from ..geometry import blocks_for
 from ..kernel import Call, Launch, Place, Scratch
 from ..text import ctype
@@ -98,7 +97,7 @@ class _Sizes:
         lead = shape[:-2]
         self.m, self.n, self.k = shape[-2], shape[-1], x.shape[-1]
         self.left, self.right = x.strides[-2:], y.strides[-2:]
-        stacks = [spread_over(View(v.root, 0, v.shape[:-2], v.strides[:-2]), lead) for v in (x, y)]
+        stacks = [spread_over(v.shape[:-2], v.strides[:-2], lead) for v in (x, y)]
         self.stack, (self.left_stack, self.right_stack) = joined(lead, stacks)
         self.batch = math.prod(lead)
 

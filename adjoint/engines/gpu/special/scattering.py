@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from ....ops import index as ix
 from ...graph import Node
-from ...indexed import along, complaint_of, indexed, written_over
-from ...views import view_of, whole
+from ...indexed import Indexed, complaint_of, scattered
+from ...views import View, view_of
 from ..kernel import Launch, Place, Scratch
 from ..text import ctype
 from .axes import Axes
@@ -62,36 +62,16 @@ SUM_OF_RUN = """\
 
 
 class _Scatter:
-    """z = 0 or x, then z[index] += v or = v; None where NumPy has to do it."""
+    """z = 0 or x, then z[index] += v or = v."""
 
-    def __init__(self, node: Node) -> None:
-        self.node, self.adds = node, node.op is ix.scatter_add
-        self.v, *self.arrays = node.args if self.adds else node.args[1:]
-        self.base = None if self.adds else node.args[0]
-
-    @property
-    def fits(self) -> bool:
-        """Whether the operands are what kernels take."""
-        v, dtype = self.v, self.node.dtype
-        if not self.arrays or not isinstance(v, Node) or v.dtype != dtype:
-            return False
-        return not (self.adds and dtype.kind == "b") and (self.adds or isinstance(self.base, Node))
-
-    def plan(self, deterministic: bool) -> list[Launch] | None:
-        """All launches, in order."""
-        node = self.node
-        seen = indexed(whole(node), node.params["template"], self.arrays) if self.fits else None
-        if seen is None or not seen.arrays:
-            return None
-        if not node.size:
-            return []
-        kinds = [a.kind if isinstance(a, Node) else a for a in self.arrays]
-        target = ix.getitem.abstract(node.kind, *kinds, template=node.params["template"]).shape
-        other = along(target, written_over(view_of(self.v), target), seen)
-        self.axes = Axes(seen, other, node.dtype)
+    def __init__(self, node: Node, v: View, seen: Indexed, strides: tuple[int, ...]) -> None:
+        self.node, self.v, self.adds = node, v, node.op is ix.scatter_add
+        self.axes = Axes(seen, strides, node.dtype)
         roots = [view_of(a).root for a in node.args if isinstance(a, Node)]
         self.far = self.axes.are_far(node, *roots)
-        self.word = "long long" if self.far else "int"
+
+    def plan(self, deterministic: bool) -> list[Launch]:
+        """All launches, in order."""
         if not self.axes.elements:
             return [self._filled()]
         code = self.axes.dtype.str[1:]
@@ -114,17 +94,16 @@ class _Scatter:
     def _filled(self) -> Launch:
         """z = 0, or what the base holds."""
         node = self.node
-        if self.base is None:
+        if self.adds:
             kernel = Kernel("zeros", far=self.far)
             kernel.writes("z", node, self.axes.dtype)
             return kernel.over("        z[p] = 0;", node.size * (2 if node.dtype.kind == "c" else 1))
-        return copy_launch(view_of(self.base), Place(node), node.dtype)
+        return copy_launch(view_of(node.args[0]), Place(node), node.dtype)
 
     def _ends(self, kernel: Kernel) -> None:
         """The arrays that are written and read, and where the first element lies."""
-        node, v = self.node, view_of(self.v)
-        kernel.writes("z", Place(node, self.axes.seen.offset), self.axes.dtype)
-        kernel.reads("v", v, self.axes.dtype)
+        kernel.writes("z", Place(self.node, self.axes.seen.offset), self.axes.dtype)
+        kernel.reads("v", self.v, self.axes.dtype)
 
     def _atomic(self, kind: str) -> Launch:
         kernel = self._reporting("scatter_atomic", A=kind)
@@ -136,7 +115,7 @@ class _Scatter:
     def _keys(self, keys: Scratch) -> Launch:
         """The number of the place that each point of the grid goes to."""
         kernel = self._reporting("places")
-        kernel.scratch("keys", self.word, keys)
+        kernel.scratch("keys", kernel.index, keys)
         body = "        " + kernel.walk("p", *self.axes.sums("grid", "", *self.axes.names)) + "\n"
         body += "        $I key;\n" + self.axes.index(kernel, key="key")
         return kernel.over(body + "        keys[p] = key;", self.axes.points)
@@ -158,7 +137,7 @@ class _Scatter:
         keys = self._scratch(self.axes.points)
         kernel = self._kernel("scatter_few", T=ctype(self.axes.dtype))
         self._ends(kernel)
-        kernel.scratch("keys", f"const {self.word}", keys)
+        kernel.scratch("keys", f"const {kernel.index}", keys)
         kernel.number("count", self.axes.points)
         body = self._split(kernel) + "\n        const $I key = keys[q];\n"
         if self.adds:
@@ -175,11 +154,11 @@ class _Scatter:
     def _many(self) -> list[Launch]:
         """The points sorted by place, stably; then the first of each place adds its own."""
         points = self.axes.points
-        keys, order, sorting = sort_launches(points, self.axes.keys, self.word, self.far)
+        keys, order, sorting = sort_launches(points, self.axes.keys, self.far)
         kernel = self._kernel("scatter_sorted", T=ctype(self.axes.dtype))
         self._ends(kernel)
-        kernel.scratch("keys", f"const {self.word}", keys[-1])
-        kernel.scratch("order", f"const {self.word}", order)
+        kernel.scratch("keys", f"const {kernel.index}", keys[-1])
+        kernel.scratch("order", f"const {kernel.index}", order)
         kernel.number("count", points)
         body = self._split(kernel) + HEAD + self.axes.place(kernel, "at", "key") + "\n"
         body += SUM_OF_RUN.replace("$point", _deeper(self._of_point(kernel, "r", "near")))
@@ -190,12 +169,12 @@ class _Scatter:
         points, axes = self.axes.points, self.axes
         keys, board = self._scratch(points), Scratch(axes.keys * (8 if self.far else 4), zeroed=True)
         claim = self._kernel("claim")
-        claim.scratch("keys", f"const {self.word}", keys)
-        claim.scratch("board", self.word, board)
+        claim.scratch("keys", f"const {claim.index}", keys)
+        claim.scratch("board", claim.index, board)
         kernel = self._kernel("scatter_last")
         self._ends(kernel)
-        kernel.scratch("keys", f"const {self.word}", keys)
-        kernel.scratch("board", f"const {self.word}", board)
+        kernel.scratch("keys", f"const {kernel.index}", keys)
+        kernel.scratch("board", f"const {kernel.index}", board)
         body = self._split(kernel) + "\n        const $I key = keys[q];\n"
         body += "        if (board[key] != q + 1)\n            continue;\n"
         body += axes.place(kernel, "at", "key") + "\n" + self._of_point(kernel, "q", "near")
@@ -214,4 +193,7 @@ def _deeper(text: str) -> str:
 
 def scatter(node: Node, deterministic: bool = True) -> list[Launch] | None:
     """Launches of scatter_add and scatter_set."""
-    return _Scatter(node).plan(deterministic)
+    found = scattered(node)
+    if found is None:
+        return None
+    return _Scatter(node, *found).plan(deterministic) if node.size else []

@@ -99,19 +99,18 @@ MOVE = """
 """
 
 
-def sort_launches(count: int, keys: int, word: str, far: bool) -> tuple[list[Scratch], Scratch, list[Launch]]:
+def sort_launches(count: int, keys: int, far: bool) -> tuple[list[Scratch], Scratch, list[Launch]]:
     """Launches that sort points by numbers from 0 to `keys`.
 
     Args:
         count: number of points.
         keys: number of different keys.
-        word: the C type of keys and positions.
-        far: whether that has 64 bits.
+        far: whether keys and positions have 64 bits.
 
     Returns:
         Memory of the keys, before and after; of the points in their new order; the launches.
     """
-    size = 8 if far else 4
+    size, word = (8, "long long") if far else (4, "int")
     tiles = -(-count // TILE)
     places = Scratch(DIGITS * tiles * size)
     memory = [Scratch(count * size) for _ in range(2)]
