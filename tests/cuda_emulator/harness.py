@@ -210,19 +210,6 @@ class Module:
             for name in compiler.definitions(piece):
                 self.kernels[name] = Kernel(name, piece, key, checked)
 
-    def launch(
-        self,
-        name: str,
-        grid: Sequence[int],
-        block: Sequence[int],
-        values: Sequence[Any],
-        shared: int = 0,
-        order: int = 0,
-        regions: Sequence[tuple[int, int]] = (),
-    ) -> None:
-        """Run a kernel with packed arguments: see Kernel.launch."""
-        self.kernels[name].launch(grid, block, values, shared, order, regions)
-
     def run(
         self, name: str, grid: Sequence[int], block: Sequence[int], *arguments: Any, **options: Any
     ) -> None:
@@ -236,22 +223,13 @@ class Module:
             **options: shared and order, as of Kernel.launch.
         """
         values, regions = zip(*[pack(a) for a in arguments], strict=True) if arguments else ((), ())
-        self.launch(
-            name, _three(grid), _three(block), values,
-            regions=sorted({r for r in regions if r is not None}), **options,
-        )  # fmt: skip
+        known = sorted({r for r in regions if r is not None})
+        self.kernels[name].launch(_three(grid), _three(block), values, regions=known, **options)
 
 
 def _three(sizes: Sequence[int]) -> tuple[int, int, int]:
     x, y, z = (*sizes, 1, 1)[:3]
     return int(x), int(y), int(z)
-
-
-_SCALARS: dict[str, type] = {
-    "?1": ctypes.c_bool, "f4": ctypes.c_float, "f8": ctypes.c_double,
-    **{f"i{n // 8}": getattr(ctypes, f"c_int{n}") for n in (8, 16, 32, 64)},
-    **{f"u{n // 8}": getattr(ctypes, f"c_uint{n}") for n in (8, 16, 32, 64)},
-}  # fmt: skip
 
 
 def pack(argument: Any) -> tuple[Any, tuple[int, int] | None]:
@@ -262,5 +240,4 @@ def pack(argument: Any) -> tuple[Any, tuple[int, int] | None]:
             owner = owner.base
         return ctypes.c_void_p(argument.ctypes.data), np.lib.array_utils.byte_bounds(owner)
     value = np.asarray(argument)
-    kind = "?" if value.dtype.kind == "b" else value.dtype.kind
-    return _SCALARS[f"{kind}{value.dtype.itemsize}"](value.item()), None
+    return np.ctypeslib.as_ctypes_type(value.dtype)(value.item()), None

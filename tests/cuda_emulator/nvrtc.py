@@ -12,13 +12,14 @@ import ctypes
 import functools
 import hashlib
 import json
-import os
 import re
 import sysconfig
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from adjoint.engines.cpu import store
 
 from . import compiler
 
@@ -213,8 +214,5 @@ def _remembered(source: str, architecture: str, options: Sequence[str]) -> list[
 
 
 def _remember(source: str, architecture: str, options: Sequence[str], found: list[Report]) -> None:
-    path = _note(source, architecture, options)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
-    unfinished.write_text(json.dumps([asdict(report) for report in found]))
-    os.replace(unfinished, path)
+    text = json.dumps([asdict(report) for report in found])
+    store.write(_note(source, architecture, options), text.encode())

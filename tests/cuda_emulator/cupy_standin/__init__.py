@@ -33,7 +33,7 @@ from .signatures import words
 
 __all__ = [
     "CONTROL", "CUDADriverError", "CUDARuntimeError", "CompileException", "Control", "Counts",
-    "OutOfMemoryError", "build", "install", "standing_in",
+    "OutOfMemoryError", "build", "standing_in",
 ]  # fmt: skip
 
 VERSION = "14.2.0"
@@ -140,27 +140,25 @@ def _cupyx() -> dict[str, ModuleType]:
     }
 
 
-def install() -> Any:
-    """Put the stand-in where `import cupy` finds it; `standing_in` also takes it away again."""
-    modules = build()
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupyx")]:
-        del sys.modules[name]
+def _exchange(modules: dict[str, ModuleType]) -> dict[str, ModuleType]:
+    """Put modules where `import cupy` finds them; those that were there."""
+    names = [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupyx")]
+    before = {name: sys.modules.pop(name) for name in names}
     sys.modules.update(modules)
-    return modules["cupy"]
+    return before
 
 
 @contextmanager
 def standing_in() -> Iterator[Any]:
     """The stand-in as `cupy` for one `with` block, on a whole machine; whatever was there is put back."""
-    before = {name: m for name, m in sys.modules.items() if name.partition(".")[0] in ("cupy", "cupyx")}
     CONTROL.reset()
     memory.reset()
     streams.reset()
+    modules = build()
+    before = _exchange(modules)
     try:
-        yield install()
+        yield modules["cupy"]
     finally:
         CONTROL.reset()
         streams.reset()
-        for name in [name for name in sys.modules if name.partition(".")[0] in ("cupy", "cupyx")]:
-            del sys.modules[name]
-        sys.modules.update(before)
+        _exchange(before)

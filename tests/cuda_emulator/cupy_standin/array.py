@@ -14,7 +14,6 @@ from .errors import CONTROL
 from .signatures import words
 from .streams import chosen, current
 
-SCALARS = (bool, int, float, complex, np.generic)
 CONVERSION = (
     "Implicit conversion to a NumPy array is not allowed. "
     "Please use `.get()` to construct a NumPy array explicitly."
@@ -76,7 +75,7 @@ class ndarray:
     @property
     def flags(self) -> Flags:
         """Contiguity, and whether it owns its memory."""
-        known = np.lib.stride_tricks.as_strided(_nothing(self.dtype), self.shape, self.strides).flags
+        known = np.lib.stride_tricks.as_strided(np.empty(1, self.dtype), self.shape, self.strides).flags
         return Flags(known.c_contiguous, known.f_contiguous, self.base is None)
 
     @property
@@ -189,12 +188,12 @@ class ndarray:
         if "out" in kwargs:
             if len(kwargs["out"]) != 1:
                 raise ValueError("The 'out' parameter must have exactly one array value")
-            inputs, kwargs = inputs, {**kwargs, "out": kwargs["out"][0]}
+            kwargs = {**kwargs, "out": kwargs["out"][0]}
         function = getattr(values.namespace["cupy"], ufunc.__name__, None)
         if method != "__call__" or function is None:
             return NotImplemented
         for x in (*inputs, *([kwargs["out"]] if "out" in kwargs else [])):
-            known = hasattr(x, "__cuda_array_interface__") or isinstance(x, (*SCALARS, np.ndarray))
+            known = hasattr(x, "__cuda_array_interface__") or isinstance(x, (*values.SCALARS, np.ndarray))
             if not known:
                 return NotImplemented
         if getattr(function, "comparison", False):  # NumPy's way of comparing with its own scalars
@@ -312,10 +311,6 @@ class ndarray:
 
     def __rmatmul__(self, other: Any) -> Any:
         return products.matmul(other, self)
-
-
-def _nothing(dtype: np.dtype[Any]) -> np.ndarray:
-    return np.empty(1, dtype)
 
 
 def _method(name: str, table: dict[str, Any]) -> Any:

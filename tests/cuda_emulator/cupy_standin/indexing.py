@@ -41,7 +41,7 @@ def index_parts(index: Any) -> list[Any]:
     return parts
 
 
-def host_index(parts: list[Any], shape: Any = None) -> tuple[Any, ...]:
+def host_index(parts: list[Any]) -> tuple[Any, ...]:
     """The index as NumPy takes it."""
     return tuple(host_of(part) for part in parts)
 
@@ -70,17 +70,11 @@ def getitem(x: Any, index: Any) -> Any:
     if not arrays:
         whole = parts if any(part is Ellipsis for part in parts) else [*parts, Ellipsis]
         return x._view_of(x._host()[tuple(whole)])
-    if any(a.dtype == bool for a in arrays):
+    if not x.size or any(a.dtype == bool for a in arrays):
         return compute(lambda host, *at: host[at], x, *parts)
     blank = np.broadcast_to(np.zeros((), bool), x.shape)
-    shape = (
-        blank[tuple(np.zeros(p.shape, np.intp) if is_device(p) else p for p in parts)].shape
-        if x.size
-        else None
-    )
-    if shape is None:
-        return compute(lambda host, *at: host[at], x, *parts)
-    result = new(shape, x.dtype)
+    index = tuple(np.zeros(p.shape, np.intp) if is_device(p) else p for p in parts)
+    result = new(blank[index].shape, x.dtype)
     current().push(
         "getitem",
         lambda: result._host().__setitem__(..., x._host()[_wrapped(parts, x.shape)]),

@@ -14,11 +14,7 @@ from .errors import CONTROL, CompileException, CUDADriverError
 from .streams import chosen
 from .values import is_device
 
-CTYPES: dict[tuple[str, int], Any] = {
-    ("b", 1): ctypes.c_bool, ("i", 1): ctypes.c_int8, ("i", 2): ctypes.c_int16, ("i", 4): ctypes.c_int32,
-    ("i", 8): ctypes.c_int64, ("u", 1): ctypes.c_uint8, ("u", 2): ctypes.c_uint16, ("u", 4): ctypes.c_uint32,
-    ("u", 8): ctypes.c_uint64, ("f", 4): ctypes.c_float, ("f", 8): ctypes.c_double,
-}  # fmt: skip
+PASSED = frozenset(map(np.dtype, "?bhilBHILfd"))  # dtypes of numbers that kernels take
 ACCEPTS = {"p": "p", "i": "iu", "u": "iu", "b": "b", "f": "f"}  # parameter's kind → arguments' kinds
 LARGEST_BLOCK = 1024
 SHARED = 48 << 10
@@ -52,9 +48,9 @@ def packed(x: Any) -> tuple[Any, str]:
         x = np.float64(x)
     if hasattr(x, "__cuda_array_interface__"):
         return packed(array(x, copy=False))
-    if not isinstance(x, np.generic) or (x.dtype.kind, x.dtype.itemsize) not in CTYPES:
+    if not isinstance(x, np.generic) or x.dtype not in PASSED:
         raise TypeError(f"Unsupported type {type(x)}")
-    return CTYPES[x.dtype.kind, x.dtype.itemsize](x.item()), x.dtype.kind
+    return np.ctypeslib.as_ctypes_type(x.dtype)(x.item()), x.dtype.kind
 
 
 class RawKernel:
@@ -76,7 +72,6 @@ class RawKernel:
     @property
     def kernel(self) -> Any:
         """What the emulator runs."""
-        self.compile()
         kernels = self._module._emulated.kernels
         if self.name not in kernels:
             raise CUDADriverError("CUDA_ERROR_NOT_FOUND: named symbol not found")
@@ -113,9 +108,7 @@ class RawKernel:
             CONTROL.counts.launches += 1
             for pointer in pointers:
                 memory.block_at(pointer)  # a pointer that is stale when the kernel runs
-            self._module._emulated.launch(
-                self.name, grid, block, [v for v, _ in values], shared_mem, order, memory.regions()
-            )
+            self.kernel.launch(grid, block, [v for v, _ in values], shared_mem, order, memory.regions())
             memory.check_zones()
 
         chosen(stream).push(self.name, run, tuple(args))

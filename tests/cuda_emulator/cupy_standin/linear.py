@@ -29,9 +29,7 @@ def errstate(
     *, divide: Any = None, over: Any = None, under: Any = None, invalid: Any = None, linalg: Any = None
 ) -> Iterator[None]:
     """As `cupyx.errstate`: linalg is "ignore" or "raise"."""
-    if any(x is not None for x in (divide, over, under, invalid)):
-        raise NotImplementedError
-    if linalg not in (None, "ignore", "raise"):
+    if any(x is not None for x in (divide, over, under, invalid)) or linalg not in (None, "ignore", "raise"):
         raise NotImplementedError
     before = getattr(_config, "linalg", "ignore")
     _config.linalg = linalg or before

@@ -6,6 +6,7 @@ pointer points at is found through the table of live blocks, as a kernel's addre
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import weakref
 from bisect import bisect_right, insort
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from .errors import CONTROL, CUDARuntimeError, OutOfMemoryError
+from .runtime import Device
+from .streams import chosen, current
 
 ZONE = 256  # bytes around a block that nobody may write
 ALIGNMENT = 512  # what cudaMalloc and cupy's pool give
@@ -143,8 +146,6 @@ class MemoryPointer:
     @property
     def device(self) -> Any:
         """The one there is."""
-        from .runtime import Device
-
         return Device(0)
 
     def _view(self, size: int) -> np.ndarray:
@@ -158,27 +159,20 @@ class MemoryPointer:
     def memset(self, value: int, size: int) -> None:
         """Fill bytes; waits."""
         self.memset_async(value, size)
-        from .streams import current
-
         current().synchronize()
 
     def memset_async(self, value: int, size: int, stream: Any = None) -> None:
         """Fill bytes."""
-        from .streams import chosen
-
         chosen(stream).push("memset", lambda: self._view(size).fill(value), (self,))
 
     def copy_from_device(self, src: MemoryPointer, size: int) -> None:
         """Copy within the device; waits."""
-        from .streams import current
-
         current().refuse_in_capture()
         self.copy_from_device_async(src, size)
         current().synchronize()
 
     def copy_from_device_async(self, src: MemoryPointer, size: int, stream: Any = None) -> None:
         """Copy within the device."""
-        from .streams import chosen
 
         def run() -> None:
             self._view(size)[:] = src._view(size)
@@ -187,45 +181,39 @@ class MemoryPointer:
 
     def copy_from_host(self, mem: Any, size: int) -> None:
         """Copy from an address of the host; waits."""
-        from .streams import current
-
         current().refuse_in_capture()
         self.copy_from_host_async(mem, size)
         current().synchronize()
 
     def copy_from_host_async(self, mem: Any, size: int, stream: Any = None) -> None:
         """Copy from an address of the host, whatever stands there when the copy runs."""
-        import ctypes
-
-        from .streams import chosen
 
         def run() -> None:
             CONTROL.counts.host_to_device += 1
-            address = mem if isinstance(mem, int) else mem.value
-            self._view(size)[:] = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+            self._view(size)[:] = _host_bytes(mem, size)
 
         chosen(stream).push("host to device", run, (self, mem))
 
     def copy_to_host(self, mem: Any, size: int) -> None:
         """Copy to an address of the host; waits."""
-        from .streams import current
-
         current().refuse_in_capture()
         self.copy_to_host_async(mem, size)
         current().synchronize()
 
     def copy_to_host_async(self, mem: Any, size: int, stream: Any = None) -> None:
         """Copy to an address of the host."""
-        import ctypes
-
-        from .streams import chosen
 
         def run() -> None:
             CONTROL.counts.device_to_host += 1
-            address = mem if isinstance(mem, int) else mem.value
-            np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))[:] = self._view(size)
+            _host_bytes(mem, size)[:] = self._view(size)
 
         chosen(stream).push("device to host", run, (self, mem))
+
+
+def _host_bytes(mem: Any, size: int) -> np.ndarray:
+    """What lies at an address of the host."""
+    address = mem if isinstance(mem, int) else mem.value
+    return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
 
 
 class MemoryPool:

@@ -13,11 +13,12 @@ from .signatures import ALWAYS_DOUBLE, NOT_COMPLEX, SINGLE_OF_BOOL, SPECIAL, UFU
 from .streams import current
 from .values import accepted, compute, host_of, is_device, new, refuse_host
 
+AT = ("add", "subtract", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor")
+ADDED = frozenset(map(np.dtype, "iILefdFD"))  # dtypes for which there are atomics
+
 
 class ufunc:
     """As `cupy.ufunc`: an elementwise function with its types."""
-
-    comparison = False
 
     def __init__(self, name: str, function: np.ufunc) -> None:
         self.name, self.__name__, self._function = f"cupy_{name}", name, function
@@ -74,17 +75,9 @@ class ufunc:
 
     def at(self, a: Any, indices: Any, b: Any = None) -> None:
         """In place at indices; one that occurs twice counts twice. cupy has it for a few ufuncs."""
-        if self.__name__ not in (
-            "add",
-            "subtract",
-            "maximum",
-            "minimum",
-            "bitwise_and",
-            "bitwise_or",
-            "bitwise_xor",
-        ):
+        if self.__name__ not in AT:
             raise NotImplementedError(f"`{self.__name__}.at` is not supported yet")
-        if self.__name__ in ("add", "subtract") and a.dtype.kind in "?bhl" and a.dtype != np.int32:
+        if self.__name__ in ("add", "subtract") and a.dtype not in ADDED:
             raise TypeError(
                 "scatter_add only supports int32, float16, float32, float64, complex64, complex128, uint32, "
                 "uint64, as data type"

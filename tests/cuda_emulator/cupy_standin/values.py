@@ -10,6 +10,7 @@ import numpy as np
 from .errors import CONTROL
 from .streams import current
 
+SCALARS = (bool, int, float, complex, np.generic)
 namespace: dict[str, Any] = {}  # "cupy": the module, once it is built
 
 
@@ -33,7 +34,7 @@ def refuse_host(x: Any) -> None:
 
 def accepted(x: Any) -> Any:
     """An operand: a device array, what shows itself as one, or a number."""
-    if is_device(x) or isinstance(x, (bool, int, float, complex, np.generic)):
+    if is_device(x) or isinstance(x, SCALARS):
         return x
     if hasattr(x, "__cuda_array_interface__"):
         from .creation import array

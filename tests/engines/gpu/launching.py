@@ -88,9 +88,8 @@ class Device:
         """Everything, in order."""
         for launch in self.launches:
             values = [self._value(a) for a in launch.arguments]
-            harness.Module(source_of(launch)).launch(
-                launch.name, launch.grid, launch.block, values, launch.shared, order, self._regions
-            )
+            kernel = harness.Module(source_of(launch)).kernels[launch.name]
+            kernel.launch(launch.grid, launch.block, values, launch.shared, order, self._regions)
 
 
 def result_of(

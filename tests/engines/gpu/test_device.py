@@ -65,7 +65,7 @@ def apply(name: str, *args: np.ndarray) -> np.ndarray:
 
 # ------------------------------------------------------------------------------------- ulps
 def _exact(f: Callable[..., Any], *args: np.ndarray) -> np.ndarray:
-    """In 60 digits, as pairs of float64 whose sum is meant."""
+    """Numbers of 60 digits."""
     with mpmath.workdps(60):
         return np.array([f(*map(mpmath.mpf, map(float, a))) for a in zip(*args, strict=True)], object)
 
