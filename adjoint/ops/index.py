@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import IndexingError, refusal
 from .abstract import Abstract
 from .broadcast import Shape, fit, reduced_shape
-from .device import as_array, module_of, on_device
+from .device import add_at, as_array, module_of, on_device
 from .elementwise import where
 from .formula import ATOM, Formula, listed
 from .index_shapes import check_written, indexed_shape
@@ -170,7 +170,7 @@ class ScatterAdd(Linear):
         z = m.zeros(shape, dtype_of(x))
         index = join_index(template, arrays)
         if _may_repeat(arrays):
-            m.add.at(z, index, x)
+            add_at(z, index, x)
         else:
             z[index] = x
         return z

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ShapeError, refusal
 from .abstract import Abstract
-from .device import as_array, module_of, on_device, on_host
+from .device import add_at, as_array, module_of, on_device, on_host
 from .elementwise import exp, indicator, where
 from .index import ARRAY, Choice, getitem
 from .primitive import Linear, Primitive, Samples, dtype_of, register, shape_of
@@ -49,7 +49,8 @@ def _reduce(ufunc: Any, x: np.ndarray, offsets: np.ndarray, empty: float) -> np.
         m = module_of(x)
         z = m.full((len(counts), *x.shape[1:]), empty, x.dtype)
         if x.size:
-            getattr(m, ufunc.__name__).at(z, m.asarray(np.repeat(np.arange(len(counts)), counts)), x)
+            of_row = m.asarray(np.repeat(np.arange(len(counts)), counts))
+            add_at(z, of_row, x) if ufunc is np.add else m.maximum.at(z, of_row, x)
         return z
     z = np.full((len(counts), *x.shape[1:]), empty, x.dtype)
     full = counts > 0

@@ -14,6 +14,7 @@ from adjoint import check, nn, optim
 from adjoint import tree as trees
 from adjoint.errors import DTypeError, MissingPackageError
 from adjoint.ops import device
+from adjoint.ops.index import ARRAY, scatter_add
 from tests.cuda_emulator.cupy_standin import CONTROL
 from tests.device_programs import fetched, sent, stay, with_cupy
 from tests.engines.gpu.machine import EAGER, machine
@@ -39,6 +40,20 @@ def of(f: Any, args: Any) -> Any:
 
 
 # ------------------------------------------------------------------------------------- programs
+@pytest.mark.parametrize("dtype", ["?", "i1", "u2", "i4", "i8", "u8", "f2", "f4"])
+def test_sums_by_index_and_of_segments_in_every_dtype(cupy, dtype):
+    """CUDA has no atomics for most integers; all wrap as NumPy's."""
+    x = (np.array([100, -3, 0, 7, 120]) if dtype != "f2" else np.arange(5.0)).astype(dtype)
+    at = np.array([1, -1, 1, 0, 1])
+    for f in (
+        lambda x, at: ad.segment_sum(x, np.array([0, 3, 3, 5])),
+        lambda x, at: scatter_add.value(x, at, template=(ARRAY,), shape=(4,)),
+    ):
+        want, got = f(x, at), f(*sent(cupy, (x, at)))
+        assert got.dtype == want.dtype
+        np.testing.assert_array_equal(fetched(cupy, got), want)
+
+
 def test_value_and_gradient_of_every_program(cupy):
     for p in FUNCTIONS:
         agree(cupy, of(with_cupy(p.function, cupy), sent(cupy, p.args)), of(p.function, p.args))
