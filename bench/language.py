@@ -17,7 +17,7 @@ from typing import Any
 import contest
 import harness
 import numpy as np
-from contest import OURS
+from contest import OURS, late
 from environment import heading, options, prepare, versions
 from harness import Contestant, Run
 from programs import in_float64, language_text, leaves, map_leaves, read_as
@@ -30,13 +30,13 @@ TOLERANCE = 1e-3
 
 def ours(data: language_text.Data) -> Run:
     """The example's own step, parameters and state donated."""
-    from language import training
+    from language import model, training
 
     import adjoint as ad
     from adjoint import optim
 
     optimizer = optim.adamw(language_text.RATE, weight_decay=language_text.DECAY)
-    compiled = ad.compile(training.make_step(optimizer, language_text.CLIP), donate=(0, 1))
+    compiled = training.make_step(model.loss, optimizer, language_text.CLIP)
     params = ad.tree_map(np.copy, data.params)
     held = [params, optimizer.init(params)]
 
@@ -48,28 +48,12 @@ def ours(data: language_text.Data) -> Run:
     return language_text.turns(step, data.batches)
 
 
-def torchs(name: str) -> Any:
-    def build(data: Any) -> Run:
-        from programs import language_torch
-
-        run: Run = getattr(language_torch, name)(data)
-        return run
-
-    return build
-
-
-def jaxs(data: Any) -> Run:
-    from programs import language_jax
-
-    return language_jax.build(data)
-
-
 ENTRIES = [
     (OURS, OURS, "adjoint-autodiff", ours),
-    ("torch eager", "torch", "torch", torchs("eager")),
-    ("torch.compile around its GRU", "inductor", "torch", torchs("around")),
-    ("torch.compile of a loop", "inductor", "torch", torchs("loop")),
-    ("jax.jit", "jax", "jax", jaxs),
+    ("torch eager", "torch", "torch", late("language_torch", "eager")),
+    ("torch.compile around its GRU", "inductor", "torch", late("language_torch", "around")),
+    ("torch.compile of a loop", "inductor", "torch", late("language_torch", "loop")),
+    ("jax.jit", "jax", "jax", late("language_jax", "build")),
 ]
 
 

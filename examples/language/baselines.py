@@ -32,10 +32,8 @@ class Counts:
     def __init__(self, parts: Sequence[np.ndarray], vocabulary: int) -> None:
         before, word = _pairs(parts)
         self.unigram = (np.bincount(word, minlength=vocabulary) + 1.0) / (len(word) + vocabulary)
-        self._pairs = sparse.csr_array(
-            (np.ones(len(word)), (before, word)), shape=(vocabulary, vocabulary)
-        )  # equal pairs are added up
-        self._pairs.sum_duplicates()
+        # equal pairs are added up
+        self._pairs = sparse.csr_array((np.ones(len(word)), (before, word)), 2 * (vocabulary,))
         once, twice = (np.sum(self._pairs.data == n) for n in (1, 2))
         self._discount = once / max(once + 2 * twice, 1)
         followers = np.bincount(self._pairs.indices, minlength=vocabulary)  # words before each

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from adjoint import nn
 from adjoint.models import align
 from adjoint.models.alignment import (
     Alignment,
@@ -25,7 +28,7 @@ from adjoint.models.alignment import (
     write_preferences,
 )
 
-from .model import init
+from .model import Params, init
 from .policies import Learner, Reference, Speaker, dpo, located
 from .results import AtBeta, Average, Results, Round, Row
 from .scorers import Panel
@@ -73,11 +76,15 @@ class Study:
             for one in scorers
         }
 
-    def timed(self, what: str) -> _Timer:
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
         """A context whose seconds are kept."""
         self.tell(what)
-        return _Timer(self.seconds, what)
+        begun = time.perf_counter()
+        yield
+        self.seconds[what.strip()] = time.perf_counter() - begun
 
+    @cached_property
     def scores(self) -> Scores:
         """Of the practice responses, with names by which exported texts are found again."""
         decode = self.reference.vocabulary.decode
@@ -92,8 +99,8 @@ class Study:
         Raises:
             ExperimentError: no policy over these responses is clean enough.
         """
-        level = self.settings.level
-        found = align(self.scores(), beta=beta, constraints=f"clean >= {level!r}")
+        level, seed = self.settings.level, self.settings.seed  # of what the diagnostics draw
+        found = align(self.scores, beta=beta, constraints=f"clean >= {level!r}", random_state=seed)
         if found.status is Status.INFEASIBLE:
             assert found.infeasibility is not None
             best = found.infeasibility.best["clean"]
@@ -103,7 +110,7 @@ class Study:
             )
         return found
 
-    def at_exam(self, params: dict, who: str, lam: float) -> tuple[Row, Speaker]:
+    def at_exam(self, params: Params, who: str, lam: float) -> tuple[Row, Speaker]:
         """A policy's row: the same random numbers for every policy, so that rows can be compared."""
         rng = np.random.default_rng([self.settings.seed, EXAM])
         said = self.reference.speak(params, self.exam, self.settings.exam_k, self.scorers, rng)
@@ -114,13 +121,12 @@ class Study:
         """The policy of the theory, π_ref e^{s/β}, on the reference's exam responses."""
         own = self.judged.scores
         logits = (own["sharp"] + lam * own["clean"]) / beta
-        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-        weights /= weights.sum(axis=1, keepdims=True)
-        log = np.log(np.maximum(weights * weights.shape[1], 1e-300))
+        log_weights = nn.log_softmax(logits)
+        weights, ratios = np.exp(log_weights), log_weights + np.log(logits.shape[1])
         scores = {name: Average.of(x, weights) for name, x in own.items()}
-        return Row(who, lam, Average.of(log, weights), scores)
+        return Row(who, lam, Average.of(ratios, weights), scores)
 
-    def preferences(self, alignment: Alignment, rng: np.random.Generator) -> tuple[dict, list[float]]:
+    def preferences(self, alignment: Alignment, rng: np.random.Generator) -> Params:
         """DPO on pairs that were written to a file, and read from it."""
         settings, scores = self.settings, alignment.scores
         with tempfile.TemporaryDirectory() as folder:
@@ -156,16 +162,15 @@ class Study:
                 lam = max(lam - rule(t, None) * (clean.mean - clean.error - settings.level), 0.0)  # type: ignore[arg-type]
         return path
 
-    def at(self, beta: float) -> AtBeta:
-        """Everything at one β."""
-        settings, found = self.settings, self.one_shot(beta)
-        lam = found.multipliers["clean"]
+    def at(self, found: Alignment) -> AtBeta:
+        """Everything at one β, from its λ* on."""
+        settings, beta, lam = self.settings, found.beta, found.multipliers["clean"]
         self.tell(f"β = {beta:g}: λ* = {lam:.4f} ± {found.standard_errors['clean']:.4f}")
         rng = np.random.default_rng([settings.seed, POLICIES, round(1e6 * beta)])
         rows = [self.tilt(beta, 0.0, "free tilt"), self.tilt(beta, lam, "tilt")]
         samples = {}
 
-        def examined(params: dict, who: str, lam: float) -> None:
+        def examined(params: Params, who: str, lam: float) -> None:
             row, said = self.at_exam(params, who, lam)
             rows.append(row)
             samples[who] = [texts[0] for texts in said.texts]
@@ -176,7 +181,7 @@ class Study:
             )
 
         with self.timed(f"  DPO, β = {beta:g}"):
-            examined(self.preferences(found, rng)[0], "dpo", lam)
+            examined(self.preferences(found, rng), "dpo", lam)
         deciding = (self.scorers.sharp, self.scorers.clean)
         learner = Learner(self.reference, self.practice, deciding, beta=beta, rng=rng, rate=settings.rate)
         with self.timed(f"  policy gradient, β = {beta:g}"):
@@ -190,17 +195,6 @@ class Study:
             path = self.dualize(learner, found)
             examined(learner.params, "iterative", path[-1].lam)
         return AtBeta(found, tuple(rows), tuple(path), samples)
-
-
-class _Timer:
-    def __init__(self, kept: dict[str, float], what: str) -> None:
-        self.kept, self.what = kept, what
-
-    def __enter__(self) -> None:
-        self.begun = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self.kept[self.what.strip()] = time.perf_counter() - self.begun
 
 
 def run(settings: Settings, corpus: Corpus, scorers: Panel, tell: Tell = lambda text: None) -> Results:
@@ -220,10 +214,10 @@ def run(settings: Settings, corpus: Corpus, scorers: Panel, tell: Tell = lambda 
     study = Study(settings, corpus, scorers, tell)
     reference, said = study.at_exam(study.reference.params, "reference", np.nan)
     betas = sorted({*settings.betas, *settings.papers}, reverse=True)
-    papers = tuple(study.one_shot(beta) for beta in betas)
-    found = tuple(study.at(beta) for beta in settings.betas)
+    papers = {beta: study.one_shot(beta) for beta in betas}
+    found = tuple(study.at(papers[beta]) for beta in settings.betas)
     prompts = [study.reference.vocabulary.decode(p) for p in study.exam]
     return Results(
-        settings, reference, papers, Average.of(study.heard.scores["clean"]), found, prompts,
+        settings, reference, tuple(papers.values()), Average.of(study.heard.scores["clean"]), found, prompts,
         [texts[0] for texts in said.texts], study.people, study.seconds, time.process_time() - begun,
     )  # fmt: skip

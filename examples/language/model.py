@@ -107,13 +107,16 @@ class Responses(NamedTuple):
 
     Attributes:
         tokens: (P, K, T) int32, up to END if there was one within T, then PAD.
-        mask: (P, K, T) bool, True for the words and the END.
         log_prob: (P, K) float32, log π(response | prompt) in nats.
     """
 
     tokens: np.ndarray
-    mask: np.ndarray
     log_prob: np.ndarray
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(P, K, T) bool, True for the words and the END."""
+        return self.tokens != PAD
 
 
 def _forbidden(vocabulary: int) -> np.ndarray:
@@ -205,5 +208,4 @@ def sample(
             first = np.argsort(~going, kind="stable")[:half]
             h, rows, going = h[first], rows[first], going[first]
     shape = (len(prompts), k)
-    tokens = tokens.reshape(*shape, steps)
-    return Responses(tokens, tokens != PAD, total.reshape(shape))
+    return Responses(tokens.reshape(*shape, steps), total.reshape(shape))

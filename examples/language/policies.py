@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ from adjoint.models.alignment import Pair, dpo_loss, policy_advantages, policy_g
 from .model import Params, Responses, log_prob, sample
 from .scorers import Scorer
 from .text import Vocabulary
+from .training import make_step
 
 CLIP = 1.0  # largest norm of a gradient, which DPO needs at small β
 # of a learner's Adam: with 1e-8 the first time that a rare word is met moves its bias by some thirty steps,
@@ -37,7 +39,6 @@ KEPT = np.float32(0.9)  # of the running mean of a learner's biases, at each ste
 ROWS = 256  # responses at a time: a row of the softmax has thousands of words
 MULTIPLE = 4  # responses are cut to a length that this divides: few programs, little padding
 _log_prob = ad.compile(log_prob)
-_programs: dict[Any, Any] = {}  # compiled updates, one for each optimizer
 
 
 class Speaker(NamedTuple):
@@ -82,9 +83,8 @@ class Reference(NamedTuple):
             sample(params, prompts[i : i + size], k, rng, steps=self.steps, temperature=self.temperature)
             for i in range(0, len(prompts), size)
         ]
-        tokens, mask, log_prob = (np.concatenate(part) for part in zip(*pieces, strict=True))
-        tokens = cut(tokens)
-        said = Responses(tokens, mask[..., : tokens.shape[-1]], log_prob)
+        tokens, log_prob = (np.concatenate(part) for part in zip(*pieces, strict=True))
+        said = Responses(cut(tokens), log_prob)
         if params is self.params:
             ratios = np.zeros(said.log_prob.shape)
         else:
@@ -161,9 +161,15 @@ def located(pairs: Sequence[Pair], prompts: Sequence[str], responses: Sequence[S
     return Comparisons(np.array(x), np.array(a), np.array(b), np.array(p, np.float32))
 
 
-def make_dpo(optimizer: optim.Optimizer) -> Callable[..., Any]:
-    """One compiled update: (params, state, prompts, tokens, log π_ref, first, second, p, β, τ) → …, loss."""
-    shorten = optim.clip_by_global_norm(CLIP)
+Update = tuple[optim.Optimizer, Callable[..., Any]]
+
+
+@cache  # compiled once for all β
+def dpo_update(rate: float, steps: int) -> Update:
+    """Adam, whose rate falls to 0 along a cosine, and its step.
+
+    The step's data: the reference's parameters, prompts, tokens, log π_ref, chosen, rejected, p, β, τ.
+    """
 
     def loss(
         own: Any, base: Any, prompts: Any, tokens: Any, old: Any, a: Any, b: Any, p: Any, beta: Any, tau: Any
@@ -171,17 +177,14 @@ def make_dpo(optimizer: optim.Optimizer) -> Callable[..., Any]:
         rho = np.reshape(log_prob(with_biases(base, own), prompts, tokens, tau) - old, -1)
         return dpo_loss(rho[a], rho[b], beta=beta, p=p)
 
-    def step(params: Any, state: Any, *data: Any) -> Any:
-        value, gradient = ad.value_and_grad(loss)(params, *data)
-        return *optimizer.update(shorten(gradient), state, params), value
-
-    return ad.compile(step, donate=(0, 1))
+    optimizer = optim.adam(optim.cosine(rate, steps))
+    return optimizer, make_step(loss, optimizer, CLIP)
 
 
 def dpo(
     reference: Reference, heard: Speaker, pairs: Comparisons, *, beta: float, rng: np.random.Generator,
     passes: int = 1, size: int = 8, rate: float = 1e-3,
-) -> tuple[Params, list[float]]:  # fmt: skip
+) -> Params:  # fmt: skip
     """Fit a policy to preferences, starting from the reference.
 
     Args:
@@ -195,7 +198,7 @@ def dpo(
         rate: Adam's first rate; it falls to 0 along a cosine.
 
     Returns:
-        The parameters, and the loss of every step.
+        The policy's parameters.
     """
     P, K = heard.said.log_prob.shape
     order = np.argsort(pairs.prompt, kind="stable")
@@ -205,23 +208,21 @@ def dpo(
     size = min(size, len(some))
     most = max(map(len, rows_of))
     steps = passes * (len(some) // size)
-    optimizer = optim.adam(optim.cosine(rate, steps))
-    step = _programs.setdefault(("dpo", rate, steps), make_dpo(optimizer))
+    optimizer, step = dpo_update(rate, steps)
     own = biases(reference.params)
-    state, losses = optimizer.init(own), []
+    state = optimizer.init(own)
     for _ in range(passes):
         for batch in np.split(rng.permutation(some)[: len(some) // size * size], len(some) // size):
             # equally many pairs of each prompt; where there are fewer, some of them count twice
             rows = np.concatenate([np.resize(rows_of[x], most) for x in batch])
             place = np.repeat(np.arange(size) * K, most)
-            own, state, value = step(
+            own, state, _ = step(
                 own, state, reference.params, heard.prompts[batch], heard.said.tokens[batch],
                 heard.said.log_prob[batch],
                 place + pairs.chosen[rows], place + pairs.rejected[rows], pairs.p[rows],
                 np.float32(beta), np.float32(reference.temperature),
             )  # fmt: skip
-            losses.append(float(value))
-    return with_biases(reference.params, own), losses
+    return with_biases(reference.params, own)
 
 
 # -------------------------------------------------------------------------------------- policy gradient
@@ -251,8 +252,7 @@ class Learner:
     ) -> None:  # fmt: skip
         self.reference, self.prompts, self.scorers, self.beta = reference, prompts, scorers, beta
         self.rng, self.size, self.k = rng, min(size, len(prompts)), k
-        optimizer = optim.adam(rate, eps=EPS)
-        self._step = _programs.setdefault(("gradient", rate), make_policy_gradient(optimizer))
+        optimizer, self._step = policy_gradient_update(rate)
         self._own = biases(reference.params)
         self._mean = biases(reference.params)
         self._state = optimizer.init(self._own)
@@ -280,20 +280,18 @@ class Learner:
             s = heard.scores[reward.name] + lam * heard.scores[constraint.name]
             A = policy_advantages(s, heard.ratios, beta=self.beta).astype(np.float32)
             tau = np.float32(self.reference.temperature)
-            self._own, self._state = self._step(
+            self._own, self._state, _ = self._step(
                 self._own, self._state, self.reference.params, batch, heard.said.tokens, A, tau
             )
             self._mean = ad.tree_map(lambda m, b: KEPT * m + (1 - KEPT) * b, self._mean, self._own)
 
 
-def make_policy_gradient(optimizer: optim.Optimizer) -> Callable[..., Any]:
-    """One compiled update: (params, state, prompts, tokens, advantages, τ) → params, state."""
-    shorten = optim.clip_by_global_norm(CLIP)
+@cache
+def policy_gradient_update(rate: float) -> Update:
+    """Adam and its step, whose data are the reference's parameters, prompts, tokens, advantages, τ."""
 
     def loss(own: Any, base: Any, prompts: Any, tokens: Any, advantages: Any, tau: Any) -> Any:
         return policy_gradient_loss(log_prob(with_biases(base, own), prompts, tokens, tau), advantages)
 
-    def step(params: Any, state: Any, *data: Any) -> Any:
-        return optimizer.update(shorten(ad.grad(loss)(params, *data)), state, params)
-
-    return ad.compile(step, donate=(0, 1))
+    optimizer = optim.adam(rate, eps=EPS)
+    return optimizer, make_step(loss, optimizer, CLIP)

@@ -73,5 +73,5 @@ class Settings:
 
 QUICK = replace(
     Settings(), steps=30, units=24, least=20, betas=(0.5,), papers=(0.1,), practice=24, exam=24, k=4, pairs=4,
-    passes=1, gradient_steps=4, rounds=2, round_steps=2, words=8, level=0.95,
+    gradient_steps=4, rounds=2, round_steps=2, words=8, level=0.95,
 )  # fmt: skip

@@ -73,15 +73,18 @@ def perplexity(params: Params, parts: Sequence[np.ndarray]) -> float:
     return float(np.exp(total / count))
 
 
-def make_step(optimizer: optim.Optimizer, clip: float = 1.0) -> Callable[..., Any]:
-    """One update, to be compiled: (params, state, tokens, kept) → params, state, loss."""
+def make_step(f: Callable[..., Any], optimizer: optim.Optimizer, clip: float = 1.0) -> Callable[..., Any]:
+    """One compiled update that lessens f(params, *data): (params, state, *data) → params, state, f.
+
+    What is given for params and state is used up (donated).
+    """
     shorten = optim.clip_by_global_norm(clip)
 
-    def step(params: Params, state: Any, tokens: Any, kept: Any) -> Any:
-        value, gradient = ad.value_and_grad(loss)(params, tokens, kept)
+    def step(params: Params, state: Any, *data: Any) -> Any:
+        value, gradient = ad.value_and_grad(f)(params, *data)
         return *optimizer.update(shorten(gradient), state, params), value
 
-    return step
+    return ad.compile(step, donate=(0, 1))
 
 
 def train(
@@ -116,7 +119,7 @@ def train(
     """
     schedule = optim.warmup_cosine(rate, steps, warmup=max(1, min(50, steps // 4)))
     optimizer = optim.adamw(schedule, weight_decay=0.01)
-    step = ad.compile(make_step(optimizer), donate=(0, 1))
+    step = make_step(loss, optimizer)
     params = ad.tree_map(np.copy, params)  # donated below
     state, losses = optimizer.init(params), []
     units = params["gru"]["state"]["W"].shape[0]

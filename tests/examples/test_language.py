@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 language = importlib.import_module("language")
 baselines = importlib.import_module("language.baselines")
 model = importlib.import_module("language.model")
+tables = importlib.import_module("language.tables")
 text = importlib.import_module("language.text")
 training = importlib.import_module("language.training")
 
@@ -182,6 +183,7 @@ def test_a_text_that_cannot_be_fetched_names_the_command(tmp_path: Path, monkeyp
         language.load_text(directory=tmp_path / "texts")
 
 
-@pytest.mark.parametrize("module", [baselines, model, text, training], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [model, tables, text], ids=lambda m: m.__name__)
 def test_docstrings_say_what_happens(module: Any) -> None:
-    assert doctest.testmod(module).failed == 0
+    found = doctest.testmod(module)
+    assert found.failed == 0 < found.attempted

@@ -145,6 +145,7 @@ def test_the_same_seed_gives_the_same_results(results: Any) -> None:
     assert again.found[0].rows == results.found[0].rows
     assert again.found[0].samples == results.found[0].samples
     assert again.found[0].path == results.found[0].path
+    assert [one.warnings for one in again.papers] == [one.warnings for one in results.papers]
 
 
 def test_the_page_says_what_was_found(results: Any) -> None:
