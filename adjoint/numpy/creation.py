@@ -60,10 +60,9 @@ def asarray(a: Any, dtype: Any = None, **options: Any) -> Any:
 def together(arrays: Sequence[Any]) -> list[Any]:
     """Several operands as arrays; lists and numbers go where the arrays among them are."""
     m = beside(*arrays)
-    return [
-        asarray(a) if m is np or not isinstance(a, (list, tuple, float, int)) else m.asarray(a)
-        for a in arrays
-    ]
+    if m is np:
+        return [asarray(a) for a in arrays]
+    return [m.asarray(a) if isinstance(a, (list, tuple, float, int)) else asarray(a) for a in arrays]
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import MutationError, ShapeError, TraceError, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype
-from ..ops.device import as_array, on_device
+from ..ops.device import as_array, is_array
 from ..ops.elementwise import floor_divide, maximum, minimum, remainder, rint, trunc
 from ..ops.elementwise import power as power_op
 from ..ops.elementwise import where as where_op
@@ -30,7 +30,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
         indices = np.mod(indices, shape_of(a)[axis])
     elif mode == "clip":
         indices = np.clip(indices, 0, shape_of(a)[axis] - 1)
-    if isinstance(indices, np.ndarray) or on_device(indices):
+    if is_array(indices):
         indices = indices.astype(np.intp, casting="safe", copy=False)  # floats are refused, as NumPy does
     elif not isinstance(indices, Recorded):
         indices = np.asarray(indices, dtype=np.intp)
@@ -130,11 +130,8 @@ def where(condition: Any, /, *branches: Any) -> Any:
         return np.nonzero(condition)
     if len(branches) == 1:
         raise ValueError("either both or neither of x and y should be given")
-    lists = (isinstance(b, (list, tuple)) for b in (condition, *branches))
-    if any(lists):
-        condition, x, y = together((condition, *branches))
-    else:
-        x, y = branches
+    operands = (condition, *branches)  # numbers stay numbers, which take any precision
+    condition, x, y = (together((b, *operands))[0] if isinstance(b, (list, tuple)) else b for b in operands)
     if dtype_of(condition).kind != "b":
         condition = condition != 0
     return where_op(condition, x, y)

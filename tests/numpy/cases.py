@@ -165,6 +165,7 @@ SHAPING: list[Case] = [
     case("where broadcast", lambda x, y: np.where(MASK[:, None], x, y), (3,), ()),
     case("where scalar", lambda x: np.where(x > 0, x, 0), (4,)),
     case("where lists", lambda x: np.where([True, False], [1.0, 2.0], x), (2,)),
+    case("where list and number", lambda x: np.where([True, False], x, 2.0), (2,)),
     case("where numbers", lambda x: np.where(x, x * x, 2.0), (4,)),
     case("clip", lambda x: np.clip(x, -0.5, 0.5), (6,)),
     case("clip none", lambda x: np.clip(x, None, 0.5), (6,)),
