@@ -257,8 +257,12 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
 def _last_writers(index: tuple[Any, ...], shape: Shape, m: Any) -> tuple[Any, Any]:
     """For every place of x[index] who writes there last, and who writes for it: numbers from 0 on."""
     board = m.full(shape, -1, np.int32 if m is not np else np.intp)  # cupy's maximum.at knows int32
-    order = m.arange(board[index].size, dtype=board.dtype).reshape(board[index].shape)
-    m.maximum.at(board, index, order)
+    places = board[index]
+    order = m.arange(places.size, dtype=board.dtype).reshape(places.shape)
+    if m is np:
+        board[index] = order  # NumPy writes in order, four times as fast as its maximum.at
+    else:
+        m.maximum.at(board, index, order)
     return board[index], order
 
 

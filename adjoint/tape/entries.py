@@ -52,8 +52,10 @@ class Snapshots:
         if array.nbytes <= LARGE_ON_DEVICE:
             return array.copy()
         known, copy = self._large.get(id(array), (None, array))
-        if known is not None and known() is array and bool(((copy == array) | (copy != copy)).all()):
-            return copy
+        if known is not None and known() is array:
+            both_nan = (copy != copy) & (array != array)
+            if bool(((copy == array) | both_nan).all()):
+                return copy
         copy = array.copy()
         self._large[id(array)] = (weakref.ref(array), copy)
         return copy

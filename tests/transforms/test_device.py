@@ -91,9 +91,7 @@ def test_every_transform_gives_arrays_of_the_device(cupy):
         lambda x, a: ad.hessian(loss)(x, a),
         lambda x, a: ad.vjp(field, x, a)[1](a[:, 0]),
         lambda x, a: ad.jvp(field, (x, a), (x * 2, a * 3)),
-        lambda x, a: (
-            ad.hvp(loss, x, x * 0.5)(x, a) if False else ad.grad(lambda y: np.sum(ad.grad(loss)(y, a) * x))(x)
-        ),
+        lambda x, a: ad.grad(lambda y: np.sum(ad.grad(loss)(y, a) * x))(x),
         lambda x, a: ad.checkpoint(loss)(x, a),
         lambda x, a: ad.elementwise_grad(lambda y: np.sin(y) * 2)(x),
         lambda x, a: ad.with_multipliers(lambda x, a: loss(ad.name(x * 2, "h"), a), "h")(x, a),
@@ -189,6 +187,19 @@ def test_what_is_recorded_is_a_copy(cupy, size):
     assert not (cupy.asnumpy(X.value) == 7.0).any()
 
 
+def test_a_large_constant_is_copied_again_where_a_nan_became_a_number(cupy):
+    c = cupy.asarray(normal(1 << 18))
+    c[0] = np.nan
+    with ad.Tape() as tape:
+        x = tape.parameter(cupy.asarray(normal(1 << 18)))
+        _ = x * c
+        again = x * c
+        c[0] = 2.0
+        z = x * c
+    first, second, last = (tape.constants[node.index][1] for node in (_, again, z))
+    assert first is second and last is not first and float(last[0]) == 2.0
+
+
 def test_results_are_the_callers_own(cupy):
     x = cupy.asarray(normal(3))
     _, gradient = ad.value_and_grad(lambda x: np.sum(x))(x)
@@ -271,7 +282,7 @@ def test_two_sides_that_meet_in_numbers_alone_are_refused_in_the_sweep(cupy):
 def test_parameters_on_both_sides_are_refused(cupy):
     params = {"w": cupy.asarray(normal(3)), "b": normal(3)}
     text = message(DTypeError, ad.grad(lambda p: np.sum(p["w"] * p["b"])), params)
-    assert 'parameter "b", on the host' in text or "on the host" in text
+    assert 'parameter "b", on the host' in text
 
 
 # ------------------------------------------------------------------------------------- other libraries
