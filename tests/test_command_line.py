@@ -73,6 +73,13 @@ def test_doctor_names_engines_and_versions(capsys) -> None:
     assert np.__version__ in printed and "ready" in printed
 
 
+def test_the_gpu_report_without_cupy_says_what_to_install(capsys, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    assert main(["doctor", "--gpu"]) == 2
+    assert "pip install" in capsys.readouterr().err
+    assert main(["doctor"]) == 0  # which needs no GPU
+
+
 def test_help_and_version() -> None:
     assert run("--version").stdout.strip().startswith("adjoint 0.")
     helped = run("--help").stdout

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import ShapeError, describe, refusal
-from ..ops.primitive import Recorded, beside
+from ..ops.device import as_array as plain_array
+from ..ops.primitive import Recorded
 
 Array = Any  # an array, or a Variable that stands for one: a layer answers with what it is given
 Params = Mapping[str, Any]  # a layer's parameters by name; dicts of them for layers made of layers
@@ -14,7 +15,7 @@ Params = Mapping[str, Any]  # a layer's parameters by name; dicts of them for la
 
 def as_array(x: Any) -> Any:
     """A Variable as it is, anything else as an array."""
-    return x if isinstance(x, Recorded) else beside(x).asarray(x)
+    return x if isinstance(x, Recorded) else plain_array(x)
 
 
 def misfit(what: str, remedy: str = "", **operands: Any) -> ShapeError:

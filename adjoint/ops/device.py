@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -39,9 +39,19 @@ def on_device(x: Any) -> bool:
     return cupy is not None and isinstance(x, getattr(cupy, "ndarray", ()))
 
 
+def any_on_device(plain: Iterable[Any]) -> bool:
+    """Whether one of the plain values is an array of a device."""
+    return "cupy" in sys.modules and any(map(on_device, plain))
+
+
+def is_array(x: Any) -> bool:
+    """Whether a plain value is an array, of the host or of a device."""
+    return isinstance(x, np.ndarray) or on_device(x)
+
+
 def module_of(*plain: Any) -> Any:
     """The module whose functions make arrays beside plain values: cupy if one of them is its, else numpy."""
-    return sys.modules["cupy"] if any(map(on_device, plain)) else np
+    return sys.modules["cupy"] if any_on_device(plain) else np
 
 
 def as_array(x: Any, dtype: Any = None) -> Any:
@@ -99,13 +109,13 @@ def adopted(x: Any) -> Any:
 
 def mixed(plain: Any) -> bool:
     """Whether some of the values are arrays of the host and some are arrays of a device."""
-    return any(map(on_device, plain)) and any(isinstance(x, np.ndarray) and x.ndim for x in plain)
+    return any_on_device(plain) and any(isinstance(x, np.ndarray) and x.ndim for x in plain)
 
 
 def host_numbers(plain: list[Any]) -> list[Any] | None:
     """The values with 0-d arrays of the host as scalars, where device arrays can meet them then; or None."""
     single = [isinstance(x, np.ndarray) and not x.ndim for x in plain]
-    if not any(single) or not any(map(on_device, plain)) or mixed(plain):
+    if not any(single) or not any_on_device(plain) or mixed(plain):
         return None
     return [x[()] if alone else x for x, alone in zip(plain, single, strict=True)]
 
@@ -113,8 +123,7 @@ def host_numbers(plain: list[Any]) -> list[Any] | None:
 def diagnose_mixed(name: str, described: list[str], plain: Any) -> tuple[str, list[str], str]:
     """What to say where host and device meet: the sentence, the operands and where they are, the remedy."""
     places = ["on the device" if on_device(x) else "on the host" for x in plain]
-    arrays = [on_device(x) or isinstance(x, np.ndarray) for x in plain]
-    operands = [f"{d}, {p}" if a else d for d, p, a in zip(described, places, arrays, strict=True)]
+    operands = [f"{d}, {p}" if is_array(x) else d for d, p, x in zip(described, places, plain, strict=True)]
     labels = [f"x{k}" for k, x in enumerate(plain) if isinstance(x, np.ndarray)]
     remedy = f"Send {' and '.join(labels)} there once, before the computation: cupy.asarray(x)"
     return f"{name} got an array of the host and one of the device", operands, f"{remedy}."
@@ -143,7 +152,7 @@ def of_special(function: Any, name: str) -> Any:
 
     @functools.wraps(function)
     def dispatched(*args: Any, **options: Any) -> Any:
-        if not any(map(on_device, args)):
+        if not any_on_device(args):
             return function(*args, **options)
         if mixed(args):
             raise TypeError("arrays of the host and of a device")  # the tape says which
@@ -187,7 +196,7 @@ def by_host(method: F) -> F:
 
     @functools.wraps(method)
     def value(self: Any, *args: Any, **params: Any) -> Any:
-        if "cupy" not in sys.modules or not any(map(on_device, args)):
+        if not any_on_device(args):
             return method(self, *args, **params)
         if mixed(args):
             named = [describe(a, f"x{k}") for k, a in enumerate(args)]

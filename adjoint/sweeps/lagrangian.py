@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import DTypeError, LeakError, ShapeError, TreeError, describe, refusal
-from ..ops.device import as_array, on_device
+from ..ops.device import as_array, is_array
 from ..ops.formula import Formula, document
 from ..ops.primitive import Recorded, beside, dtype_of, innermost, shape_of
 from ..tape import Tape, Variable
@@ -110,7 +110,7 @@ class Lagrangian:
                     TreeError, f"{entry.label} is not an input; multiplier() gives λ of any constraint"
                 )
         lam = self.multipliers[w]
-        return trees.tree_map(lambda x: x.copy() if isinstance(x, np.ndarray) or on_device(x) else x, lam)
+        return trees.tree_map(lambda x: x.copy() if is_array(x) else x, lam)
 
     def residuals(self, rng: np.random.Generator | None = None) -> Certificate:
         """The KKT certificate: constraints evaluated again, stationarity by the tangent rules, ‖∂L/∂W‖.

@@ -11,7 +11,7 @@ import numpy as np
 from .. import tree as trees
 from ..changes import Change, Site, replace
 from ..errors import ShapeError, TreeError, describe, refusal
-from ..ops.device import on_device
+from ..ops.device import is_array
 from ..ops.primitive import Recorded, beside, dtype_of, shape_of
 from ..sweeps.difference import Difference, explain
 from ..sweeps.lagrangian import Lagrangian
@@ -109,8 +109,8 @@ def _input(tape: Tape, x: Any, parameter: bool, name: str) -> Any:
 
 
 def _is_float(leaf: Any) -> bool:
-    array = isinstance(leaf, (float, complex, np.ndarray, np.generic)) or on_device(leaf)
-    return array and dtype_of(leaf).kind in "fc"
+    plain = isinstance(leaf, (float, complex, np.generic)) or is_array(leaf)
+    return plain and dtype_of(leaf).kind in "fc"
 
 
 def _other_program(

@@ -18,7 +18,7 @@ from ..errors import (
     refusal,
     user_instruction,
 )
-from ..ops.device import adopted, as_array, mixed, on_device
+from ..ops.device import adopted, as_array, is_array, mixed, on_device
 from ..ops.primitive import Recorded, dtype_of, innermost, shape_of, zeros_like
 from ..sweeps.adjoint import adjoint_sweep
 from ..sweeps.tangent import tangent_sweep
@@ -60,7 +60,7 @@ class Recording:
         The tape's may still be needed.
         """
         plain = [self.plain(x) for x in self.results]
-        copies = [x.copy() if isinstance(x, np.ndarray) or on_device(x) else x for x in plain]
+        copies = [x.copy() if is_array(x) else x for x in plain]
         return trees.unflatten(self.output_structure, copies)
 
     def pull(self, cotangents: Sequence[Any]) -> list[Any]:
@@ -225,7 +225,7 @@ def own(results: list[Any], others: Sequence[Any] = ()) -> list[Any]:
     for x in results:
         if type(x) is np.ndarray and x.ndim == 0:
             x = x[()]  # NumPy's habit: a scalar in place of a 0-d array
-        elif isinstance(x, np.ndarray) or on_device(x):
+        elif is_array(x):
             read_only = isinstance(x, np.ndarray) and not x.flags.writeable
             if id(x) in seen or x.base is not None or read_only:
                 x = x.copy()
