@@ -105,22 +105,44 @@ def compile_program(source: str, architecture: str, options: Sequence[str] = OPT
     Raises:
         CompileError: with the log.
     """
+    return _compiled_program(source, architecture, options)[0]
+
+
+def ptx(sources: Sequence[str], architecture: str, options: Sequence[str] = OPTIONS) -> list[str]:
+    """The instructions of each source's first kernel, before the assembler; all compiled in one program.
+
+    Raises:
+        CompileError: with the log.
+    """
+    text, names = compiler.joined(sources)
+    _, *kernels = _compiled_program(text, architecture, options)[1].split(".entry ")
+    found = {kernel.partition("(")[0]: kernel for kernel in kernels}
+    return [found[next(iter(renamed.values()))] for renamed in names]
+
+
+def _compiled_program(source: str, architecture: str, options: Sequence[str]) -> tuple[str, str]:
+    """Log and PTX of one program."""
     library, program = _library(), ctypes.c_void_p()
     given = [f"-arch={architecture}", "--ptxas-options=-v", *options]
     library.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
     try:
         array = (ctypes.c_char_p * len(given))(*[option.encode() for option in given])
         code = library.nvrtcCompileProgram(program, len(given), array)
-        size = ctypes.c_size_t()
-        library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-        text = ctypes.create_string_buffer(size.value)
-        library.nvrtcGetProgramLog(program, text)
+        log = _text(program, "ProgramLog")
+        if code:
+            raise CompileError(f"{architecture}: {library.nvrtcGetErrorString(code).decode()}\n{log}")
+        return log, _text(program, "PTX")
     finally:
         library.nvrtcDestroyProgram(ctypes.byref(program))
-    log = text.value.decode(errors="replace")
-    if code:
-        raise CompileError(f"{architecture}: {library.nvrtcGetErrorString(code).decode()}\n{log}")
-    return log
+
+
+def _text(program: ctypes.c_void_p, what: str) -> str:
+    """What NVRTC has of a program."""
+    size = ctypes.c_size_t()
+    getattr(_library(), f"nvrtcGet{what}Size")(program, ctypes.byref(size))
+    text = ctypes.create_string_buffer(size.value)
+    getattr(_library(), f"nvrtcGet{what}")(program, text)
+    return text.value.decode(errors="replace")
 
 
 # ---------------------------------------------------------------- reports

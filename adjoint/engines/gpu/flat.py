@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ..regions import REDUCTIONS
+from .elements import Elements, Place
 from .text import CUDA, Term, stored
-from .writer import RUN, Lines, Writer, indented, joined
+from .writer import RUN, Lines, Writer, indented
 
 
 class Flat(Writer):
@@ -19,7 +21,7 @@ class Flat(Writer):
         place = f"({index})threadIdx.x"
         if self.form.vector > 1:
             place = f"{self.form.vector} * {place}"
-        head = self.alignment()
+        head = self.alignment("lo" if self.sums else "")
         if not reductions:
             first = f"({index})blockIdx.x * {step} + {place}"
             loop = f"for ({index} j = {first}; j < R; j += ({index})gridDim.x * {step}) {{"
@@ -39,85 +41,41 @@ class Flat(Writer):
             *self.over_block(reductions),
         ]  # fmt: skip
 
-    def near(self) -> list[int]:
-        """Buffers whose elements are neighbours."""
-        return [k for k, b in enumerate(self.spec.buffers) if b.column == "1"]
-
-    def alignment(self) -> Lines:
-        """Whether every buffer begins where vectors may."""
-        if self.form.vector == 1:
-            return []
-        start = " + lo" if self.sums else ""
-        tests = [f"aligned<{self.form.vector}>(p{k}{start})" for k in self.near()]
-        return joined("const bool straight = ", tests, " && ", ";")
-
     def element(self, k: int, j: str) -> str:
         """An element of buffer k."""
         place = {"0": "0", "1": j, "s": f"{j} * c{k}"}[self.spec.buffers[k].column]
         return f"p{k}[{place}]"
 
     def points(self, end: str) -> Lines:
-        """Statements for the elements of one thread: all loads come before all stores."""
-        return self.point() if self.form.vector == 1 else self.vectors(end)
-
-    def point(self) -> Lines:
-        """One element."""
-        out: Lines = []
+        """Statements for the elements that a thread takes together."""
+        spec, v = self.spec, self.form.vector
+        elements = Elements(v, "left" if v > 1 else "")
         loaded: dict[int, Term] = dict(self.scalars)
-        for item in self.spec.items:
-            for a in item.args:
-                if a[0] == "x" and a[1] not in loaded:
-                    k = a[1]
-                    loaded[k] = self.bind(out, self.load(k, self.element(k, "j")), self.spec.buffers[k].dtype)
-        stores: Lines = []
-        self.statements(out, stores, loaded, "")
-        return [*out, *stores]
-
-    def statements(self, out: Lines, stores: Lines, loaded: dict[int, Term], condition: str) -> None:
-        """Every item for one element; `condition`: whether there is one."""
         env: dict[int, Term] = {}
 
-        def read(a: tuple[Any, ...]) -> Term:
-            return env[a[1]] if a[0] == "n" else loaded[a[1]]
+        def place(k: int) -> Place:
+            b = spec.buffers[k]
+            return Place(str(k), stored(b.dtype), partial(self.element, k), "full" if b.column == "1" else "")
 
-        for k, item in enumerate(self.spec.items):
+        def read(a: tuple[Any, ...]) -> Term:
+            k = a[1]
+            if a[0] == "n":
+                return env[k]
+            if k not in loaded:
+                text = self.load(k, elements.load(place(k)))
+                loaded[k] = self.bind(elements.each, text, spec.buffers[k].dtype)
+            return loaded[k]
+
+        for k, item in enumerate(spec.items):
             if item.op in REDUCTIONS:
                 x = CUDA.cast(read(item.args[0]), item.dtype)
-                out.append(f"{condition}t{k} = {self.combined(k, f't{k}', x)};")
+                elements.each.append(f"{elements.condition}t{k} = {self.combined(k, f't{k}', x)};")
                 continue
-            env[k] = self.bind(out, self.expression(item, read), item.dtype)
+            text = self.expression(item, read)
+            env[k] = self.bind(elements.each, text, item.dtype)
             if item.stored >= 0:
-                stores.append(self.store(item.stored, env[k].text))
-
-    def store(self, k: int, value: str) -> str:
-        """To its element, or to its place in a vector of results."""
-        if self.form.vector == 1:
-            return f"{self.element(k, 'j')} = {value};"
-        if self.spec.buffers[k].column == "1":
-            return f"z{k}.at[k] = {value};"
-        return f"if (k < left) {self.element(k, '(j + k)')} = {value};"
-
-    def vectors(self, end: str) -> Lines:
-        """Neighbouring elements together, by vector loads where they are aligned."""
-        v = self.form.vector
-        out = [f"const {self.index} left = {end} - j;", f"const bool full = straight && left >= {v};"]
-        body: Lines = []
-        loaded = dict(self.scalars)
-        for k in sorted({a[1] for item in self.spec.items for a in item.args if a[0] == "x"} - set(loaded)):
-            dtype = self.spec.buffers[k].dtype
-            if self.spec.buffers[k].column == "1":
-                out.append(f"const auto x{k} = fetch<{v}>(p{k} + j, full, left);")
-                loaded[k] = self.bind(body, self.load(k, f"x{k}.at[k]"), dtype)
-            else:
-                safe = self.element(k, "(k < left ? j + k : j)")
-                out += [f"Pack<{stored(dtype)}, {v}> x{k};", "#pragma unroll",
-                        f"for (int k = 0; k < {v}; ++k) x{k}.at[k] = {safe};"]  # fmt: skip
-                loaded[k] = self.bind(body, self.load(k, f"x{k}.at[k]"), dtype)
-        results = sorted(k for k in self.written - self.sums if self.spec.buffers[k].column == "1")
-        out += [f"Pack<{stored(self.spec.buffers[k].dtype)}, {v}> z{k};" for k in results]
-        stores: Lines = []
-        self.statements(body, stores, loaded, "if (k < left) ")
-        return [
-            *out, "#pragma unroll", f"for (int k = 0; k < {v}; ++k) {{", *indented([*body, *stores]), "}",
-            *(f"put(p{k} + j, z{k}, full, left);" for k in results),
-        ]  # fmt: skip
+                elements.store(place(item.stored), env[k].text)
+        if v == 1:
+            return elements.lines()
+        remaining = [f"const {self.index} left = {end} - j;", f"const bool full = straight && left >= {v};"]
+        return [*remaining, *elements.lines()]

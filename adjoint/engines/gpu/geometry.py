@@ -35,7 +35,7 @@ class Form:
     Attributes:
         block: threads of a block.
         group: threads that share a row, a power of two: up to a warp, or the block; 0: there are no rows.
-        vector: neighbouring elements that a thread takes together, where there are no rows.
+        vector: neighbouring elements that a thread takes together; rows have no fewer left at their end.
         wide: whether indices have 64 bits.
     """
 
@@ -103,19 +103,19 @@ def shared_bytes(spec: Spec, form: Form, columns: int) -> int:
 # -------------------------------------------------------------------------------- forms
 def form_of(s: Shaped) -> Form:
     """The form of a region's kernel."""
-    wide = _reach(s) >= REACH
+    wide, vector = _reach(s) >= REACH, _vector(s)
     if s.spec.mode == "flat":
-        return Form(BLOCK, 0, _vector(s.spec), wide)
+        return Form(BLOCK, 0, vector, wide)
     if s.columns > SHORT or has_owner(s.spec):
         threads = min(max(_power_of_two(-(-s.columns // 4)), WARP), LONGEST)
         if is_separable(s.spec):
             threads = min(threads, BLOCK)
-        return Form(threads, threads, 1, wide)
-    group = _power_of_two(min(s.columns, WARP))
+        return Form(threads, threads, vector, wide)
+    group = _power_of_two(min(s.columns // vector, WARP))
     block = BLOCK
     while block > WARP and shared_bytes(s.spec, Form(block, group), s.columns) > SHARED:
         block //= 2
-    return Form(block, group, 1, wide)
+    return Form(block, group, vector, wide)
 
 
 def _power_of_two(n: int) -> int:
@@ -123,15 +123,28 @@ def _power_of_two(n: int) -> int:
     return 1 << max(n - 1, 0).bit_length()
 
 
-def _vector(spec: Spec) -> int:
+def near(spec: Spec) -> list[int]:
+    """Buffers in which neighbouring columns are neighbours."""
+    return [k for k, b in enumerate(spec.buffers) if b.column == "1"]
+
+
+def _vector(s: Shaped) -> int:
     """Elements that a thread takes together: 16 bytes of the widest, if that leaves registers to spare."""
-    near = [b.dtype.itemsize for b in spec.buffers if b.column == "1"]
-    vector = max(1, min(4, 16 // max(near))) if near else 1
+    spec, sizes = s.spec, [s.spec.buffers[k].dtype.itemsize for k in near(s.spec)]
+    vector = max(1, min(4, 16 // max(sizes))) if sizes else 1
     while vector > 1 and (
-        vector * sum(-(-n // 4) for n in near) > REGISTERS or vector * len(spec.items) > UNROLLED
+        vector * sum(-(-n // 4) for n in sizes) > REGISTERS
+        or vector * len(spec.items) > UNROLLED
+        or not (spec.mode == "flat" or _in_step(s, vector))
     ):
         vector //= 2
     return vector
+
+
+def _in_step(s: Shaped, vector: int) -> bool:
+    """Whether all rows begin where vectors may, if the first one does, and end where a vector does."""
+    steps = [s.columns, *(t for k in near(s.spec) for t in s.strides[k][:-1])]
+    return all(t % vector == 0 for t in steps)
 
 
 def _reach(s: Shaped) -> int:
@@ -174,5 +187,5 @@ def launch_of(cut: Cut, form: Form) -> tuple[Size, Size, int]:
         across = min(-(-points // (form.rows if form.group else form.block * form.vector)), GRID)
     tiles = 1
     if form.group and is_separable(s.spec) and form.whole:  # beside each other over the columns
-        tiles = min(-(-s.columns // form.group), max(1, GRID // across))
+        tiles = min(-(-s.columns // (form.group * form.vector)), max(1, GRID // across))
     return (across, tiles, 1), block, shared_bytes(s.spec, form, s.columns)

@@ -1,18 +1,23 @@
 """Kernels of regions that have rows: for every row loops over the columns, statements between them.
 
 A group of threads has a row: a part of a warp, a warp, or the block. Every thread of it knows the row's
-numbers. What one loop leaves to another lies in shared memory, where a thread reads only what it wrote.
+numbers. What one loop leaves to another lies in shared memory, where a thread reads only what it wrote: in
+every loop it has the same columns, some neighbouring ones together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from ..loops import VECTOR, Loop, is_column, is_whole, schedule
 from ..regions import OUT, REDUCTIONS, ROW
 from ..spec import AXES, Spec
 from ..text import BOOL
+from .elements import Elements, Place
 from .geometry import WARP, Form, accumulated, has_owner, is_separable, kept
 from .text import CUDA, Term, ctype, stored
 from .writer import RUN, Lines, Writer, indented
@@ -43,7 +48,7 @@ class Rows(Writer):
         if rows > 1:
             head.append(f"const {index} g = threadIdx.x / {group};")
         return [
-            *head, *self.room(), *self.parts, *self.zeroed(),
+            *head, *self.alignment(), *self.room(), *self.parts, *self.zeroed(),
             *(self.accumulator("w", k, self.wide_dtype(k)) for k in wholes),
             *(["int turn = 0;"] if self.parts else []),
             *self.over_rows([*self.row, *(["turn ^= 1;"] if self.parts else [])]),
@@ -106,24 +111,33 @@ class Rows(Writer):
 
     def zeroed(self) -> Lines:
         """What sums over rows begin with, in the memory of the block's own."""
-        lines: Lines = []
-        for k in self.groups:
-            lines += [f"{self.columns('C')} s{k}[own + j] = {self.neutral(k, self.spec.items[k].dtype)};"]
         if self.groups:
-            return lines
+            return self.filled([(self.between(k), k) for k in self.groups])
+        lines: Lines = []
+        own: list[tuple[Place, int]] = []  # columns that a thread adds to alone
         for k, item in enumerate(self.spec.items):
             if not is_column(self.spec, item):
                 continue
-            b, neutral = item.stored, self.neutral(k, item.dtype)
+            b = item.stored
             if self.spec.buffers[b].row == "0":
-                lines.append(f"{self.columns('C')} {self.element(b, 'j')} = {neutral};")
+                own.append((self.outside(b), k))
             else:
                 lines += [
                     f"for ({self.index} j = lo / per{b} * each{b} + t; j < zero{b} + hi / per{b} * each{b}; "
-                    f"j += {self.form.block}) p{b}[j] = {neutral};"
+                    f"j += {self.form.block}) p{b}[j] = {self.neutral(k, item.dtype)};"
                 ]
+        lines += self.filled(own)
         # elsewhere a thread zeroes what it adds into itself
         return [*lines, "__syncthreads();"] if has_owner(self.spec) else lines
+
+    def filled(self, places: Sequence[tuple[Place, int]]) -> Lines:
+        """A loop over this thread's columns that stores what reductions begin with, each in its place."""
+        if not places:
+            return []
+        elements = Elements(self.form.vector)
+        for place, k in places:
+            elements.store(place, self.neutral(k, self.spec.items[k].dtype))
+        return [f"{self.columns('C')} {{", *indented(elements.lines()), "}"]
 
     def added_up(self) -> Lines:
         """The groups' sums over rows put together, in order."""
@@ -149,14 +163,26 @@ class Rows(Writer):
             parts.append(j if b.column == "1" else f"{j} * c{k}")
         return f"p{k}[{' + '.join(parts) or '0'}]"
 
+    def outside(self, k: int) -> Place:
+        """The columns of buffer k in this row."""
+        b = self.spec.buffers[k]
+        whole = "straight" if b.column == "1" else ""
+        return Place(str(k), stored(b.dtype), partial(self.element, k), whole)
+
+    def between(self, k: int) -> Place:
+        """The columns of item k in shared memory: C is a multiple of the vector, and so are their places."""
+        name, own = f"s{k}", "own + " if self.form.rows > 1 else ""
+        return Place(name, stored(self.spec.items[k].dtype), lambda j: f"{name}[{own}{j}]", "true")
+
     def columns(self, end: str, start: str = "") -> str:
         """The head of a loop over this thread's columns."""
-        index, group = self.index, self.form.group
-        first, step = "t", str(group)
+        index, tile = self.index, self.form.group * self.form.vector
+        t = f"{self.form.vector} * t" if self.form.vector > 1 else "t"
+        first, step = t, str(tile)
         if self.separable and self.form.whole:  # the grid has tiles of the columns beside each other
-            first, step = f"({index})blockIdx.y * {group} + t", f"({index})gridDim.y * {group}"
+            first, step = f"({index})blockIdx.y * {tile} + {t}", f"({index})gridDim.y * {tile}"
         if start:
-            first = f"{start} + t"
+            first = f"{start} + {t}"
         return f"for ({index} j = {first}; j < {end}; j += {step})"
 
     def of_one(self, lines: Sequence[str]) -> Lines:
@@ -255,41 +281,40 @@ class Rows(Writer):
                 self.row += self.of_one([f"{self.element(item.stored, '0')} = {self.values[k].text};"])
 
     def points(self, loop: Loop) -> Lines:
-        """Statements for one column of this row."""
-        out: Lines = []
+        """Statements for the columns that a thread takes together."""
+        spec, elements = self.spec, Elements(self.form.vector)
         env: dict[int, Term] = {}
-        loaded: dict[int, Term] = {}
-        own = "own + j" if self.form.rows > 1 else "j"
+        loaded: dict[str, Term] = {}
+
+        def load(place: Place, dtype: np.dtype[Any]) -> Term:
+            if place[0] not in loaded:
+                text = elements.load(place)
+                loaded[place[0]] = self.bind(elements.each, f"{text} != 0" if dtype == BOOL else text, dtype)
+            return loaded[place[0]]
 
         def read(a: tuple[Any, ...]) -> Term:
             k = a[1]
-            if a[0] == "n":
-                if k in self.values:
-                    return self.values[k]
-                if k not in env:  # another loop left it
-                    item = self.spec.items[k]
-                    text = self.element(item.stored, "j") if item.stored >= 0 else f"{self.kept[k]}[{own}]"
-                    env[k] = self.bind(out, f"{text} != 0" if item.dtype == BOOL else text, item.dtype)
-                return env[k]
-            if self.spec.buffers[k].column == "0":
-                return self.at_row(k)
-            if k not in loaded:
-                text = self.load(k, self.element(k, "j"))
-                loaded[k] = self.bind(out, text, self.spec.buffers[k].dtype)
-            return loaded[k]
+            if a[0] == "x":
+                b = spec.buffers[k]
+                return self.at_row(k) if b.column == "0" else load(self.outside(k), b.dtype)
+            if k in self.values or k in env:
+                return self.values[k] if k in self.values else env[k]
+            item = spec.items[k]  # another loop left it
+            return load(self.outside(item.stored) if item.stored >= 0 else self.between(k), item.dtype)
 
         for k in loop.items:
-            item = self.spec.items[k]
+            item = spec.items[k]
             if item.op in REDUCTIONS:
                 x = CUDA.cast(read(item.args[0]), item.dtype)
-                target = f"t{k}"
-                if is_column(self.spec, item):
-                    target = f"{self.groups[k]}[{own}]" if self.groups else self.element(item.stored, "j")
-                out.append(f"{target} = {self.combined(k, target, x)};")
+                if is_column(spec, item):
+                    place = self.between(k) if self.groups else self.outside(item.stored)
+                    elements.store(place, self.combined(k, elements.load(place), x))
+                else:
+                    elements.each.append(f"t{k} = {self.combined(k, f't{k}', x)};")
                 continue
-            env[k] = self.bind(out, self.expression(item, read), item.dtype)
+            env[k] = self.bind(elements.each, self.expression(item, read), item.dtype)
             if item.stored >= 0:
-                out.append(f"{self.element(item.stored, 'j')} = {env[k].text};")
+                elements.store(self.outside(item.stored), env[k].text)
             elif k in self.kept:
-                out.append(f"{self.kept[k]}[{own}] = {env[k].text};")
-        return out
+                elements.store(self.between(k), env[k].text)
+        return elements.lines()

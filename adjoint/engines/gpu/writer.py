@@ -12,7 +12,7 @@ from ..loops import expression, neutral, wide_dtype
 from ..regions import OUT, REDUCTIONS
 from ..spec import Item, Spec, block_layout
 from ..text import BOOL
-from .geometry import WARP, Form
+from .geometry import WARP, Form, near
 from .text import CUDA, Term, ctype, stored
 
 NAME = "region"  # of every region's kernel
@@ -102,6 +102,14 @@ class Writer(ABC):
         """A fresh variable."""
         self.names += 1
         return f"v{self.names}"
+
+    def alignment(self, start: str = "") -> Lines:
+        """Whether the neighbours in every buffer, from element `start` on, lie where vectors may."""
+        v = self.form.vector
+        if v == 1:
+            return []
+        tests = [f"aligned<{v}>(p{k}{start and f' + {start}'})" for k in near(self.spec)]
+        return joined("const bool straight = ", tests, " && ", ";")
 
     def load(self, k: int, text: str) -> str:
         """An element of buffer k as a number."""

@@ -63,13 +63,21 @@ class Machine:
         checked: bool = True,
         widened: bool = False,
         scalars: bool = False,
+        skew: int = 0,
     ) -> None:
         self.scalars = scalars  # whether stretches of scalars run by their kernels, too
+        self.skew = skew  # elements that every buffer begins beyond an aligned address
         self.plan, self.order, self.checked, self.widened = plan, order, checked, widened
         self.forms: list[Form] = []  # of the kernels that have run
         self.buffers: dict[Node, np.ndarray] = {}
         for node, x in zip(plan.graph.inputs, args, strict=True):
-            self.buffers[node] = np.array(x).ravel()
+            self.buffers[node] = self.placed(np.asarray(x).ravel())
+
+    def placed(self, x: np.ndarray) -> np.ndarray:
+        """A copy where buffers begin."""
+        z = np.empty(x.size + self.skew, x.dtype)[self.skew :]
+        z[...] = x
+        return z
 
     def buffer(self, node: Node) -> np.ndarray:
         """The elements of a root, unset at first."""
@@ -77,9 +85,9 @@ class Machine:
             return self.buffer(node.share)
         if node not in self.buffers:
             if node.constant is not None:
-                self.buffers[node] = np.array(node.constant).ravel()
+                self.buffers[node] = self.placed(np.asarray(node.constant).ravel())
             else:
-                self.buffers[node] = np.empty(node.size, node.dtype)
+                self.buffers[node] = self.placed(np.empty(node.size, node.dtype))
                 self.buffers[node].view(np.uint8)[...] = 0xEB
         return self.buffers[node]
 

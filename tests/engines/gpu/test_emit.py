@@ -82,10 +82,9 @@ def adam(w: Any, m: Any, v: Any, g: Any, t: Any) -> Any:
 
 
 def form_name(form: Form) -> str:
-    """flat, the vector's width with it; or the threads of a group, "block" where they are the block."""
-    if not form.group:
-        return f"flat{form.vector}"
-    return "block" if form.whole else f"group{form.group}"
+    """flat; or the threads of a group, "block" where they are the block; and the elements of a vector."""
+    shape = "flat" if not form.group else "block" if form.whole else f"group{form.group}x"
+    return f"{shape}{form.vector}"
 
 
 def case(*args: Any, forms: str = "", donated: Any = ()) -> Callable[[Any], Case]:
@@ -123,10 +122,20 @@ CASES: dict[str, Case] = {
     "promoted": case(array(100, dtype=f4), array(100, dtype=np.int32), array(100))(
         lambda x, y, z: (x * 2, x + y, x * z, y / 3)
     ),
-    **{f"softmax_{c}": case(array(37, c, dtype=f4), forms=f"group{g}" if g else "block")(softmax)
-       for c, g in ((2, 2), (3, 4), (10, 16), (32, 32), (200, 32), (257, 0), (3000, 0))},
-    "softmax_f8": case(array(19, 70), forms="group32")(softmax),
-    "softmax_long": case(array(3, 20_000), forms="block")(softmax),  # too long for shared memory
+    **{f"softmax_{c}": case(array(37, c, dtype=f4), forms=form)(softmax) for c, form in (
+        (2, "group1x2"), (3, "group4x1"), (10, "group8x2"), (32, "group8x4"), (199, "group32x1"),
+        (200, "group32x4"), (257, "block1"), (258, "block2"), (3000, "block4"))},
+    "softmax_f8": case(array(19, 70), forms="group32x2")(softmax),
+    "softmax_long": case(array(3, 20_000), forms="block2")(softmax),  # too long for shared memory
+    "misaligned_rows": case(array(37 * 200 + 1, dtype=f4), forms="group32x4")(
+        lambda x: softmax(np.reshape(x[1:], (37, 200)))
+    ),
+    "parts_of_rows": case(array(37, 204, dtype=f4), array(9, 304, dtype=f4), forms="group32x4 block4")(
+        lambda x, y: (softmax(x[:, 4:]), softmax(x[:, 1:201]), softmax(y[:, 2:302]))
+    ),
+    "parts_of_odd_rows": case(array(37, 202, dtype=f4), array(9, 301), forms="group32x2 block1")(
+        lambda x, y: (softmax(x[:, 2:]), softmax(y[:, 1:]))
+    ),
     "row_of_one": case(array(300, 1))(lambda x: (np.sum(x, axis=1), np.sum(x, axis=0))),
     "logsumexp": case(array(37, 70, dtype=f4))(logsumexp),
     "layer_norm": case(array(37, 70), array(70), array(70, seed=1))(layer_norm),
@@ -136,8 +145,8 @@ CASES: dict[str, Case] = {
     **{f"rows_of_{d}": case(array(20, 50, dtype=d), array(5, 400, dtype=d, seed=1))(
         lambda x, y: (np.max(x, axis=1), np.sum(y, axis=1), np.min(x * x, axis=1), np.max(y, axis=0))
     ) for d in ("int8", "uint16", "int32", "uint32", "int64", "uint64")},
-    "columns": case(array(100, 30, dtype=f4), forms="group32")(lambda x: np.sum(np.sin(x), axis=0)),
-    "columns_long": case(array(50, 700), forms="block")(
+    "columns": case(array(100, 30, dtype=f4), forms="group16x2")(lambda x: np.sum(np.sin(x), axis=0)),
+    "columns_long": case(array(50, 700), forms="block2")(
         lambda x: (np.sum(x * x, axis=0), np.max(x, axis=0), np.sum(x, axis=1))
     ),
     "columns_many": case(array(5000, 12), array(12))(lambda x, b: (np.tanh(x + b), np.sum(x + b, axis=0))),
@@ -152,7 +161,7 @@ CASES: dict[str, Case] = {
     "three_row_axes": case(array(3, 4, 5, 6), array(5, 4, 3, 6))(
         lambda x, y: (np.exp(np.transpose(x, (2, 1, 0, 3))) + y, np.sum(np.sin(x), axis=(1, 3)))
     ),
-    "whole_of_rows": case(array(60, 1), array(1, 700), forms="block")(lambda x, y: np.sum(np.sin(x * y))),
+    "whole_of_rows": case(array(60, 1), array(1, 700), forms="block2")(lambda x, y: np.sum(np.sin(x * y))),
     "python_number": case(np.array([0.1, 0.2, 0.3, 0.1], f4), 0.1)(
         lambda x, a: (x * a, x + (a + 1), x > a, x * (a + 0.5) > a)
     ),
@@ -220,6 +229,15 @@ def test_64_bit_indices(name: str, plans: dict[str, Any]) -> None:
     machine = Machine(plan, c.args, widened=True)
     compare(machine.run(), eager(c.f, c.args))
     assert "long long C" in source_of(plan, regions_of(plan)[0], replace(machine.forms[-1], wide=True))
+
+
+@pytest.mark.parametrize("name", ["map_f4", "whole", "softmax_10", "softmax_200", "softmax_3000", "columns",
+                                  "columns_long", "middle_many", "layer_norm_adjoint"])  # fmt: skip
+def test_addresses_change_no_bit(name: str, plans: dict[str, Any]) -> None:
+    """Where nothing is aligned the same threads take the same elements in the same order, one by one."""
+    runs = [Machine(plans[name], EVERY[name].args, skew=skew).run() for skew in (0, 1)]
+    for a, b in zip(*runs, strict=True):
+        assert a.tobytes() == b.tobytes()
 
 
 @pytest.mark.parametrize("shape", [(300_000,), (2, 150_000)])
@@ -298,6 +316,21 @@ def check_compiled(plans: list[Any], architectures: Sequence[str]) -> None:
 @pytest.mark.skipif(bool(nvrtc.missing()), reason=str(nvrtc.missing()))
 def test_nvrtc_compiles_each_form(plans: dict[str, Any]) -> None:
     check_compiled([plans[name] for name in [*ALONE, "map_f4", "ints", "middle", "columns"]], ["sm_80"])
+
+
+VECTORS = {"map_f4": "v4.f32", "softmax_199": "", "softmax_10": "v2.f32", "softmax_200": "v4.f32",
+           "softmax_3000": "v4.f32", "softmax_f8": "v2.f64", "layer_norm_adjoint": "v2.f64"}  # fmt: skip
+
+
+@pytest.mark.skipif(bool(nvrtc.missing()), reason=str(nvrtc.missing()))
+@pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
+def test_vectors_are_one_instruction(plans: dict[str, Any], architecture: str) -> None:
+    """To and from the device's memory, and what one loop leaves to another in shared memory."""
+    sources = [source_of(plans[name], *regions_of(plans[name])) for name in VECTORS]
+    for (name, vector), text in zip(VECTORS.items(), nvrtc.ptx(sources, architecture), strict=True):
+        found = set(re.findall(r"\b((?:ld|st)\.(?:global|shared))(?:\.nc)?\.(v\d\.\w+)", text))
+        spaces = ("global",) if name == "map_f4" else ("global", "shared")
+        assert found == {(f"{m}.{s}", vector) for m in ("ld", "st") for s in spaces if vector}, name
 
 
 @pytest.mark.slow

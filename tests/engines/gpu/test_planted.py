@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ CASES: dict[str, Case] = {
     **EVERY,
     "long_map": case(array(5000, dtype=f4), array(5000, dtype=f4, seed=1))(lambda x, y: np.tanh(x) * y),
     "whole_cos": case(array(70_001))(lambda x: np.sum(np.cos(x))),
+    "begin_apart": case(array(37, 53))(lambda x: np.sin(x[:, 2:52])),
     "odd_rows": case(array(37, 1), array(37, 50))(lambda x, y: x * np.sin(y)),
     "below_zero": case(array(50, 700))(lambda x: np.max(-1 - x * x, axis=0)),
 }
@@ -68,12 +70,21 @@ FAULTS: dict[str, Fault] = {
     "a tail that is one too long": Fault("whole_cos", r"k < left\)", "k <= left)", VALUES),
     "a chunk beyond the end": Fault("whole", r"lo \+ chunk < R \? lo \+ chunk : R", "lo + chunk", OUTSIDE),
     "a vector where nothing is aligned": Fault("misaligned", r"aligned<4>\(p0\)", "true", "misaligned"),
+    "a row where nothing is aligned": Fault("misaligned_rows", r"aligned<4>\(p0\)", "true", "misaligned"),
+    "results where nothing is aligned": Fault("parts_of_rows", r"straight, 4\)", "true, 4)", "misaligned"),
+    "a run beyond the row": Fault("softmax_3000", r"\? j0 \+ 32768 : C", "? j0 : C + 4", f"{OUTSIDE}|race"),
+    "a vector of a row's number": Fault(
+        "odd_rows", r"= p1\[i\]", "= fetch<2>(&p1[i], straight, 2).at[0]", f"misaligned|{OUTSIDE}"
+    ),
+    "what all rows share, row after row": Fault("layer_norm", r"&p3\[j\]", "&p3[row + j]", OUTSIDE),
     # strides
-    "rows of another length": Fault("softmax_200", r"p0\[row \+ j\]", "p0[row - i + j]", VALUES),
+    "rows of another length": Fault("softmax_199", r"p0\[row \+ j\]", "p0[row - i + j]", VALUES),
     "columns without their stride": Fault("strided", r" \* c0\]", "]", VALUES),
     "neighbouring blocks overlap": Fault("long_map", r"blockIdx\.x \* 1024", "blockIdx.x * 1020", "race"),
     "the grid's stride is a block's": Fault("long_map", r"\(int\)gridDim\.x \* 1024", "1024", "race"),
     "chunks write to one place": Fault("whole", r"\(long long\)blockIdx\.x \* advance1", "0", "race"),
+    "lanes beside each other overlap": Fault("softmax_200", r"4 \* t", "2 * t", "misaligned"),
+    "tiles beside each other overlap": Fault("first_of_three", r"gridDim\.y \* 512", "256", "race"),
     # who does what
     "every lane writes a row's result": Fault("logsumexp", r"if \(t == 0 && in\)", "if (in)", "race"),
     "every thread writes the total": Fault("whole", r"if \(threadIdx\.x == 0\)", "", "race"),
@@ -83,12 +94,15 @@ FAULTS: dict[str, Fault] = {
     "a warp is left out": Fault("whole", "gathered<Sum, 8>", "gathered<Sum, 7>", VALUES),
     "one warp too many": Fault("whole", "gathered<Sum, 8>", "gathered<Sum, 9>", OUTSIDE),
     "a maximum that begins at zero": Fault("below_zero", r"\(-INF_F64\)", "0.0", VALUES),
-    "what is added to is not set": Fault("columns_long", r"for \(.*\) p1\[j\] = 0\.0;", "", VALUES),
-    "shared sums are not set": Fault("columns", r"for \(.*\) s1\[own \+ j\] = 0\.0f;", "", "unset shared"),
+    "what is added to is not set": Fault("columns_long", r"put\(&p1\[j\].*;", "", VALUES),
+    "shared sums are not set": Fault("columns", r"put\(&s1\[own \+ j\].*;", "", "unset shared"),
     "a sum that begins at one": Fault("whole", "double w1 = 0.0;", "double w1 = 1.0;", VALUES),
     # shared memory
     "more than there is of shared memory": Fault("whole", r"total1\[8\]", "total1[6145]", TOO_MUCH),
     "an array in shared memory is too small": Fault("whole", r"total1\[8\]", "total1[4]", OUTSIDE),
+    "a place for each row is not aligned": Fault(
+        "softmax_200", r"own = g \* C", "own = g * C + g", "misaligned"
+    ),
     "rows share one place": Fault("softmax_200", r"const int own = g \* C", "const int own = 0", "race"),
     # what CUDA C has not
     "INFINITY": Fault("softmax_200", r"\(-INF_F32\)", "(-INFINITY)", REFUSED),
@@ -193,6 +207,16 @@ def test_no_barrier_can_be_dropped(name: str, programs: Any, monkeypatch: pytest
 
 
 # ---------------------------------------------------------------------------------------- launches
+def of_form(**change: Any) -> Callable[[pytest.MonkeyPatch], None]:
+    """Kernels are written for another form."""
+
+    def plant(monkeypatch: pytest.MonkeyPatch) -> None:
+        plain = emulated.form_of
+        monkeypatch.setattr(emulated, "form_of", lambda shaped: replace(plain(shaped), **change))
+
+    return plant
+
+
 def of_launch(change: Callable[[Any, Any, int], Any]) -> Callable[[pytest.MonkeyPatch], None]:
     """Grid, block and shared memory pass through `change`."""
 
@@ -223,6 +247,8 @@ def swapped(names: list[Any]) -> list[Any]:
 
 
 PLANTS: dict[str, tuple[str, Callable[[pytest.MonkeyPatch], None], str]] = {
+    "vectors in rows that end within one": ("softmax_199", of_form(vector=4), f"misaligned|race|{OUTSIDE}"),
+    "vectors in rows that begin within one": ("begin_apart", of_form(vector=2), "misaligned"),
     "too little shared memory": (
         "softmax_200", of_launch(lambda grid, block, shared: (grid, block, shared - 4)), OUTSIDE,
     ),
