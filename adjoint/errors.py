@@ -15,7 +15,7 @@ import linecache
 import os
 import sys
 from collections.abc import Iterable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -32,10 +32,16 @@ def user_instruction() -> tuple[CodeType, int]:
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(INTERNAL) or file.startswith(_DEMOS):
+        if (not file.startswith(INTERNAL) or file.startswith(_DEMOS)) and not _generated(frame):
             break
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
+
+
+def _generated(frame: FrameType) -> bool:
+    """Whether it runs a method that `dataclass` wrote for a class of the library."""
+    generated = frame.f_code.co_filename == "<string>"
+    return generated and str(frame.f_globals.get("__name__")).startswith(f"{__package__}.")
 
 
 class AdjointError(Exception):

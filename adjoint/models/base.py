@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AdjointError, DTypeError, ShapeError, UnknownNameError, refusal
+from ..ops.device import host_only
 
 Floats = NDArray[np.float64]
 M = TypeVar("M", bound="Estimator")
@@ -40,13 +41,21 @@ class DataConversionWarning(UserWarning):
 
 
 # ------------------------------------------------------------------------------------------ the classes
+@host_only
 class Estimator:
-    """Parameters by name, their text, the checks of data, and the tags that scikit-learn reads."""
+    """Parameters by name, their text, the checks of data, and the tags that scikit-learn reads.
+
+    Models compute on the host: every public method of a subclass refuses arrays of a device.
+    """
 
     _kind: ClassVar[str | None] = None
     _multi_output: ClassVar[bool] = False
     multipliers_: dict[str, Any]
     n_features_in_: int
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        host_only(cls)
 
     @classmethod
     def _names(cls) -> list[str]:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import refusal
+from ..ops.device import host_only
 from ..problems import Residuals
 from .base import DataError, Floats, check_number
 from .lasso_solver import Gram, feature_sign, path, solve
@@ -259,6 +260,7 @@ def duality_gap(gram: Gram, w: Floats, alpha: float, ratio: float) -> float:
 
 
 # ------------------------------------------------------------------------------------------ the whole path
+@host_only
 class LassoPath(Path):
     """The exact path: between neighboring breakpoints everything is linear in α.
 
@@ -311,6 +313,7 @@ class LassoPath(Path):
         return at
 
 
+@host_only
 def lasso_path(
     X: ArrayLike,
     y: ArrayLike,
@@ -351,6 +354,7 @@ def lasso_path(
     return LassoPath(np.array(alphas), w, data.intercept(w), np.sum(np.abs(w), axis=1))
 
 
+@host_only
 def enet_path(
     X: ArrayLike,
     y: ArrayLike,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DomainError, ShapeError, refusal
+from ..ops.device import host_result
 from ..problems import Residuals
 from .base import DataError, Floats, check_number
 from .maxent_dual import Outcome, State, log_sum, minimise
@@ -340,7 +341,8 @@ class MaxEnt(Posed):
         self._ready()
         g = X
         if isinstance(self._problem_, Finite):
-            return np.tensordot(self._p, np.asarray(g(self.support_), dtype=np.float64), axes=1)[()]
+            values = host_result(g(self.support_), "the function", np.float64)
+            return np.tensordot(self._p, values, axes=1)[()]
         return self._integral(self._problem_, g)
 
     def _integral(self, problem: Continuum, g: Callable[[Any], Any]) -> Any:
@@ -353,7 +355,7 @@ class MaxEnt(Posed):
             nonlocal shape
             base = plain(t)
             with np.errstate(all="ignore"):
-                extra = np.asarray(g(problem.chart.sites(t).x), dtype=np.float64)
+                extra = host_result(g(problem.chart.sites(t).x), "the function", np.float64)
             if len(extra) != len(t) or extra.ndim > 2:
                 what = f"the function should give one row per point, ({len(t)}, …), got {extra.shape}"
                 raise refusal(ShapeError, what)

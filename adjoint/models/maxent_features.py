@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DTypeError, ShapeError, refusal
+from ..ops.device import host_result
 from .base import DataError, Floats, check_finite
 from .maxent_supports import Sites
 
@@ -135,12 +136,12 @@ def _several(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (tuple, list)):
-        value = np.stack([np.asarray(part) for part in value], axis=-1)
+        value = np.stack([host_result(part, "the features") for part in value], axis=-1)
     return {"moments": value}
 
 
 def _column(name: str, value: Any, n: int) -> Floats:
-    array = np.asarray(value)
+    array = host_result(value, f"feature {name!r}")
     if array.dtype.kind not in "fiub":
         raise refusal(DTypeError, f"feature {name!r} should be real numbers, got {array.dtype}")
     if array.ndim not in (1, 2) or len(array) != n:

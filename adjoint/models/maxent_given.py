@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, refusal
+from ..ops.device import host_result
 from .base import DataError, Estimator, Floats, check_finite, check_matrix
 from .maxent_features import RESERVED, Features, Moments, Table, of_samples, table_of, vector
 from .maxent_integrals import Continuum, Finite
@@ -160,7 +161,7 @@ class Posed(Estimator):
         n, given = len(self.support_), self._given_prior()
         if given is None:
             return np.zeros(n)
-        weights = np.asarray(given(self.support_) if callable(given) else given, dtype=np.float64)
+        weights = host_result(given(self.support_) if callable(given) else given, "the prior", np.float64)
         if weights.shape != (n,):
             raise refusal(
                 ShapeError, f"the prior should be ({n},), one weight per point, got {weights.shape}"
@@ -178,7 +179,7 @@ class Posed(Estimator):
             return np.zeros(x.shape)
         if not callable(given):
             raise refusal(DataError, "the prior on a continuous support should be a function of x")
-        value = np.asarray(given(x), dtype=np.float64)
+        value = host_result(given(x), "the prior", np.float64)
         return value if self.prior is None else np.log(value)
 
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import refusal
+from ..ops.device import host_only
 from .base import DataError, Floats
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
@@ -25,6 +26,7 @@ _PANELS = 3000
 _ROUNDING = 4 * np.finfo(float).eps
 
 
+@host_only
 @dataclass(frozen=True)
 class Interval:
     """All numbers between two ends, of which either or both may be infinite.

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, refusal
+from ..ops.device import host_only
 from ..problems import Residuals
 from .base import Floats, check_number
 from .linear import Centered, LinearRegressor, Path, check_budget, check_penalties
@@ -203,6 +204,7 @@ class Ridge(LinearRegressor):
         self.residuals_ = Residuals.of(at_zero, lagrangian, [], spent - budget, mu)
 
 
+@host_only
 def ridge_path(
     X: ArrayLike,
     y: ArrayLike,

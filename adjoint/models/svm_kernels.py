@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, refusal
+from ..ops.device import host_result
 from .base import DataError, Floats, check_finite, check_number
 
 KernelFunction = Callable[[Floats, Floats], ArrayLike]
@@ -137,7 +138,7 @@ def definiteness(K: Floats) -> tuple[float, float] | None:
 
 
 def _matrix(values: ArrayLike, shape: tuple[int, int]) -> Floats:
-    K = np.asarray(values, dtype=float)
+    K = host_result(values, "the kernel", float)
     if K.shape != shape:
         raise refusal(
             ShapeError, f"the kernel returned {K.shape} for {shape[0]} and {shape[1]} points, not {shape}"

@@ -3,7 +3,9 @@
 NumPy's ufuncs and functions go to cupy by themselves when an operand is cupy's (`__array_ufunc__`,
 `__array_function__`), so most rules say nothing of devices. What NumPy does not hand on is here: new arrays
 (`beside`), conversions (`as_array`, `on_host`), the functions of scipy.special (`of_special`), factorizations
-that must not fail silently (`careful`), and what cupy has not at all (`by_host`).
+that must not fail silently (`careful`), what cupy has not at all (`by_host`); and the refusals: of what meets
+from both sides (`diagnose_mixed`), and of device arrays where the library computes on the host
+(`host_only`, `host_result`).
 
 cupy is never imported: whoever has an array of it has imported it. Without one, all of this is a look-up in
 `sys.modules`.
@@ -12,8 +14,9 @@ cupy is never imported: whoever has an array of it has imported it. Without one,
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -82,6 +85,21 @@ def on_host(x: Any) -> Any:
     return x.get() if on_device(x) else x
 
 
+def elsewhere(x: Any) -> bool:
+    """Whether a plain value is an array of a device, cupy's or another library's."""
+    if isinstance(x, (np.ndarray, np.generic, float, int, complex, str, bytes, type)):
+        return False
+    if on_device(x):
+        return True
+    try:
+        if getattr(x, "__cuda_array_interface__", None) is not None:
+            return True
+    except RuntimeError:  # torch's, of a tensor that requires a gradient
+        return True
+    place = getattr(x, "__dlpack_device__", None)
+    return place is not None and place()[0] in CUDA
+
+
 def adopted(x: Any) -> Any:
     """A device array of another library as cupy's, over the same memory; anything else as it is.
 
@@ -91,16 +109,13 @@ def adopted(x: Any) -> Any:
         DTypeError: the array says that it cannot be shown, as a torch tensor that requires a gradient does.
         MissingPackageError: it is a device array, and cupy is not installed.
     """
-    if isinstance(x, (np.ndarray, np.generic, float, int, complex, str, bytes)) or on_device(x):
+    if on_device(x) or not elsewhere(x):
         return x
     try:
         shown = getattr(x, "__cuda_array_interface__", None)
     except RuntimeError as error:
         what = f"{describe(x)} {type(x).__name__} does not show its memory: {error}"
         raise DTypeError(f"{what}\n  Pass x.detach()") from None
-    place = getattr(x, "__dlpack_device__", None)
-    if shown is None and (place is None or isinstance(x, type) or place()[0] not in CUDA):
-        return x
     need("cupy", f"an array of a device ({type(x).__module__}.{type(x).__name__})", "gpu")
     import cupy
 
@@ -141,6 +156,106 @@ def diagnose_multiplier(name: str) -> tuple[str, str]:
     """
     what = f"{name}: its operands are arrays of the host, its multiplier is one of the device"
     return what, "Keep the whole program on one side: cupy.asarray(x), also of numbers that are reshaped."
+
+
+# ------------------------------------------------------------------------ what computes on the host alone
+def host_only(subject: F) -> F:
+    """A function that computes on the host; or a class, all of whose public methods do, and its making.
+
+    Arrays of a device among the arguments, also within containers, are refused before anything is done.
+
+    Raises:
+        DTypeError: (by the function) an argument is an array of a device: nothing is copied unasked.
+    """
+    if isinstance(subject, type):
+        for name, member in list(vars(subject).items()):
+            if name in ("__init__", "__call__") or not name.startswith("_"):
+                if isinstance(member, classmethod):
+                    setattr(subject, name, classmethod(_guarded(member.__func__)))
+                elif inspect.isfunction(member):
+                    setattr(subject, name, _guarded(member))
+        return subject
+    return _guarded(subject)
+
+
+def _guarded(function: Any) -> Any:
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if "cupy" in sys.modules and any(_within((args, kwargs), "")):
+            owner = next(iter(args), None)
+            refuse_device(_called(function, owner), **_by_name(function, args, kwargs))
+        return function(*args, **kwargs)
+
+    return guarded
+
+
+def _called(function: Any, owner: Any) -> str:
+    """What the user called: `align`, `Ridge.fit`, or `Scores` where one is made."""
+    if "." not in function.__qualname__ or "<locals>" in function.__qualname__:
+        return str(function.__name__)
+    kind = owner if isinstance(owner, type) else type(owner)
+    return kind.__name__ if function.__name__ == "__init__" else f"{kind.__name__}.{function.__name__}"
+
+
+def _by_name(function: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """The arguments by the names that the function has for them."""
+    signature = inspect.signature(function)
+    given = signature.bind(*args, **kwargs).arguments
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            given.update(given.pop(name, {}))
+    return given
+
+
+def refuse_device(who: str, **given: Any) -> None:
+    """Refuse arrays of a device in what a user gave, by name, to a function that computes on the host.
+
+    Raises:
+        DTypeError: one of the values is an array of a device, or a container that holds one.
+    """
+    for name, value in given.items():
+        for label, x in _within(value, name):
+            what = f"{who} computes on the host, and {label} is an array of a device"
+            raise refusal(DTypeError, what, _copied(name, label, x), [f"{describe(x, label)}, on the device"])
+
+
+def _within(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The arrays of a device in nested containers, with their places: ("params/W", x).
+
+    Containers are only looked into here, so of any kind, with any keys.
+    """
+    if isinstance(value, (dict, list, tuple)):
+        inside = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in inside:
+            yield from _within(part, f"{path}/{key}")
+    elif elsewhere(value):
+        yield path, value
+
+
+def _copied(name: str, label: str, x: Any) -> str:
+    """How to copy an argument, or the container in which the array stands, to the host."""
+    if not on_device(x):
+        return "Copy it to the host first; torch has x.cpu()."
+    if label != name:
+        return f"Copy it to the host first: ad.tree_map(cupy.asnumpy, {name})."
+    return f"Copy it to the host first: {name}.get(), or cupy.asnumpy({name})."
+
+
+def host_result(x: Any, what: str, dtype: Any = None) -> np.ndarray:
+    """What a user's function returned to one that computes on the host, as an array of NumPy.
+
+    Args:
+        x: an array, a number, or nested lists of them.
+        what: whose result that is, for the error: "feature 'mean'".
+        dtype: of the result; its own by default.
+
+    Raises:
+        DTypeError: it is an array of a device, or holds one: nothing is copied unasked.
+    """
+    if "cupy" in sys.modules and any(_within(x, "")):
+        text = f"{what} returned an array of a device, where all else is on the host"
+        raise refusal(DTypeError, text, "Let it return x.get(), or cupy.asnumpy(x).", [describe(x)])
+    return np.asarray(x, dtype)
 
 
 # ------------------------------------------------------------------------ what NumPy does not hand on

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import refusal
+from ...ops.device import host_only
 from ..base import DataError, check_count, check_number
 from .answer import infeasible, solved
 from .constraints import Constraint, check_constraints, parsed
@@ -44,6 +45,7 @@ class Progress(NamedTuple):
     total: int
 
 
+@host_only
 def align(
     scores: Scores | Partitions | str | os.PathLike[str],
     *,

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...ops.device import host_only
 from ...text import number, table
 from ..base import Floats
 from .finite import FiniteProblem
@@ -90,6 +91,7 @@ class GapCertificate:
         )
 
 
+@host_only
 def certify(problem: FiniteProblem, lam: Floats, policy: Floats, reference: Floats) -> GapCertificate:
     """The certificates of a policy that maximises L(·, λ) within a family.
 

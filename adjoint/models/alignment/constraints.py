@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import UnknownNameError, refusal
+from ...ops.device import host_only
 from ..base import DataError
 
 _FORM = re.compile(
@@ -17,6 +18,7 @@ _FORM = re.compile(
 MOST = 20  # constraints that a Newton step with a dense Hessian is meant for
 
 
+@host_only
 @dataclass(frozen=True)
 class Constraint:
     """A lower limit for an average utility.

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
+from ...ops.device import host_only
 from ..base import Floats
 from .bradley_terry import BradleyTerry
 from .scores import Scores
 
 
+@host_only
 def mocan_scores(
     log_base: ArrayLike, reward: BradleyTerry | ArrayLike, utilities: Mapping[str, BradleyTerry | ArrayLike]
 ) -> Scores:
@@ -39,6 +41,7 @@ def mocan_scores(
     return Scores.dense(values(reward), {name: values(g) for name, g in utilities.items()}, log_base=log_base)
 
 
+@host_only
 def pecan_scores(
     log_base: ArrayLike,
     log_reward_policy: ArrayLike,

@@ -27,6 +27,7 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import DomainError, ShapeError, refusal
+from ...ops.device import host_only
 from ..base import DataError, Floats
 from .finite import FiniteProblem
 
@@ -38,6 +39,7 @@ class Family(Protocol):
         """A maximiser of L(·, λ) within the family: π (N, K)."""
 
 
+@host_only
 class Everything:
     """All policies: the parametrization gap is 0.
 
@@ -51,6 +53,7 @@ class Everything:
         return problem.policy(lam)
 
 
+@host_only
 @dataclass(frozen=True)
 class Floor:
     """Policies that leave no response less than the share ε of a uniform one: π ≥ ε/K.
@@ -93,6 +96,7 @@ class Floor:
         return found
 
 
+@host_only
 @dataclass(frozen=True, eq=False)
 class Union:
     """Several families side by side, and single policies among them.
@@ -123,6 +127,7 @@ class Union:
         return min(found, key=lambda policy: problem.excess(policy, lam))
 
 
+@host_only
 @dataclass(frozen=True)
 class SimplexGrid:
     """Policies whose probabilities are multiples of 1/n, all of them, searched by brute force.

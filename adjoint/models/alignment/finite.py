@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
+from ...ops.device import host_only
 from ..base import DataError, Floats, is_number
 from .align import align
 from .constraints import Constraint, check_constraints
@@ -28,6 +29,7 @@ from .result import Alignment
 from .scores import Scores
 
 
+@host_only
 @dataclass(frozen=True, eq=False)
 class FiniteProblem:
     """A constrained alignment problem on a finite space, with its exact dual.

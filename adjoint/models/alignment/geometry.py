@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import ShapeError, refusal
+from ...ops.device import host_only
 from ..base import Floats
 from .finite import FiniteProblem
 
 
+@host_only
 class SupportingLine(NamedTuple):
     """The line t = D − λu.
 
@@ -44,6 +46,7 @@ class SupportingLine(NamedTuple):
         return float(np.min(self(points[:, :-1]) - points[:, -1]))
 
 
+@host_only
 def image(problem: FiniteProblem, policies: Iterable[ArrayLike]) -> Floats:
     """Policies (N, K) as points (u, t): slack and objective, (p, m + 1).
 
@@ -56,6 +59,7 @@ def image(problem: FiniteProblem, policies: Iterable[ArrayLike]) -> Floats:
     return np.array([[*problem.slack(p), problem.objective(p)] for p in rows]).reshape(len(rows), -1)
 
 
+@host_only
 def upper_boundary(problem: FiniteProblem, lams: ArrayLike) -> Floats:
     """Points of E that no policy is above: those of π_λ, for λ of either sign, (p, m + 1).
 
@@ -72,6 +76,7 @@ def upper_boundary(problem: FiniteProblem, lams: ArrayLike) -> Floats:
     return image(problem, (problem.policy(lam) for lam in array.reshape(len(array), -1)))
 
 
+@host_only
 def lower_boundary(problem: FiniteProblem, u: ArrayLike) -> Floats:
     """The lowest t of E above each u, for one prompt and one constraint, (p,).
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
+from ...ops.device import host_only
 from ...text import number, table
 from ..base import Floats
 from .certificates import GapCertificate, certify
@@ -81,6 +82,7 @@ class Oracle:
 Rule = Callable[[int, Point], float]  # (t, what was found at λ_t) → η_t
 
 
+@host_only
 def constant_rate(rate: float) -> Rule:
     """η_t = rate: the bound falls to G² rate / 2.
 
@@ -91,6 +93,7 @@ def constant_rate(rate: float) -> Rule:
     return lambda t, point: rate
 
 
+@host_only
 def decreasing_rate(rate: float) -> Rule:
     """η_t = rate / √(t + 1): the bound falls as log T / √T.
 
@@ -101,6 +104,7 @@ def decreasing_rate(rate: float) -> Rule:
     return lambda t, point: rate / float(np.sqrt(t + 1))
 
 
+@host_only
 def polyak_rate(target: float) -> Rule:
     """η_t = (D_p(λ_t) − target) / |u_t|², for a known target D_p*; 0 once it is reached.
 
@@ -122,6 +126,7 @@ def _check_rate(rate: float) -> None:
         raise refusal(DomainError, f"a step's rate must be a number > 0, got {rate}")
 
 
+@host_only
 @dataclass(frozen=True, eq=False)
 class Dualization:
     """A run of iterative dualization.
@@ -220,6 +225,7 @@ class Dualization:
         return "\n".join([text, *([table(head, rows, right=(1, 2, 3, 4))] if rows else [])])
 
 
+@host_only
 def dualize(
     problem: FiniteProblem,
     family: Family,
@@ -287,6 +293,7 @@ def _steepest(problem: FiniteProblem) -> float:
     return max(float(np.max(values, initial=0.0)), 1e-12 * problem.smoothness) or 1.0
 
 
+@host_only
 def projected_gradient(problem: FiniteProblem, *, steps: int = 100, start: ArrayLike | None = None) -> Floats:
     """Minimise the exact dual by λ ← [λ − ∇D/L]₊, for comparison with Newton's method.
 

@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import ConvergenceError, DomainError, refusal
+from ...ops.device import host_only
 from ...text import number, table
 from ..base import Floats
 from .certificates import GapCertificate, certify
@@ -89,6 +90,7 @@ class ParametrizedDual:
         )
 
 
+@host_only
 def minimize_dual(
     problem: FiniteProblem, family: Family, *, tolerance: float = 1e-13, max_steps: int = 400
 ) -> ParametrizedDual:

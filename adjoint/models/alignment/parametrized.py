@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from ... import nn, optim
 from ...engines import compile as compiled
 from ...errors import ShapeError, refusal
+from ...ops.device import host_only
 from ...transforms import hessian, value_and_grad
 from ...transforms.vectors import flatten
 from ..base import DataError, Floats
@@ -97,6 +98,7 @@ def _data(problem: FiniteProblem, lam: Floats, features: Floats) -> tuple[Any, .
     return features, np.log(problem.base), s, np.float64(problem.beta)
 
 
+@host_only
 class LogLinear:
     """π_θ ∝ π_ref e^{θᵀφ}.
 
@@ -163,6 +165,7 @@ def _newton(program: Callable[..., Any], theta: Floats, data: tuple[Any, ...]) -
     return float(value), theta
 
 
+@host_only
 class Network:
     """π_θ ∝ π_ref e^{f_θ(φ)} with an MLP f_θ of tanh layers.
 

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import ShapeError, refusal
+from ...ops.device import host_only
 from ..base import DataError, check_finite
 
 
+@host_only
 @dataclass(frozen=True, eq=False)
 class Preferences:
     """Comparisons of two responses to the same prompt.
@@ -59,6 +61,7 @@ class Preferences:
         return len(self.prompts)
 
 
+@host_only
 def sample_preferences(scores: ArrayLike, n: int, *, rng: np.random.Generator) -> Preferences:
     """Draw n comparisons: a prompt, two different responses to it, and who wins, P(a ≻ b) = σ(s_a − s_b).
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..._version import __version__
+from ...ops.device import host_only
 from ..base import Floats
 from . import explain
 from .charts import nice_step
@@ -28,6 +29,7 @@ from .source import Progress
 COLUMNS = 100  # of the text
 
 
+@host_only
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """What is told of an alignment.

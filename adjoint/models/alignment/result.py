@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import UnknownNameError, refusal
+from ...ops.device import host_only
 from ...problems import Residuals
 from ...text import number, table
 from ..base import DataError, Floats
@@ -94,6 +95,7 @@ class Diagnostic:
     text: str = ""
 
 
+@host_only
 @dataclass(frozen=True, eq=False, repr=False)
 class Alignment:
     """The solution of max E r − β KL(π ‖ π_ref) s.t. E g_j ≥ b_j, on given scores.

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import ShapeError, refusal
+from ...ops.device import host_only
 from ..base import DataError, Floats, _numbers
 
 Offsets = NDArray[np.int64]
 
 
+@host_only
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores:
     """Reward and utilities of responses, grouped by prompt; checked when it is made.

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from ...errors import refusal
+from ...ops.device import host_only
 from ...optim import AdamState
 from ..base import DataError, check_number
 from .agents import TRPO
@@ -21,6 +22,7 @@ from .rollouts import CostFunction, Rollout, rows
 from .step import PolicyStep, cpo_step
 
 
+@host_only
 class CPO(TRPO):
     """Constrained policy optimization: TRPO under a limit on the mean cost of an episode.
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol, SupportsFloat
 import numpy as np
 
 from ...errors import need, refusal
+from ...ops.device import host_only
 from ..base import DataError
 from .mdp import MDP
 from .quadratic import Floats
@@ -41,6 +42,7 @@ class Discrete:
     n: int
 
 
+@host_only
 @dataclass(frozen=True, eq=False)
 class Box:
     """Real vectors between bounds.
@@ -59,6 +61,7 @@ class Box:
         return self.low.shape
 
 
+@host_only
 class CartPole:
     """A pole to be balanced on a cart that is pushed to the left (0) or to the right (1).
 
@@ -106,6 +109,7 @@ class CartPole:
         return np.array(self._state), 1.0, fallen, self._steps >= self.limit and not fallen, {}
 
 
+@host_only
 class LQR:
     """A linear system with quadratic costs: x' = Ax + Bu + w, reward −(xᵀQx + uᵀRu).
 
@@ -152,6 +156,7 @@ class LQR:
         return np.linalg.solve(self.R + B.T @ P @ B, B.T @ P @ A)
 
 
+@host_only
 class Walk:
     """A finite decision process, played: states are observations, `info["cost"]` has the cost.
 

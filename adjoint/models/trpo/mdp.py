@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
+from ...ops.device import host_only
 from ..base import DataError, check_count, check_finite, check_number
 from .policies import Categorical, Policy
 from .quadratic import Floats
@@ -54,6 +55,7 @@ class Evaluation(NamedTuple):
     cost_advantages: Floats
 
 
+@host_only
 @dataclass(frozen=True, eq=False)
 class MDP:
     """A finite decision process.

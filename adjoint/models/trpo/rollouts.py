@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import DTypeError, describe, refusal
+from ...ops.device import host_result
 from ..base import DataError
 from .environments import Environment
 from .policies import Categorical, DiagonalGaussian, Distribution
@@ -90,7 +91,8 @@ def features_of(space: Any) -> tuple[int, Callable[[Any], Floats]]:
         eye, start = np.eye(int(space.n)), int(getattr(space, "start", 0))
         return len(eye), lambda observation: eye[int(observation) - start]
     if hasattr(space, "low"):
-        return int(np.prod(space.shape)), lambda observation: np.ravel(np.asarray(observation, np.float64))
+        size = int(np.prod(space.shape))
+        return size, lambda observation: np.ravel(host_result(observation, "the environment", np.float64))
     what = f"observations should be discrete or a box, this environment has {space}"
     raise refusal(DataError, what, "Wrap it: gymnasium.wrappers.FlattenObservation.")
 

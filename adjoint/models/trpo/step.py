@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
+from ...ops.device import host_only
 from ...problems import Constraint, Solution
 from ...transforms.vectors import flatten
 from ..base import DataError, check_count, check_number
@@ -120,6 +121,7 @@ class PolicyStep(Solution):
         return "\n".join(lines)
 
 
+@host_only
 @dataclass(frozen=True)
 class TrustRegion:
     """How a step is computed.
@@ -160,6 +162,7 @@ class TrustRegion:
         check_count(self.max_backtracks, "max_backtracks")
 
 
+@host_only
 def trpo_step(
     policy: Policy,
     params: Any,
@@ -207,6 +210,7 @@ def trpo_step(
     return _step(policy, batch, batch.advantages(region.center, advantages=advantages), None, region)
 
 
+@host_only
 def cpo_step(
     policy: Policy,
     params: Any,
