@@ -16,11 +16,11 @@ from ..garbage import without_collections
 from ..ops.abstract import Abstract
 from ..ops.primitive import Recorded
 from ..tape.trace import Trace
-from . import contractions, ragged, rearranging  # noqa: F401  they register their rewrites
+from .building import build
 from .chunks import Cutting
 from .containers import ARRAY, STATIC, Kind, maker, taker
 from .explain import Line, Report, report_of
-from .graph import Graph, Node, build, is_native
+from .graph import Graph, Node, is_native
 from .plan import make_plan
 from .randomness import Randomness
 

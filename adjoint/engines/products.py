@@ -18,7 +18,8 @@ from ..ops import elementwise as ew
 from ..ops import index as ix
 from ..ops import shape as sh
 from ..ops.products import matmul
-from .graph import Graph, Node, assemble, restrided
+from .graph import Graph, Node, restrided
+from .rewriting.joining import assemble
 from .views import view_of
 
 FEWEST = 4  # products worth joining

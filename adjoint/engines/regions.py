@@ -25,8 +25,9 @@ from ..ops.products import matmul
 from .boxes import remainder
 from .cpu.interpreter import can_interpret
 from .cpu.text import TEXT, Term
-from .graph import Graph, Node, Shape, assemble, is_native, scalar_key
+from .graph import Graph, Node, Shape, is_native, scalar_key
 from .periods import Stretch, stretches
+from .rewriting.joining import assemble
 from .text import NoText
 from .views import View, contiguous, merged, root_of, sliced, view_of
 

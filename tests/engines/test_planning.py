@@ -10,7 +10,7 @@ import pytest
 
 import adjoint as ad
 from adjoint.engines import regions
-from adjoint.engines.graph import build
+from adjoint.engines.building import build
 from adjoint.engines.regions import Group, Planner
 from adjoint.ops.abstract import Abstract
 from adjoint.tape.trace import Trace

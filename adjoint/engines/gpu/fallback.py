@@ -22,7 +22,7 @@ from ...ops.primitive import NO_PARAMS, item
 from ...ops.search import argpartition, searchsorted
 from ...ops.spectral import eig, eigh, svd
 from ..graph import Node, foreign_kinds
-from ..special.dense import log_abs_det, sign_det
+from ..rewriting.factors import log_abs_det, sign_det
 from .kernel import Call
 
 # What cupy raises of a function, an option or operands that it cannot do; LinAlgError is a ValueError.

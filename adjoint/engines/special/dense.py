@@ -1,4 +1,4 @@
-"""Dense linear algebra in compiled programs: which nodes have a native step, and what their rules can share.
+"""Dense linear algebra in compiled programs: which nodes have a native step.
 
 Small matrices are factorised by kernels of our own, triangular solves of any size run on our products; larger
 factorisations are LAPACK's, or run by NumPy. A kernel that finds no answer (a singular matrix) says so,
@@ -10,42 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
-from ...ops import shape as sh
-from ...ops.abstract import Abstract
-from ...ops.determinants import det, slogdet
+from ...ops.determinants import det
 from ...ops.factorize import cholesky
 from ...ops.linalg import inv, solve, solve_triangular
-from ...ops.primitive import Primitive, item
 from ..cpu import dense as cell
-from ..graph import REWRITES, Graph, Node
+from ..graph import Node
+from ..rewriting.factors import log_abs_det, sign_det
 from ..views import View, contiguous, view_of
 from .kernel import Kernel, Places
 from .lapack import lapack
 
 STRIP = 1024  # bytes of a row that one chunk of a triangular solve takes: a strip of 500 rows stays in cache
 CHUNK = 1 << 16  # operations that one chunk of a batch takes
-
-
-class _OfSlogdet(Primitive):
-    """One of slogdet's two results."""
-
-    def __init__(self, name: str, part: int) -> None:
-        self.name, self.part = name, part
-
-    def value(self, a: Any) -> Any:
-        return np.linalg.slogdet(a)[self.part]
-
-    def abstract(self, a: Any) -> Abstract:
-        kinds = slogdet.abstract(a)
-        assert isinstance(kinds, tuple)
-        return kinds[self.part]
-
-
-sign_det, log_abs_det = _OfSlogdet("sign_det", 0), _OfSlogdet("log_abs_det", 1)
 
 
 def _lead(node: Node) -> tuple[int, ...]:
@@ -135,28 +114,3 @@ def dense(node: Node) -> Dense | Kernel | None:
 
 
 PLANNERS = dict.fromkeys((solve_triangular, solve, inv, det, sign_det, log_abs_det, cholesky), dense)
-
-
-# -------------------------------------------------------------------------------- rewrites
-def _item(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Any) -> Any:
-    x = args[0]
-    if not isinstance(x, Node) or x.op is not slogdet:
-        return None
-    return g.call((sign_det, log_abs_det)[params["k"]], *x.args)
-
-
-def _solve(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Any) -> Any:
-    """A Cholesky factor is a triangle, and its diagonal is positive."""
-    a, b = args
-    transposed = False
-    if isinstance(a, Node) and a.op is sh.transpose:
-        n = len(a.shape)
-        if a.params["axes"] != (*range(n - 2), n - 1, n - 2):
-            return None
-        a, transposed = a.args[0], True
-    if not isinstance(a, Node) or a.op is not cholesky or getattr(b, "dtype", None) != a.dtype:
-        return None
-    return g.call(solve_triangular, a, b, lower=True, transposed=transposed, unit=False)
-
-
-REWRITES |= {item: _item, solve: _solve}

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import ShapeError
 from ...ops import segment as sg
 from ..graph import Node
-from ..ragged import shares, spread
+from ..rewriting.ragged import shares, spread
 from ..text import BOOL
 from ..views import around, view_of, whole
 from .kernel import CHUNK, Kernel

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from adjoint.engines.building import build
 from adjoint.engines.gpu.emit import NAME, emit
 from adjoint.engines.gpu.geometry import CUTTING, Form, form_of, index, launch_of
 from adjoint.engines.gpu.kernel import Place, Scratch, Table
 from adjoint.engines.gpu.modules import prelude
 from adjoint.engines.gpu.scalars import scalar_launches
-from adjoint.engines.graph import Node, build
+from adjoint.engines.graph import Node
 from adjoint.engines.memory import settled
 from adjoint.engines.plan import Plan, make_plan
 from adjoint.engines.regions import Assembly, Region, Scalars

@@ -14,7 +14,7 @@ from typing import Any
 from ....errors import ShapeError
 from ....ops import segment as sg
 from ...graph import Node
-from ...ragged import shares, spread
+from ...rewriting.ragged import shares, spread
 from ...views import joined, view_of
 from ..geometry import blocks_for
 from ..kernel import Launch

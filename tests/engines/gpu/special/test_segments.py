@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from adjoint.engines.ragged import shares, spread
+from adjoint.engines.rewriting.ragged import shares, spread
 from adjoint.errors import ShapeError
 from adjoint.ops import index as ix
 from adjoint.ops import segment as sg

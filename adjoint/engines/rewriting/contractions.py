@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import broadcast as bc
-from ..ops import elementwise as ew
-from ..ops import shape as sh
-from ..ops.abstract import Abstract
-from ..ops.products import einsum, matmul
-from .graph import REWRITES, Graph, Node, Shape
+from ...ops import broadcast as bc
+from ...ops import elementwise as ew
+from ...ops import shape as sh
+from ...ops.abstract import Abstract
+from ...ops.products import matmul
+from ..graph import Graph, Node, Shape
 
 
-def _einsum(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+def contracted(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     """The result of an einsum, contracted pair by pair in the order that costs least."""
     inputs, output = params["subscripts"].split("->")
     words = inputs.split(",")
@@ -145,6 +145,3 @@ def _by_elements(
             bc.astype, g.call(bc.sum_, product, axis=axes, keepdims=False), dtype=factors[0].dtype
         )
     return product, "".join(kept)
-
-
-REWRITES[einsum] = _einsum

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..ops import broadcast as bc
-from ..ops import elementwise as ew
-from ..ops import index as ix
-from ..ops import shape as sh
-from ..ops.abstract import Abstract
-from ..ops.linalg import mirror, triangle
-from ..ops.primitive import Primitive
-from .boxes import remainder
-from .graph import REWRITES, Graph, Node, Shape, _assembled, _disjoint, _plain_template, assemble, has_sign
+from ...ops import broadcast as bc
+from ...ops import elementwise as ew
+from ...ops import index as ix
+from ...ops import shape as sh
+from ...ops.abstract import Abstract
+from ..boxes import remainder
+from ..graph import Graph, Node, Shape, has_sign
+from .joining import assemble, assembled, disjoint, plain_template
+from .masks import as_node, without_masks
 
 
 def _below(g: Graph, rows: int, columns: int, offset: int) -> Any:
@@ -25,7 +25,8 @@ def _below(g: Graph, rows: int, columns: int, offset: int) -> Any:
     return g.call(ew.greater_equal, i, j)
 
 
-def _triangle(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+def triangular(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    """A triangle is a choice per element."""
     if 0 in kind.shape:
         return None
     rows, columns = kind.shape[-2:]
@@ -35,7 +36,8 @@ def _triangle(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstr
     return g.call(ew.where, _below(g, rows, columns, 1 - k), zero, args[0])
 
 
-def _mirror(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+def mirrored(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    """One triangle and its transpose: a choice per element."""
     x = args[0]
     if x.shape != kind.shape or not isinstance(x, Node) or kind.dtype.kind == "c":
         return None
@@ -45,7 +47,7 @@ def _mirror(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstrac
     return g.call(ew.where, _below(g, kind.shape[-2], kind.shape[-1], 0), lower, upper)
 
 
-def _roll(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+def rolled(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     """Along each axis the end comes first."""
     x = args[0]
     for shift, axis in zip(params["shift"], params["axis"], strict=True):
@@ -59,7 +61,8 @@ def _roll(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract)
     return x
 
 
-def _scatter_set(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+def scatter_set(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    """x[index] = v is x's pieces around v's, or a choice per element where those would be many."""
     x, v, *arrays = args
     if not isinstance(x, Node):
         x = g.call(bc.broadcast_to, x, shape=kind.shape)
@@ -67,22 +70,22 @@ def _scatter_set(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Ab
         return _set_by_arrays(g, x, v, params["template"], arrays, kind)
     if not x.size:
         return None
-    template = _plain_template(params["template"], kind.shape)
+    template = plain_template(params["template"], kind.shape)
     shape = np.broadcast_to(np.zeros(()), kind.shape)[template].shape
     if 0 in shape:
         return x
     v = g.call(bc.astype, _stripped(g, v, len(shape)), dtype=kind.dtype)
     v = g.call(bc.broadcast_to, v, shape=shape)
-    if x.op is assemble and all(_disjoint(template, t) for t in x.params["templates"]):
+    if x.op is assemble and all(disjoint(template, t) for t in x.params["templates"]):
         # a loop that fills an array: one more piece
-        return _assembled(g, [*x.args, v], [*x.params["templates"], template], kind)
+        return assembled(g, [*x.args, v], [*x.params["templates"], template], kind)
     if x.op is bc.broadcast_to and _is_zero(x.args[0]):
-        return _assembled(g, [v], [template], kind)
+        return assembled(g, [v], [template], kind)
     kept = remainder(kind.shape, [template])
     if kept is None:
-        return g.call(ew.where, _inside(g, template, kind.shape), _assembled(g, [v], [template], kind), x)
+        return g.call(ew.where, _inside(g, template, kind.shape), assembled(g, [v], [template], kind), x)
     pieces = [g.call(ix.getitem, x, template=box) for box in kept]
-    return _assembled(g, [*pieces, v], [*kept, template], kind)
+    return assembled(g, [*pieces, v], [*kept, template], kind)
 
 
 def _stripped(g: Graph, v: Any, ndim: int) -> Any:
@@ -119,56 +122,6 @@ def _set_by_arrays(
         spread = g.call(bc.reshape, mask, shape=(*mask.shape, *(1,) * (len(kind.shape) - len(mask.shape))))
         number = g.call(bc.reshape, v, shape=()) if isinstance(v, Node) else v
         return g.call(ew.where, spread, g.call(bc.astype, number, dtype=kind.dtype), x)
-    template, arrays = _without_masks(g, template, arrays)
-    v = _as_node(g, g.call(bc.astype, v, dtype=kind.dtype), kind)
+    template, arrays = without_masks(g, template, arrays)
+    v = as_node(g, g.call(bc.astype, v, dtype=kind.dtype), kind)
     return g.node(ix.scatter_set, (x, v, *arrays), {"template": template}, kind)
-
-
-def _as_node(g: Graph, x: Any, kind: Abstract) -> Node:
-    """A number as an array of no axes."""
-    return (
-        x if isinstance(x, Node) else g.node(bc.broadcast_to, (x,), {"shape": ()}, Abstract((), kind.dtype))
-    )
-
-
-def _without_masks(
-    g: Graph, template: tuple[Any, ...], arrays: Sequence[Any]
-) -> tuple[tuple[Any, ...], list[Any]]:
-    """An index with the positions of known masks in their stead."""
-    parts: list[Any] = []
-    found: list[Any] = []
-    feed = iter(arrays)
-    for part in template:
-        if not isinstance(part, str):
-            parts.append(part)
-            continue
-        array = next(feed)
-        known = isinstance(array, Node) and array.dtype == np.bool_ and array.constant is not None
-        positions = [g.constant(k) for k in np.nonzero(array.constant)] if known else [array]
-        parts += [ix.ARRAY] * len(positions)
-        found += positions
-    return tuple(parts), found
-
-
-def _by_arrays(op: Primitive) -> Callable[..., Any]:
-    """The rewrite of an indexing primitive, for indices without known masks."""
-    known = REWRITES[op]
-
-    def rewrite(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
-        x, *arrays = args
-        if not arrays:
-            return known(g, args, params, kind)
-        template, arrays = _without_masks(g, params["template"], arrays)
-        params = {**params, "template": template}
-        if op is ix.scatter_add:
-            x = _as_node(g, x, kind)
-        found = known(g, (x, *arrays), params, kind)
-        return g.node(op, (x, *arrays), params, kind) if found is None else found
-
-    return rewrite
-
-
-REWRITES |= {
-    triangle: _triangle, mirror: _mirror, sh.roll: _roll, ix.scatter_set: _scatter_set,
-    ix.getitem: _by_arrays(ix.getitem), ix.scatter_add: _by_arrays(ix.scatter_add),
-}  # fmt: skip

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import elementwise as ew
-from ..ops import index as ix
-from ..ops import segment as sg
-from ..ops.abstract import Abstract
-from ..ops.primitive import Primitive
-from .graph import REWRITES, Graph, Node, _elementwise
+from ...ops import elementwise as ew
+from ...ops import index as ix
+from ...ops import segment as sg
+from ...ops.abstract import Abstract
+from ...ops.primitive import Primitive
+from ..graph import Graph, Node
+from . import algebra, indexing
 
 
 class Spread(Primitive):
@@ -37,9 +38,6 @@ class Shares(Primitive):
 spread, shares = Spread(), Shares()
 
 
-_getitem, _scatter_add = REWRITES[ix.getitem], REWRITES[ix.scatter_add]
-
-
 def _offsets(arrays: Sequence[Any], params: dict[str, Any]) -> Node | None:
     """The offsets behind an index that gives each row its segment."""
     index = arrays[0] if len(arrays) == 1 and params["template"] == (ix.ARRAY,) else None
@@ -48,14 +46,16 @@ def _offsets(arrays: Sequence[Any], params: dict[str, Any]) -> Node | None:
     return None
 
 
-def _repeated(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+def getitem(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    """x[segment_of_row] needs the offsets alone."""
     offsets = _offsets(args[1:], params)
     if offsets is None or not isinstance(args[0], Node) or args[0].shape[:1] != (offsets.size - 1,):
-        return _getitem(g, args, params, kind)
+        return indexing.getitem(g, args, params, kind)
     return g.node(spread, (args[0], offsets), {"rows": kind.shape[0]}, kind)
 
 
-def _summed(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+def scatter_add(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+    """z[segment_of_row] += x is a sum over segments."""
     x, offsets = args[0], _offsets(args[1:], params)
     rows = args[1].shape[:1] if offsets is not None else ()
     if (
@@ -64,18 +64,18 @@ def _summed(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstrac
         or not isinstance(x, Node)
         or x.shape != (*rows, *kind.shape[1:])
     ):
-        return _scatter_add(g, args, params, kind)
+        return indexing.scatter_add(g, args, params, kind)
     return g.node(sg.segment_sum, (x, offsets), {}, kind)
 
 
-def _multiply(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
+def product(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     """exp(x − z) λ with z and λ repeated over segments is one pass over the rows."""
     for a, b in (args, args[::-1]):
         if type(a) is Node and type(b) is Node and a.op is ew.exp and b.op is spread:
             found = _shares(g, a.args[0], b, kind)
             if found is not None:
                 return found
-    return _elementwise(g, ew.multiply, args, kind)
+    return algebra.product(g, args, params, kind)
 
 
 def _shares(g: Graph, exponent: Any, lam: Node, kind: Abstract) -> Any:
@@ -86,6 +86,3 @@ def _shares(g: Graph, exponent: Any, lam: Node, kind: Abstract) -> Any:
     if not fits or {x.dtype, z.dtype, lam.dtype} != {kind.dtype} or not x.shape == lam.shape == kind.shape:
         return None
     return g.node(shares, (x, z.args[0], lam.args[0], lam.args[1]), {}, kind)
-
-
-REWRITES |= {ix.getitem: _repeated, ix.scatter_add: _summed, ew.multiply: _multiply}
