@@ -1,10 +1,11 @@
 """How a tape runs: traced once, planned, emitted as kernels, replayed by one call.
 
-In the order in which a program passes through them: `graph` says what is computed; `regions`, `chains` and
-`plan` what runs together, and when; `chunks` in which parts, and `memory` where values live; `spec` puts a
-kernel in words, `loops` puts these in order, `text` writes its rows. From there on a target goes its own way:
-`cpu/steps` and `gpu/steps` make a plan into kernels and what they are run on. `executable` is one program,
-`compiled` the function with all of its programs, `explain` what it says of itself.
+In the order in which a program passes through them: `graph` is what is computed, which `building` makes of a
+trace by the rules in `rewriting`; `placing` puts its nodes into `regions` and other groups; `chains` and
+`plan` say what runs together, and when; `chunks` in which parts, and `memory` where values live; `spec` puts
+a kernel in words, `loops` puts these in order, `text` writes its rows. From there on a target goes its own
+way: `cpu/steps` and `gpu/steps` make a plan into kernels and what they are run on. `executable` is one
+program, `compiled` the function with all of its programs, `explain` what it says of itself.
 
 Importing this is cheap: the engine is loaded when something is compiled.
 """

@@ -14,7 +14,8 @@ from ..ops.abstract import Abstract
 from .chains import Chain
 from .graph import Node
 from .loops import used_later
-from .regions import FULL, OUT, Group, Planner, Region
+from .placing import Planner
+from .regions import FULL, OUT, Group, Region
 from .spec import AXES, Shaped, shape_region
 from .views import View, contiguous
 

@@ -10,9 +10,10 @@ from ..ops.primitive import NO_PARAMS
 from .chains import Chain, chained, is_sum_over_rows
 from .chunks import Cut, Cutting, add_lanes, cut_region
 from .graph import Graph, Node
+from .placing import Planner
 from .products import join_products
 from .recompute import recompute
-from .regions import FULL, Group, Planner, Region, Scalars, access, ordered, reads_of, squeezed
+from .regions import FULL, Group, Region, Scalars, access, ordered, reads_of, squeezed
 from .views import View, contiguous, merged, view_of
 
 

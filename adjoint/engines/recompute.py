@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from ..ops import elementwise as ew
 from .graph import Node
-from .regions import FULL, REDUCTIONS, REGION_NODES, Access, Group, Region, reads_of
+from .placing import REGION_NODES
+from .regions import FULL, REDUCTIONS, Access, Group, Region, reads_of
 from .spec import DEAR
 from .views import View, contiguous
 

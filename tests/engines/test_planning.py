@@ -11,8 +11,11 @@ import pytest
 import adjoint as ad
 from adjoint.engines import regions
 from adjoint.engines.building import build
-from adjoint.engines.regions import Group, Planner
+from adjoint.engines.graph import Node
+from adjoint.engines.placing import Planner
+from adjoint.engines.regions import Group, ordered
 from adjoint.ops.abstract import Abstract
+from adjoint.ops.primitive import NO_PARAMS
 from adjoint.tape.trace import Trace
 
 from ..helpers import rng
@@ -142,6 +145,17 @@ def test_a_longer_recurrence_takes_as_much_per_step(monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     assert len(groups) == len(planned(200)[0])  # and that costs no region
     assert few < 20 * 200
+
+
+def test_groups_of_one_node_run_in_the_order_of_their_making() -> None:
+    """Their sets of each other have another order in every process; a program's steps have one."""
+    x = Node(None, (), NO_PARAMS, FLOAT)
+    groups = [Group() for _ in range(50)]
+    for group in groups:
+        group.nodes.append(x)
+    for group in groups[1:]:
+        group._after(groups[0])
+    assert ordered(groups) == groups
 
 
 def test_kinds_by_number() -> None:
