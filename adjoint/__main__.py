@@ -162,6 +162,7 @@ def run_doctor() -> int:
     from importlib.metadata import PackageNotFoundError, version
 
     from rich.console import Console
+    from rich.markup import escape  # the brackets of 'adjoint-autodiff[gpu]' are none of rich's
     from rich.table import Table
 
     from .engines.gpu.condition import condition, wheels
@@ -189,8 +190,8 @@ def run_doctor() -> int:
     engines.add_row(
         "numpy", f"ready, {os.cpu_count()} processors" if not missing else f"needs {', '.join(missing)}"
     )
-    engines.add_row("numba", _numba_state())
-    engines.add_row("cupy", condition())
+    engines.add_row("numba", escape(_numba_state()))
+    engines.add_row("cupy", escape(condition()))
     console.print(engines)
     return 1 if missing else 0
 

@@ -29,8 +29,7 @@ def condition() -> str:
     if not found:
         return f"cupy is not installed: {INSTALL}"
     if len(found) > 1:
-        names = " and ".join(name for name, _ in found)
-        return f"{names} are both installed and overwrite each other: uninstall both, then {INSTALL}"
+        return _collision(found)
     try:
         import cupy
     except ImportError as error:
@@ -38,20 +37,33 @@ def condition() -> str:
     return condition_of(cupy)
 
 
+def _collision(found: list[tuple[str, str]]) -> str:
+    names = " and ".join(name for name, _ in found)
+    return f"{names} are both installed and overwrite each other: uninstall both, then {INSTALL}"
+
+
 def broken(error: ImportError) -> str:
     """Of an import that failed."""
-    name = " ".join(wheels()[0]) if wheels() else "cupy"
-    return f"{name} cannot be loaded: {_first_line(error)}; {INSTALL}"
+    found = wheels()
+    if len(found) > 1:
+        return _collision(found)
+    if not found:
+        return f"cupy cannot be loaded: {_first_line(error)}; {INSTALL}"
+    # what was uninstalled last took the module of the other one along; pip still counts that as installed
+    remedy = f"pip install --force-reinstall --no-deps {found[0][0]}"
+    return f"{' '.join(found[0])} cannot be loaded: {_first_line(error)}; {remedy}"
 
 
 def condition_of(cupy: Any) -> str:
     """Of cupy once it is imported."""
+    if len(wheels()) > 1:
+        return _collision(wheels())
     name, number = (wheels() or [("cupy", cupy.__version__)])[0]
     runtime = cupy.cuda.runtime
     wheel, built = f"{name} {number}", cupy.cuda.get_local_runtime_version()
     serves = runtime.driverGetVersion()
     if not serves:
-        return f"{wheel} is installed, but no NVIDIA driver is; ad.compile runs on the CPU"
+        return f"{wheel} is installed, but no NVIDIA driver is: install one if this machine has a GPU"
     try:
         count = runtime.getDeviceCount()
     except runtime.CUDARuntimeError as error:

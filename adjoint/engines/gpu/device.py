@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import DeviceError, MissingPackageError
-from .condition import INSTALL, broken, condition_of
+from .condition import INSTALL, broken, condition_of, wheels
 
 
 def usable() -> Any:
@@ -18,7 +18,7 @@ def usable() -> Any:
     try:
         import cupy
     except ModuleNotFoundError as error:
-        if error.name != "cupy":
+        if error.name != "cupy" or wheels():
             raise _refused(broken(error)) from error
         raise MissingPackageError(f'engine="cupy" needs cupy, which is not installed\n  {INSTALL}') from None
     except ImportError as error:

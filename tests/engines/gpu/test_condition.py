@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+import adjoint as ad
 from adjoint.__main__ import main
 from adjoint.engines.gpu import condition as gpu
+from adjoint.engines.gpu import device
+from adjoint.errors import DeviceError
 from tests.cuda_emulator.cupy_standin import CONTROL, standing_in
 
 WHEEL = [("cupy-cuda13x", "14.2.0")]
@@ -29,7 +32,10 @@ def cupy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             {},
             "ready, Stand-in for a CUDA device, compute capability 8.0, 8.59 GB; driver of CUDA 13.0",
         ),
-        ({"missing": "cudaErrorInsufficientDriver", "driver": 0}, "is installed, but no NVIDIA driver is"),
+        (
+            {"missing": "cudaErrorInsufficientDriver", "driver": 0},
+            "14.2.0 is installed, but no NVIDIA driver is: install one if this machine has a GPU",
+        ),
         (
             {"missing": "cudaErrorInsufficientDriver", "driver": 12040},
             "needs a driver of CUDA 13, this one serves 12.4: update the driver, or pip uninstall "
@@ -70,9 +76,34 @@ def test_wheels_that_lack_or_collide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wheel_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu, "wheels", lambda: WHEEL)
+    monkeypatch.setattr(device, "wheels", lambda: WHEEL)
     with standing_in():
         monkeypatch.setitem(__import__("sys").modules, "cupy", None)
-        assert "cupy-cuda13x 14.2.0 cannot be loaded: import of cupy halted" in gpu.condition()
+        text = gpu.condition()
+        assert "cupy-cuda13x 14.2.0 cannot be loaded: import of cupy halted" in text
+        # pip counts the wheel as installed: it has to be told to install it again
+        assert text.endswith("; pip install --force-reinstall --no-deps cupy-cuda13x")
+        with pytest.raises(DeviceError, match=r"cannot be loaded.*--force-reinstall --no-deps cupy-cuda13x"):
+            ad.compile(abs, engine="cupy")
+
+
+def test_compile_names_two_wheels_before_it_blames_the_driver(
+    cupy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "wheels", lambda: [*WHEEL, ("cupy-cuda12x", "14.2.0")])
+    with (
+        CONTROL.playing(missing="cudaErrorInsufficientDriver", driver=12040),
+        pytest.raises(DeviceError, match="both installed and overwrite each other: uninstall both"),
+    ):
+        ad.compile(abs, engine="cupy")
+
+
+def test_doctor_prints_the_whole_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(gpu, "wheels", list)
+    main(["doctor"])
+    assert "'adjoint-autodiff[gpu]'" in capsys.readouterr().out
 
 
 def test_doctor_shows_the_line(cupy: Any, capsys: pytest.CaptureFixture[str]) -> None:
