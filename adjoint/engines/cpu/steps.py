@@ -20,8 +20,10 @@ from ..spec import Shaped, block_layout
 from ..special import special_kernel
 from ..views import View, contiguous, joined, spread_over, view_of
 from . import chain as ch
-from .emit import NARROW, SCRATCH, block_height, emit
+from .emit import emit
 from .interpreter import Constant, assemble, kind_number
+from .narrow import NARROW, block_height
+from .wide import SCRATCH
 
 CHUNK = 16384  # points that one chunk of a kernel takes: fixed, so that sums do not depend on threads
 ALIGNMENT = 64

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from ...ops import index as ix
-from ..cpu.emit import NARROW
+from ..cpu.narrow import NARROW
 from ..cpu.threads import get_num_threads
 from ..graph import Node
 from ..indexed import Indexed, along, complaint_of, gathered, scattered

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import AdjointError
-from ..cpu.emit import pointer
+from ..cpu.writer import pointer
 from ..graph import Node
 from ..views import View
 
