@@ -91,6 +91,11 @@ def folder() -> Path:
     return own
 
 
+def _options(checked: bool) -> list[str]:
+    """Of g++ for kernels."""
+    return [*KERNEL, *(CHECKED if checked else ()), "-nostdlib", "-I", str(HERE)]
+
+
 def _compile(arguments: Sequence[str], target: Path) -> None:
     """Run g++; the target appears complete or not at all."""
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.{threading.get_ident()}")
@@ -102,8 +107,8 @@ def _compile(arguments: Sequence[str], target: Path) -> None:
 
 @functools.cache
 def runtime() -> ctypes.CDLL:
-    """What launches kernels: scheduler.cpp and checker.cpp."""
-    library = ctypes.CDLL(str(folder() / "runtime.so"))
+    """What launches kernels: scheduler.cpp and checker.cpp. Kernels find it, and what it links, by name."""
+    library = ctypes.CDLL(str(folder() / "runtime.so"), ctypes.RTLD_GLOBAL)
     library.emu_error.restype = ctypes.c_char_p
     library.emu_culprit.restype = ctypes.c_void_p
     return library
@@ -191,6 +196,11 @@ def pieces(source: str) -> list[str]:
     return [first + kernel for kernel in kernels] if first == prelude() else [source]
 
 
+def _first() -> str:
+    """The prelude, as it stands before several kernels."""
+    return f'#line 1 "device.cuh"\n{without_comments(prelude())}\n'
+
+
 def joined(sources: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
     """Several sources as one.
 
@@ -202,7 +212,7 @@ def joined(sources: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
     """
     parts, names = [], []
     if any(source.startswith(prelude()) for source in sources):
-        parts.append(f'#line 1 "device.cuh"\n{without_comments(prelude())}\n')
+        parts.append(_first())
     for number, source in enumerate(sources):
         text = without_comments(own_text(source))
         renamed = {name: f"n{number}_{name}" for name in kernel_names(source)}
@@ -216,16 +226,28 @@ def joined(sources: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
     return "".join(parts), names
 
 
-def _unit(sources: Sequence[tuple[str, str]]) -> str:
-    """One translation unit of several sources, each with its digest."""
+def _header(place: Path, checked: bool) -> str:
+    """The header of the library's kernels, parsed ahead: half of what a small kernel takes is in it."""
+    text = f'#include "kernel.h"\n{_first()}'
+    header = place / f"{_digest(text, str(checked))}.h"
+    parsed = header.with_suffix(".h.gch")
+    if not (header.exists() and parsed.exists()):
+        store.write(header, text.encode())
+        _compile([*_options(checked), "-x", "c++-header", str(header)], parsed)
+    return header.name
+
+
+def _unit(sources: Sequence[tuple[str, str]], header: str) -> str:
+    """One translation unit of several sources, each with its digest; the header has the prelude."""
     text, names = joined([source for _, source in sources])
+    text = text.removeprefix(_first())
     text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, text))
     table = []
     for number, ((key, source), renamed) in enumerate(zip(sources, names, strict=True)):
         place = "" if source.startswith(prelude()) else f"n{number}::"
         table += [f'EMU_KERNEL("{key}.{name}", {place}{new})' for name, new in renamed.items()]
     rows = "\n".join(table)
-    return f'#include "kernel.h"\n{text}const emu_kernel emu_kernels[] = {{\n{rows}\n{{0, 0, 0}}}};\n'
+    return f'#include "{header}"\n{text}const emu_kernel emu_kernels[] = {{\n{rows}\n{{0, 0, 0}}}};\n'
 
 
 def key_of(source: str, checked: bool) -> str:
@@ -243,12 +265,13 @@ def library_of(key: str) -> Path | None:
 
 def _build(sources: Sequence[tuple[str, str]], checked: bool) -> None:
     """Compile a batch, and note for each source where it is."""
-    text = _unit(sources)
-    place, name = folder(), _digest(text, str(checked))
+    place = folder()
+    ours = any(source.startswith(prelude()) for _, source in sources)
+    text = _unit(sources, _header(place, checked) if ours else "kernel.h")
+    name = _digest(text, str(checked))
     unit = place / f"{name}.cpp"
     unit.write_text(text)
-    arguments = [*KERNEL, *(CHECKED if checked else ()), "-nodefaultlibs", "-I", str(HERE), str(unit)]
-    _compile([*arguments, str(place / "runtime.so"), "-lm"], place / f"{name}.so")
+    _compile([*_options(checked), str(unit)], place / f"{name}.so")
     for key, _ in sources:
         note = place / f"{key}.{os.getpid()}"
         note.write_text(f"{name}.so")

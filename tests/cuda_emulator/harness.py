@@ -39,10 +39,11 @@ class _Library:
     """A loaded batch: its kernels, and the source line of an instruction."""
 
     def __init__(self, path: Path) -> None:
+        runtime = compiler.runtime()  # before what needs it
         self.path, self._handle = path, ctypes.CDLL(str(path))
         bounds = (ctypes.c_void_p * 2).in_dll(self._handle, "emu_image_bounds")
         self._begin, self._end = bounds[0] or 0, bounds[1] or 0
-        compiler.runtime().emu_image(ctypes.c_void_p(self._begin), ctypes.c_void_p(self._end))
+        runtime.emu_image(ctypes.c_void_p(self._begin), ctypes.c_void_p(self._end))
         self.entries: dict[str, _Entry] = {}
         address = ctypes.addressof(ctypes.c_char.in_dll(self._handle, "emu_kernels"))
         while (entry := _Entry.from_address(address)).name:

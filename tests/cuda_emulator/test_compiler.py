@@ -74,6 +74,16 @@ def test_kernels_that_bring_helpers_along() -> None:
     assert prepare(texts) == 2
 
 
+def test_what_stands_before_kernels_is_parsed_once(folder: Path) -> None:
+    prepare([prelude() + kernel("a")])
+    (header,) = folder.glob("*.h")
+    header.write_text("#error read again")
+    assert prepare([prelude() + kernel("b")]) == 1
+    header.with_suffix(".h.gch").write_bytes(b"spoiled")  # then the text counts
+    with pytest.raises(CompileError, match="read again"):
+        prepare([prelude() + kernel("c")])
+
+
 def test_shared_arrays_of_one_declaration() -> None:
     body = "__shared__ float s[4][2],\n        t[8], one;\n    s[0][0] = t[0] = one = 1; y[0] = WRONG;"
     with pytest.raises(CompileError, match=r"a\.cu:5:38: error: .WRONG."):  # lines stay what they are
