@@ -1,17 +1,20 @@
 """Primitives without a kernel run by their own value, on arrays of the device.
 
 Where cupy lacks something the value, or this, goes to the host; and of what cupy's factorisations refuse or
-make into NaN, NumPy says there what it is: it has an answer, or the words for why there is none.
+make into NaN, NumPy says there what it is: it has an answer, or the words for why there is none. What a
+primitive of the user's raises of itself is the user's, and arrives as it is.
 """
 
 from __future__ import annotations
 
+import dis
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ...errors import AdjointError
+from ...errors import INTERNAL, AdjointError
 from ...ops.determinants import det, slogdet
 from ...ops.device import on_host
 from ...ops.factorize import cholesky, qr
@@ -25,8 +28,10 @@ from ..graph import Node, foreign_kinds
 from ..rewriting.factors import log_abs_det, sign_det
 from .kernel import Call
 
-# What cupy raises of a function, an option or operands that it cannot do; LinAlgError is a ValueError.
-UNABLE = (TypeError, ValueError, IndexError, AttributeError, NotImplementedError)
+# What cupy, or this library on its behalf, raises of a function, an option or operands that it cannot do;
+# LinAlgError is a ValueError.
+UNABLE = (TypeError, ValueError, IndexError, AttributeError, NotImplementedError, AdjointError)
+RAISE = bytes([dis.opmap["RAISE_VARARGS"]])
 # what NumPy refuses, cuSOLVER may answer with numbers that are none
 CHECKED = frozenset({cholesky, solve, inv, solve_triangular, qr, eigh, svd, eig})
 # where cupy's function is the best there is
@@ -63,32 +68,55 @@ class _Value:
     def __call__(self, cupy: Any, *operands: Any, out: Any) -> Any:
         op = self.call.node.op
         assert op is not None
-        z = None if self.on_host else self._on_device(cupy, operands)
+        z, refusal = (None, "") if self.on_host else self._on_device(cupy, operands)
         if z is None:
             z = op.value(*map(_sent_back, operands), **self.params)
+            if refusal:  # and NumPy can: from now on it is asked first
+                self.on_host, self.call.reason = True, f"it runs on the host: cupy says {refusal}"
         if out is None:
             return tuple(map(cupy.asarray, z)) if isinstance(z, tuple) else z
         if out.size:
             out[...] = cupy.asarray(z) if isinstance(z, np.ndarray) else z
         return None
 
-    def _on_device(self, cupy: Any, operands: Sequence[Any]) -> Any:
-        """What cupy makes of it; None where NumPy has to say what it is, or why it is nothing."""
+    def _on_device(self, cupy: Any, operands: Sequence[Any]) -> tuple[Any, str]:
+        """What cupy makes of it; None where NumPy has to say what it is, or why it is nothing.
+
+        With it what cupy said when it refused, empty where others of these operands may be good.
+
+        Raises:
+            Exception: what the user's own code raised, as it is.
+        """
         op = self.call.node.op
         assert op is not None
         try:
             z = op.value(*operands, **self.params)
-        except (AdjointError, np.linalg.LinAlgError):
-            return None  # of these numbers: others may be good
         except UNABLE as error:
-            self.on_host = True
-            words = (str(error).strip() or type(error).__name__).splitlines()[0]
-            self.call.reason = f"it runs on the host: cupy says {words}"
-            return None
+            if op.foreign and _raised_by_user(error, cupy):
+                raise
+            if isinstance(error, (AdjointError, np.linalg.LinAlgError)):
+                return None, ""
+            return None, (str(error).strip() or type(error).__name__).splitlines()[0]
         parts = z if isinstance(z, tuple) else (z,)
         if op in CHECKED and not all(bool(cupy.isfinite(part).all()) for part in parts):
-            return None
-        return z
+            return None, ""
+        return z, ""
+
+
+def _raised_by_user(error: Exception, cupy: Any) -> bool:
+    """Whether a `raise` outside of this library, NumPy, SciPy and cupy made an error.
+
+    What compiled code raises stands at the call of it, where the line is the user's, too: only the
+    instruction tells a complaint of the user's from cupy's about what the user calls.
+    """
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    if at is None:
+        return False
+    code, k = at.tb_frame.f_code, at.tb_lasti
+    theirs = (*INTERNAL, os.path.dirname(cupy.__file__))  # with cupyx and cupy_backends beside it
+    return code.co_code[k : k + 1] == RAISE and not code.co_filename.startswith(theirs)
 
 
 def _sent_back(x: Any) -> Any:

@@ -57,7 +57,14 @@ def _module(name: str, **members: Any) -> ModuleType:
 
 def build() -> dict[str, ModuleType]:
     """The modules by their names in `sys.modules`."""
-    cupy = _module("cupy", __version__=VERSION, __path__=[], ndarray=arrays.ndarray, ufunc=ufuncs.ufunc)
+    cupy = _module(
+        "cupy",
+        __version__=VERSION,
+        __path__=[],
+        __file__=__file__,
+        ndarray=arrays.ndarray,
+        ufunc=ufuncs.ufunc,
+    )
     cupy.__dict__.update({name: getattr(np, name) for name in BORROWED})
     cupy.__dict__.update({name: getattr(creation, name) for name in CREATION})
     cupy.__dict__.update({name: getattr(functions, name) for name in QUESTIONS})

@@ -76,6 +76,68 @@ def test_what_runs_on_the_host_says_why(cupy: Any) -> None:
     assert call.reason.startswith("it runs on the host: cupy says Implicit conversion to a NumPy array")
 
 
+class Complaint(ValueError):
+    """A user's own."""
+
+
+def of_the_users(value: Any) -> tuple[Primitive, list[Any]]:
+    """A primitive from outside the library, and what it has been called with."""
+    seen: list[Any] = []
+
+    def noted(x: Any) -> Any:
+        seen.append(x)
+        return value(x)
+
+    op = Primitive()
+    op.name, op.foreign, op.value = "users", True, noted  # type: ignore[method-assign]
+    return op, seen
+
+
+def _positive(x: Any) -> Any:
+    if float(x.min()) < 0:
+        raise Complaint("only what is positive")
+    return x + 1
+
+
+def _third_entry(x: Any) -> Any:
+    return [x + 1][0 if float(x.min()) > 0 else 3]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "calls"), [(_positive, Complaint, 1), (_third_entry, IndexError, 2)]
+)
+def test_what_the_users_code_complains_of_is_not_cupys_refusal(
+    cupy: Any, value: Any, kind: type[Exception], calls: int
+) -> None:
+    """It arrives as it is, and the next call goes to the device all the same."""
+    op, seen = of_the_users(value)
+    call = own_value(Graph([x := Abstract((3,), np.dtype(float))]).node(op, [], {}, x))
+    out = cupy.empty(3)
+    with pytest.raises(kind) as caught:
+        call.function(cupy, cupy.asarray(np.array([1.0, -1.0, 2.0])), out=out)
+    assert type(caught.value) is kind and caught.value.__cause__ is None
+    assert len(seen) == calls  # where nothing says whose complaint it is, the host is asked, too
+    call.function(cupy, cupy.asarray(np.ones(3)), out=out)
+    np.testing.assert_array_equal(cupy.asnumpy(out), 2 * np.ones(3))
+    assert isinstance(seen[-1], cupy.ndarray) and "host" not in call.reason
+
+
+def test_what_cupy_refuses_of_the_users_code_runs_on_the_host(cupy: Any) -> None:
+    op, seen = of_the_users(lambda x: np.unwrap(np.asarray(x)))
+    assert "cupy says Implicit conversion" in agree(cupy, op, (np.arange(3.0),), {}).reason
+    assert [type(x) for x in seen[1:]] == [cupy.ndarray, np.ndarray]
+
+
+def test_a_compiled_program_hands_on_what_the_user_raises(cupy: Any) -> None:
+    grown = ad.primitive("grown", _positive, tangent=lambda args, z, dots: dots[0], replace=True)
+    compiled = compiler(cupy)(lambda x: np.sum(grown(x) ** 2))
+    assert compiled(np.ones(3)) == 12.0
+    with pytest.raises(Complaint, match="only what is positive"):
+        compiled(-np.ones(3))
+    assert compiled(np.ones(3)) == 12.0
+    assert "host" not in str(compiled.explain())
+
+
 SINGULAR = np.array([[1.0, 2.0], [2.0, 4.0]])
 
 
