@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import adjoint as ad
+from adjoint.engines.gpu import condition, device
 from adjoint.selftest import gpu_selftest
 from tests.cuda_emulator import cupy_standin
 from tests.cuda_emulator.cupy_standin import CONTROL
@@ -312,6 +313,7 @@ def test_what_no_stream_records_runs_between_graphs(cupy: Any) -> None:
 # ------------------------------------------------------------------------------- machines without one
 def test_without_cupy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.setattr(device, "wheels", list)  # whatever is installed where the tests run
     text = message(ad.MissingPackageError, ad.compile, np.sin, engine="cupy")
     assert "pip install 'adjoint-autodiff[gpu]'" in text
 
@@ -332,6 +334,8 @@ def test_a_wheel_that_does_not_load(monkeypatch: pytest.MonkeyPatch, tmp_path: A
     for name in [n for n in sys.modules if n.partition(".")[0] == "cupy"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(device, "wheels", list)
+    monkeypatch.setattr(condition, "wheels", list)
     text = message(ad.DeviceError, ad.compile, np.sin, engine="cupy")
     assert "libcublas.so.12" in text and "cupy-cuda12x" in text
 
