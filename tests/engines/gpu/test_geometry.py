@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adjoint.engines.chunks import NEVER
-from adjoint.engines.gpu.geometry import GRID, SHARED, form_of, index, launch_of
+from adjoint.engines.gpu.geometry import GRID, SHARED, Form, form_of, index, launch_of, near
 from adjoint.engines.graph import Node
+from adjoint.engines.spec import Shaped
 
 from .emulated import planned, regions_of
 from .test_emit import adjoint_of, layer_norm, softmax
@@ -37,6 +38,14 @@ PROGRAMS: dict[str, Callable[[int, int, Any], tuple[Callable[..., Any], list[np.
 }
 
 
+def check_vectors(s: Shaped, form: Form) -> None:
+    """At most 16 bytes; where there are rows, each begins and ends as the first one begins."""
+    for k in near(s.spec):
+        assert form.vector * s.spec.buffers[k].dtype.itemsize <= 16
+        if form.group and s.rows:
+            assert all(t % form.vector == 0 for t in (s.columns, *s.strides[k][:-1]))
+
+
 def check(program: str, rows: int, columns: int, dtype: Any) -> set[bool]:
     """Every launch is one that the driver takes; whether indices have 64 bits."""
     f, args = PROGRAMS[program](rows, columns, dtype)
@@ -51,8 +60,8 @@ def check(program: str, rows: int, columns: int, dtype: Any) -> set[bool]:
         assert shared <= SHARED
         if form.group:
             assert form.group & (form.group - 1) == 0 and form.rows * form.group == form.block
-        else:
-            assert form.vector * cut.shaped.nodes[0].dtype.itemsize <= 16
+            assert form.whole or form.group * form.vector < 2 * cut.shaped.columns  # most lanes have some
+        check_vectors(cut.shaped, form)
         for name, value in cut.arguments().items():
             if isinstance(value, int):  # an int of 32 bits holds it, and the loops' last step beyond
                 assert index(value, form) == value or value == NEVER, name
@@ -81,6 +90,19 @@ def test_any_size(program: str, rows: int, columns: int, dtype: str) -> None:
 def test_beyond_two_thousand_million_elements(program: str) -> None:
     """Offsets no longer fit in 32 bits."""
     assert True in check(program, 1_500_000, 2000, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("columns", "dtype", "vector"),
+    [(1000, "f4", 4), (1000, "f8", 2), (1002, "f4", 2), (1001, "f4", 1), (1001, "f8", 1), (12, "f4", 4)],
+)
+@pytest.mark.parametrize("program", ["softmax", "layer_norm", "columns", "middle"])
+def test_rows_have_vectors_that_fit(program: str, columns: int, dtype: str, vector: int) -> None:
+    """The widest of which every row is made: sizes alone decide."""
+    f, args = PROGRAMS[program](64, columns, np.dtype(dtype))
+    plan = planned(f, args)
+    first = plan.pieces[regions_of(plan)[0]].shaped
+    assert form_of(first).vector == vector
 
 
 def test_a_million_elements_keep_a_card_busy() -> None:

@@ -168,6 +168,24 @@ def test_any_layout_is_read(cupy: Any) -> None:
         close(f(view).get(), np.sum(np.sin(view.get()), axis=0))
 
 
+def test_an_array_that_begins_anywhere_gives_the_same_bits(cupy: Any) -> None:
+    """Its elements are not where vectors may be loaded: who takes which, and in which order, is the same."""
+
+    def softmax(x: Any) -> Any:
+        e = np.exp(x - np.max(x, axis=1, keepdims=True))
+        return e / np.sum(e, axis=1, keepdims=True)
+
+    x = normal(9, 200, seed=4).astype(np.float32)
+    f = ad.compile(softmax, engine="cupy")
+    aligned = cupy.asarray(x)
+    for skip in (1, 2, 3):
+        elsewhere = cupy.zeros(x.size + skip, np.float32)[skip:].reshape(x.shape)
+        elsewhere[...] = aligned
+        assert elsewhere.data.ptr % 16
+        assert fetched(cupy, f(elsewhere)).tobytes() == fetched(cupy, f(aligned)).tobytes()
+    assert f.explain().recompilations == 0
+
+
 def test_arrays_of_the_host_are_refused(cupy: Any) -> None:
     f = ad.compile(lambda x, y: x * y, engine="cupy")
     text = message(ad.DTypeError, f, X, X)
