@@ -41,7 +41,7 @@ KERNEL = (
 )  # fmt: skip
 CHECKED = ("-fsanitize=thread,alignment", "--param", "tsan-instrument-func-entry-exit=0")
 SEEN: set[str] = set()  # the library's kernels that this process has compiled, each with its prelude
-BATCH = 24  # kernels per translation unit: two processors share a big batch
+BATCH = 24  # kernels per translation unit: alone, most of them take as long as what stands before them
 KEPT = 14 * 24 * 3600.0  # seconds that what nobody used stays in the cache
 
 
@@ -204,8 +204,7 @@ def _first() -> str:
 def joined(sources: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
     """Several sources as one.
 
-    Kernels of the library keep to what their modules allow: the prelude once, each under a name of its own.
-    Other sources stand in namespaces.
+    The library's prelude stands there once; each source in a namespace, and its kernels under new names.
 
     Returns:
         The text, and for each source its kernels' names in it.
@@ -220,8 +219,7 @@ def joined(sources: Sequence[str]) -> tuple[str, list[dict[str, str]]]:
             text = re.sub(
                 rf"(\bvoid\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?){name}(?=\s*\()", rf"\g<1>{new}", text
             )
-        text = f'\n#line 1 "{next(iter(renamed))}.cu"\n{text}\n'
-        parts.append(text if source.startswith(prelude()) else f"namespace n{number} {{{text}}}\n")
+        parts.append(f'namespace n{number} {{\n#line 1 "{next(iter(renamed))}.cu"\n{text}\n}}\n')
         names.append(renamed)
     return "".join(parts), names
 
@@ -243,9 +241,8 @@ def _unit(sources: Sequence[tuple[str, str]], header: str) -> str:
     text = text.removeprefix(_first())
     text = re.sub(r'extern\s+"C"\s+__global__', "__global__", _SHARED.sub(_shared, text))
     table = []
-    for number, ((key, source), renamed) in enumerate(zip(sources, names, strict=True)):
-        place = "" if source.startswith(prelude()) else f"n{number}::"
-        table += [f'EMU_KERNEL("{key}.{name}", {place}{new})' for name, new in renamed.items()]
+    for number, ((key, _), renamed) in enumerate(zip(sources, names, strict=True)):
+        table += [f'EMU_KERNEL("{key}.{name}", n{number}::{new})' for name, new in renamed.items()]
     rows = "\n".join(table)
     return f'#include "{header}"\n{text}const emu_kernel emu_kernels[] = {{\n{rows}\n{{0, 0, 0}}}};\n'
 
@@ -296,8 +293,7 @@ def prepare(sources: Iterable[str], checked: bool = True, processes: int = 2) ->
     if not all(map(kernel_names, wanted.values())):
         raise CompileError('no  extern "C" __global__ void NAME(...)  in the source')
     new = [(key, source) for key, source in wanted.items() if library_of(key) is None]
-    size = max(1, min(BATCH, -(-len(new) // processes)))
-    batches = [new[k : k + size] for k in range(0, len(new), size)]
+    batches = [new[k : k + BATCH] for k in range(0, len(new), BATCH)]
 
     def build(batch: list[tuple[str, str]]) -> CompileError | None:
         try:

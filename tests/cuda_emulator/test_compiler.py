@@ -65,13 +65,12 @@ def test_modules_share_their_kernels() -> None:
     assert len({text for text in compiler.SEEN if text.startswith(prelude())}) >= 3
 
 
-def test_kernels_that_bring_helpers_along() -> None:
-    """Of one name in several sources; once, where they guard it, in the library's modules."""
+def test_kernels_that_bring_helpers_of_one_name_along(folder: Path) -> None:
+    """They are compiled together all the same, the library's and others."""
     helper = "__device__ float helper() { return 2; }\n"
-    assert prepare([kernel(name, "y[0] = helper();", helper) for name in "ab"]) == 2
-    guarded = f"#ifndef HELPER\n#define HELPER\n{helper}#endif\n"
-    texts = [prelude() + kernel(name, "y[0] = helper();", guarded) for name in "cd"]
-    assert prepare(texts) == 2
+    sources = [kernel(name, "y[0] = helper();", helper) for name in "ab"]
+    assert prepare(sources) == 2 and len(batches(folder)) == 1
+    assert prepare([prelude() + source for source in sources]) == 2 and len(batches(folder)) == 2
 
 
 def test_what_stands_before_kernels_is_parsed_once(folder: Path) -> None:
