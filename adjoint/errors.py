@@ -166,6 +166,17 @@ class Origin(NamedTuple):
 NOWHERE = Origin(None, 0)
 
 
+def origin_of(error: BaseException) -> Origin:
+    """The user's instruction, called by the library, below which an error came up; `NOWHERE` if none."""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if not code.co_filename.startswith(INTERNAL):
+            return Origin(code, trace.tb_lasti)
+        trace = trace.tb_next
+    return NOWHERE
+
+
 def format_error(
     what: str, *, origin: Origin = NOWHERE, scope: str = "", operands: Iterable[str] = (), remedy: str = ""
 ) -> str:

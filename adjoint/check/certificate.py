@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import describe
+from ..ops.sides import host_only
 from ..problems import Problem, Solution
 from ..problems.program import Program
 from ..transforms.vectors import flatten
@@ -17,6 +18,7 @@ from .kkt import KKTReport, Stated, findings_of, judge, rows_of
 TOLERANCE = 1e-5  # of the four residuals, of answers that bring none
 
 
+@host_only
 def certificate(
     solution: Any,
     problem: Any = None,

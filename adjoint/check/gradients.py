@@ -15,15 +15,15 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import describe
-from ..ops.device import module_of, on_host
-from ..ops.primitive import Recorded, beside
+from ..ops.device import on_host
+from ..ops.primitive import beside
 from ..sweeps.pairing import default_rng
 from ..transforms import make_jvp, make_vjp
 from ..transforms.recording import Argnum
 from .adapters import adapted, framework_of
 from .battery import Battery
 from .report import Report
-from .subject import Arguments, Arrays, Subject, as_arguments, is_float
+from .subject import Arguments, Arrays, Subject, as_arguments, is_float, sent
 
 Function = Callable[..., Any]
 
@@ -68,12 +68,7 @@ def own(f: Function, args: Sequence[Any], argnum: Argnum | None = None) -> Subje
     arguments = Arguments(f, args, argnum)
     count = len(arguments.x)
     everything = tuple(range(count))
-    # points are moved and compared on the host; the function and its derivatives see them where they were
-    homes = [module_of(x) for x in arguments.x]
-
-    def there(x: Arrays) -> Arrays:
-        pairs = zip(x, homes, strict=True)
-        return [a if m is np or isinstance(a, Recorded) else m.asarray(a) for a, m in pairs]
+    there = arguments.there
 
     def here(found: Sequence[Any]) -> Arrays:
         return [on_host(z) for z in found]
@@ -84,10 +79,7 @@ def own(f: Function, args: Sequence[Any], argnum: Argnum | None = None) -> Subje
 
     def pull(x: Arrays, lam: Arrays) -> Arrays:
         back, z = make_vjp(value, everything)(*there(x))
-        sent = [
-            c if c is None or beside(p) is np else beside(p).asarray(c) for c, p in zip(lam, z, strict=True)
-        ]
-        return here(back(sent))
+        return here(back([sent(c, beside(p)) for c, p in zip(lam, z, strict=True)]))
 
     def push(x: Arrays, v: Arrays) -> Arrays:
         return here(make_jvp(value, everything)(*there(x))(tuple(there(v)))[1])
@@ -102,7 +94,7 @@ def own(f: Function, args: Sequence[Any], argnum: Argnum | None = None) -> Subje
 
     return Subject(
         f"gradients of {getattr(f, '__name__', 'function')}",
-        here(arguments.x), arguments.labels, arguments.positions,
+        arguments.x, arguments.labels, arguments.positions,
         lambda x: here(value(*there(x))), pull, push, turn, pull_turn, analytic=True,
         names={"value": "function", "pull": "adjoint", "push": "tangent"},
     )  # fmt: skip

@@ -9,11 +9,12 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import ShapeError, TreeError, describe
+from ..ops.device import module_of, on_host
 from ..ops.primitive import dtype_of, shape_of
 from ..sweeps.pairing import default_rng
 from .battery import Battery
 from .report import Finding, Report
-from .subject import Arguments, Arrays, Subject, is_float, rounding
+from .subject import Arguments, Arrays, Subject, is_float, rounding, sent
 
 Function = Callable[..., Any]
 VALUE = "value beside the gradient"
@@ -38,7 +39,8 @@ def pair(
     """Check a function against the derivatives that somebody wrote for it.
 
     No framework is needed and none is imported. The functions get and return arrays, numbers and nested
-    containers of them; leaves that are not floats are passed on as they are.
+    containers of them; leaves that are not floats are passed on as they are. Arrays of cupy are copied to and
+    fro at every call.
 
     Args:
         f: `f(*args)`; a scalar with `gradient`, anything with `vjp` or `jvp`.
@@ -112,7 +114,8 @@ class _Functions:
         self.vjp, self.jvp, self.hvp, self.hessian, self.conjugate = vjp, jvp, hvp, hessian, conjugate
         self.result: trees.Structure | None = None
         self.fixed: list[Any] = []  # the leaves of a result, None where floats stand
-        self.results: Arrays = []  # the float leaves of the latest result
+        self.results: Arrays = []  # the float leaves of the latest result, on the host
+        self.homes: list[Any] = []  # numpy or cupy, of each of them
         self.own_value: Any = None  # f at the caller's point, where the first call is
         self.claimed_value: Any = None  # and what stood beside the gradient there
 
@@ -137,7 +140,8 @@ class _Functions:
     def value(self, x: Arrays) -> Arrays:
         leaves, self.result = trees.flatten(self.f(*self.arguments.at(x)))
         self.fixed = [None if is_float(z) else z for z in leaves]
-        found = [z for z in leaves if is_float(z)]
+        found = [on_host(z) for z in leaves if is_float(z)]
+        self.homes = [module_of(z) for z in leaves if is_float(z)]
         if self.gradient is not None and (len(found) != 1 or np.size(found[0]) != 1):
             sizes = ", ".join(describe(np.asarray(z)) for z in found) or "none"
             raise TypeError(
@@ -177,7 +181,7 @@ class _Functions:
     def push(self, x: Arrays, v: Arrays) -> Arrays:
         assert self.jvp is not None
         leaves = trees.flatten(self.jvp(tuple(self.arguments.at(x)), self.arguments.tangents(v)))[0]
-        found = [z for z in leaves if is_float(z)]
+        found = [on_host(z) for z in leaves if is_float(z)]
         if len(found) != len(self.results):
             raise TreeError(
                 f"jvp returned {len(found)} float results, f returns {len(self.results)}: "
@@ -192,7 +196,7 @@ class _Functions:
             return [_fitted(h, a, "hvp", "the argument") for h, a in zip(found, x, strict=True)]
         assert self.hessian is not None
         n = sum(np.size(a) for a in x)
-        matrix = np.asarray(self.hessian(*args))
+        matrix = np.asarray(on_host(self.hessian(*args)))
         if matrix.size != n * n:
             either = f" or {shape_of(x[0]) * 2}" if len(x) == 1 and np.ndim(x[0]) != 1 else ""
             raise ShapeError(f"hessian returned {matrix.shape}, should be {(n, n)}{either}")
@@ -206,14 +210,14 @@ class _Functions:
                 f"has_value=True: gradient(*args) must return (value, gradient), not {describe(result)}"
             )
         if self.claimed_value is None:
-            self.claimed_value = np.array(result[0])
+            self.claimed_value = np.array(on_host(result[0]))
         return result[1]
 
     def _conjugated(self, g: Any) -> Any:
         return np.conj(g) if self.conjugate and g is not None and dtype_of(g).kind == "c" else g
 
     def _like_result(self, lam: Arrays) -> Any:
-        feed = iter(lam)
+        feed = map(sent, lam, self.homes)
         leaves = [next(feed) if z is None else None for z in self.fixed]
         assert self.result is not None
         return trees.unflatten(self.result, leaves)

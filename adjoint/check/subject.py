@@ -16,7 +16,8 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import TreeError, describe
-from ..ops.primitive import dtype_of
+from ..ops.device import module_of, on_host
+from ..ops.primitive import Recorded, dtype_of
 from ..sweeps.pairing import default_rng, direction_like
 
 Function = Callable[..., Any]
@@ -137,6 +138,11 @@ def is_float(x: Any) -> bool:
         return False
 
 
+def sent(x: Any, home: Any) -> Any:
+    """An array of the host as one of `home`, numpy or cupy; None and Variables as they are."""
+    return x if home is np or x is None or isinstance(x, Recorded) else home.asarray(x)
+
+
 def as_arguments(args: Any) -> Sequence[Any]:
     """The arguments of a function, refusing a bare array, which would be taken apart row by row."""
     if not isinstance(args, (tuple, list)):
@@ -160,7 +166,15 @@ def parameter_names(f: Any, count: int) -> list[str]:
 
 
 class Arguments:
-    """The float leaves among some arguments of a function: taken out, and put back moved."""
+    """The float leaves among some arguments of a function: taken out, and put back moved.
+
+    Points are moved and compared on the host; the function and its derivatives see them where they were.
+
+    Attributes:
+        x: the leaves, on the host.
+        labels: the name of each.
+        positions: which argument each belongs to.
+    """
 
     def __init__(
         self, f: Any, args: Any, argnum: int | Sequence[int] | None, names: Sequence[str] | None = None
@@ -184,21 +198,27 @@ class Arguments:
         self.labels: list[str] = []
         self.positions: list[int] = []
         self._moving: list[list[bool]] = []
+        self._homes: list[Any] = []  # numpy or cupy, of each leaf
         for k, (leaves, structure) in zip(self.chosen, flat, strict=True):
             moving = [is_float(x) for x in leaves]
             self._moving.append(moving)
             for x, path, moves in zip(leaves, trees.paths(structure, names[k]), moving, strict=True):
                 if moves:
-                    self.x.append(x)
+                    self.x.append(on_host(x))
+                    self._homes.append(module_of(x))
                     self.labels.append(path)
                     self.positions.append(k)
         if not self.x:
             kinds = ", ".join(describe(self.args[k]) for k in self.chosen) or "nothing"
             raise TypeError(f"nothing to differentiate: no float array or number among {kinds}")
 
+    def there(self, x: Arrays) -> Arrays:
+        """Arrays of the host, one for each leaf, where the leaves were; None and Variables as they are."""
+        return [sent(a, home) for a, home in zip(x, self._homes, strict=True)]
+
     def at(self, x: Arrays) -> list[Any]:
         """All arguments, with other arrays in the places of the float leaves."""
-        feed = iter(x)
+        feed = iter(self.there(x))
         args = list(self.args)
         for k, structure, leaves, moving in zip(
             self.chosen, self.structures, self._leaves, self._moving, strict=True
@@ -209,7 +229,7 @@ class Arguments:
 
     def tangents(self, v: Arrays) -> tuple[Any, ...]:
         """Directions in the structure of the chosen arguments; None in the places of other leaves."""
-        feed = iter(v)
+        feed = iter(self.there(v))
         out = []
         for structure, moving in zip(self.structures, self._moving, strict=True):
             leaves: list[Any] = [next(feed) if moves else None for moves in moving]
@@ -217,7 +237,7 @@ class Arguments:
         return tuple(out)
 
     def read(self, result: Any, what: str) -> Arrays:
-        """The float leaves of a gradient: it has the structure of the chosen argument(s).
+        """The float leaves of a gradient, on the host: it has the structure of the chosen argument(s).
 
         Raises:
             TreeError: it has another.
@@ -229,7 +249,7 @@ class Arguments:
             if not any(moving):
                 continue  # integers and the like: whatever stands there
             leaves = matched(structure, part, f"{what} of argument {k}")
-            found += [leaf for leaf, moves in zip(leaves, moving, strict=True) if moves]
+            found += [on_host(leaf) for leaf, moves in zip(leaves, moving, strict=True) if moves]
         return found
 
     def _parts(self, result: Any, what: str) -> list[Any]:

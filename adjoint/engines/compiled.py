@@ -9,7 +9,9 @@ from types import MethodType
 from typing import Any, NamedTuple
 
 from .. import tree as trees
+from ..errors import DeviceError, DTypeError
 from ..ops.primitive import Recorded
+from ..ops.sides import label_of
 from .containers import Kind
 from .executable import DONE, Executable, Function
 from .explain import Explanation
@@ -54,7 +56,12 @@ class Compiled:
         if any(isinstance(x, Recorded) for x in leaves):
             return self._f(*args, **kwargs)
         target = self._options.target
-        kinds = [target.kind_of(x) for x in leaves]
+        try:
+            kinds = [target.kind_of(x) for x in leaves]
+        except (DTypeError, DeviceError):
+            for x in leaves:  # again, for the name of the argument
+                target.kind_of(x, label_of(x, self._f, args, kwargs))
+            raise
         key = (structure, tuple(kinds), target.place())
         program = self._programs.get(key)
         if program is None:

@@ -81,8 +81,8 @@ class Executable(ABC):
 
     @staticmethod
     @abstractmethod
-    def kind_of(x: Any) -> Any:
-        """The `Kind` of an argument, or `Static`.
+    def kind_of(x: Any, label: str = "") -> Any:
+        """The `Kind` of an argument, or `Static`; `label` is its name in errors.
 
         Raises:
             DTypeError: an array that the target cannot take.

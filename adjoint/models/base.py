@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AdjointError, DTypeError, ShapeError, UnknownNameError, refusal
-from ..ops.device import host_only
+from ..ops.sides import host_only
 
 Floats = NDArray[np.float64]
 M = TypeVar("M", bound="Estimator")

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import refusal
-from ..ops.device import host_only
+from ..ops.sides import host_only
 from ..problems import Residuals
 from .base import DataError, Floats, check_number
 from .lasso_solver import Gram, feature_sign, path, solve

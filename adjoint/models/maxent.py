@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DomainError, ShapeError, refusal
-from ..ops.device import host_result
+from ..ops.sides import host_result
 from ..problems import Residuals
 from .base import DataError, Floats, check_number
 from .maxent_dual import Outcome, State, log_sum, minimise

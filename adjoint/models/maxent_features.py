@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import DTypeError, ShapeError, refusal
-from ..ops.device import host_result
+from ..ops.sides import host_result
 from .base import DataError, Floats, check_finite
 from .maxent_supports import Sites
 

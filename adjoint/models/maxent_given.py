@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, refusal
-from ..ops.device import host_result
+from ..ops.sides import host_result
 from .base import DataError, Estimator, Floats, check_finite, check_matrix
 from .maxent_features import RESERVED, Features, Moments, Table, of_samples, table_of, vector
 from .maxent_integrals import Continuum, Finite

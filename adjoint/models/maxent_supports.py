@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import refusal
-from ..ops.device import host_only
+from ..ops.sides import host_only
 from .base import DataError, Floats
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, refusal
-from ..ops.device import host_only
+from ..ops.sides import host_only
 from ..problems import Residuals
 from .base import Floats, check_number
 from .linear import Centered, LinearRegressor, Path, check_budget, check_penalties

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ShapeError, refusal
-from ..ops.device import host_result
+from ..ops.sides import host_result
 from .base import DataError, Floats, check_finite, check_number
 
 KernelFunction = Callable[[Floats, Floats], ArrayLike]

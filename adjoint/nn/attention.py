@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from ..ops.elementwise import where
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import beside, dtype_of, shape_of
 from ..ops.shape import swap_last, transpose
+from ..ops.sides import same_side
 from .activations import softmax
 from .base import Array, Params, misfit
 from .layers import dense
 
 
+@same_side
 def attention(
     params: Params, x: Array, heads: int, *, mask: Array | None = None, causal: bool = False
 ) -> Array:
@@ -86,5 +88,5 @@ def _seen(scores: Array, mask: Array | None, causal: bool) -> Array | None:
             raise misfit(what, "A mask of keys (N, T) is passed as mask[:, None, None, :].", mask=mask)
     if not causal:
         return mask
-    before = np.tri(shape[-1], dtype=bool)
+    before = beside(scores).tri(shape[-1], dtype=bool)
     return before if mask is None else np.logical_and(mask, before)

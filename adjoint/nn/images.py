@@ -14,12 +14,14 @@ from ..ops.broadcast import reshape_to
 from ..ops.primitive import shape_of
 from ..ops.products import matmul
 from ..ops.reduce import max_, mean
+from ..ops.sides import same_side
 from .base import Array, Params, misfit
 
 Pair = int | tuple[int, int]  # one number for both axes, or (height, width)
 Padding = str | int  # "same", "valid" or pixels on every side
 
 
+@same_side
 def conv2d(params: Params, x: Array, *, stride: Pair = 1, padding: Padding = "same") -> Array:
     """Cross-correlation of every image with a bank of filters, plus a bias per filter.
 

@@ -1,6 +1,8 @@
 """First parameters of the layers: dicts of arrays, drawn as PyTorch draws them.
 
 Every function takes a NumPy Generator first and the sizes after it; `dtype` is float32 unless told otherwise.
+What cupy's Generator draws stays on its device; what NumPy has made goes there by
+`ad.tree_map(cupy.asarray, params)`.
 For a ReLU network after He et al. 2015, multiply W of `init_dense` and `init_conv2d` by √6: a bound of
 √(6 / inputs) in place of 1/√inputs.
 """
@@ -12,6 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
+
+from ..ops.primitive import beside
 
 Parameters = dict[str, Any]  # arrays by name; dicts of them for layers made of layers
 
@@ -88,13 +92,11 @@ def init_attention(rng: np.random.Generator, features: int, *, dtype: DTypeLike 
     >>> params["qkv"]["W"].shape, params["output"]["W"].shape
     ((8, 24), (8, 8))
     """
-    glorot, plain = math.sqrt(6 / (4 * features)), 1 / math.sqrt(features)
+    qkv = _uniform(rng, math.sqrt(6 / (4 * features)), (features, 3 * features), dtype)
+    output = _uniform(rng, 1 / math.sqrt(features), (features, features), dtype)
     return {
-        "qkv": {
-            "W": _uniform(rng, glorot, (features, 3 * features), dtype),
-            "b": np.zeros(3 * features, dtype),
-        },
-        "output": {"W": _uniform(rng, plain, (features, features), dtype), "b": np.zeros(features, dtype)},
+        name: {"W": W, "b": beside(W).zeros(W.shape[1], dtype)}
+        for name, W in (("qkv", qkv), ("output", output))
     }
 
 

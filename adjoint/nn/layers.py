@@ -11,11 +11,13 @@ from ..ops.abstract import Abstract
 from ..ops.broadcast import reshape_to
 from ..ops.elementwise import where
 from ..ops.index import ARRAY, getitem
-from ..ops.primitive import dtype_of, innermost, shape_of
+from ..ops.primitive import beside, dtype_of, innermost, shape_of
 from ..ops.products import matmul
+from ..ops.sides import same_side
 from .base import Array, Params, as_array, misfit
 
 
+@same_side
 def dense(params: Params, x: Array) -> Array:
     """x W + b.
 
@@ -53,6 +55,7 @@ def _matrix(layer: str, W: Array) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
+@same_side
 def embedding(params: Params, tokens: Array) -> Array:
     """Row W[t] for every token t.
 
@@ -82,6 +85,7 @@ def embedding(params: Params, tokens: Array) -> Array:
     return getitem(params["W"], tokens, template=(ARRAY,))
 
 
+@same_side
 def layer_norm(params: Params, x: Array, *, eps: float = 1e-5) -> Array:
     """Every feature vector with mean 0 and variance 1, then scaled and shifted feature by feature.
 
@@ -107,6 +111,7 @@ def layer_norm(params: Params, x: Array, *, eps: float = 1e-5) -> Array:
     return centred / np.sqrt(variance + eps) * params["scale"] + params["shift"]
 
 
+@same_side
 def rms_norm(params: Params, x: Array, *, eps: float = 1e-6) -> Array:
     """Every feature vector with mean square 1, scaled feature by feature: scale · x / √(mean x² + eps).
 
@@ -133,6 +138,7 @@ def _per_feature(layer: str, name: str, parameter: Array, x: Array) -> None:
         raise misfit(what, "The last axis of x holds the features.", x=x, **{name: parameter})
 
 
+@same_side
 def dropout(
     x: Array, rate: float, rng: np.random.Generator | None = None, *, mask: Array | None = None
 ) -> Array:
@@ -143,7 +149,8 @@ def dropout(
     Args:
         x: array.
         rate: share of zeros, in [0, 1).
-        rng: draws which elements stay.
+        rng: draws which elements stay. For x on a device, one of cupy draws there, and what one of NumPy
+            draws is sent there.
         mask: which elements stay, bool, broadcasting against x, instead of rng: for compiled programs, whose
             random numbers are arguments. See `dropout_mask`.
 
@@ -161,7 +168,7 @@ def dropout(
         if type(innermost(x)) is Abstract:
             what = "dropout with rng would drop the same elements in every call of the compiled program"
             raise refusal(TraceError, what, "Pass mask=nn.dropout_mask(rng, shape, rate) as an argument.")
-        mask = dropout_mask(rng, shape_of(x), rate)
+        mask = beside(x).asarray(dropout_mask(rng, shape_of(x), rate))
     return where(mask, x * (1 / (1 - rate)), 0.0)
 
 

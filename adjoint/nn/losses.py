@@ -12,10 +12,12 @@ from ..ops.elementwise import absolute, exp, log, maximum, minimum, square, wher
 from ..ops.index import ARRAY, getitem
 from ..ops.primitive import Recorded, dtype_of, shape_of
 from ..ops.reduce import centred
+from ..ops.sides import same_side
 from .activations import softplus
 from .base import Array, as_array, misfit
 
 
+@same_side
 def cross_entropy(
     logits: Array, labels: Array, *, mask: Array | None = None, smoothing: float = 0.0
 ) -> Array:
@@ -50,6 +52,7 @@ def cross_entropy(
     return np.sum(where(mask, loss, 0.0)) / maximum(count, 1.0)
 
 
+@same_side
 def sequence_log_prob(logits: Array, tokens: Array, *, mask: Array | None = None) -> Array:
     """log p of whole sequences: Σ_t log softmax(logits_t)[token_t], in nats.
 
@@ -115,6 +118,7 @@ def _checked_labels(
     return labels, mask
 
 
+@same_side
 def mse(predictions: Array, targets: Array) -> Array:
     """Mean of (prediction − target)².
 
@@ -132,6 +136,7 @@ def mse(predictions: Array, targets: Array) -> Array:
     return np.mean(square(predictions - targets))
 
 
+@same_side
 def huber(predictions: Array, targets: Array, *, delta: float = 1.0) -> Array:
     """Mean of ½ r² where |r| ≤ delta, else delta (|r| − ½ delta), with r = prediction − target.
 
@@ -154,6 +159,7 @@ def huber(predictions: Array, targets: Array, *, delta: float = 1.0) -> Array:
     return np.mean(0.5 * square(inner) + delta * (size - inner))
 
 
+@same_side
 def binary_cross_entropy_with_logits(logits: Array, targets: Array) -> Array:
     """Mean of −y log σ(z) − (1 − y) log σ(−z), in nats, exact in both tails.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..ops.primitive import shape_of
+from ..ops.sides import same_side
 from ..ops.special import expit
 from .base import Array, Params, misfit
 from .layers import dense
 
 
+@same_side
 def gru_cell(params: Params, h: Array, x: Array) -> Array:
     """One step of a gated recurrent unit, in PyTorch's form.
 
@@ -47,6 +49,7 @@ def gru_cell(params: Params, h: Array, x: Array) -> Array:
     return n + u * (h - n)
 
 
+@same_side
 def lstm_cell(params: Params, state: tuple[Array, Array], x: Array) -> tuple[Array, Array]:
     """One step of a long short-term memory, in PyTorch's form.
 

@@ -3,9 +3,8 @@
 NumPy's ufuncs and functions go to cupy by themselves when an operand is cupy's (`__array_ufunc__`,
 `__array_function__`), so most rules say nothing of devices. What NumPy does not hand on is here: new arrays
 (`beside`), conversions (`as_array`, `on_host`), the functions of scipy.special (`of_special`), factorizations
-that must not fail silently (`careful`), what cupy has not at all (`by_host`); and the refusals: of what meets
-from both sides (`diagnose_mixed`), and of device arrays where the library computes on the host
-(`host_only`, `host_result`).
+that must not fail silently (`careful`), what cupy has not at all (`by_host`). Whole functions say in `sides`
+what they take.
 
 cupy is never imported: whoever has an array of it has imported it. Without one, all of this is a look-up in
 `sys.modules`.
@@ -14,9 +13,8 @@ cupy is never imported: whoever has an array of it has imported it. Without one,
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -33,6 +31,7 @@ HOSTED = frozenset({
     "y1", "yv",
 })  # fmt: skip
 HOSTED_IF_COMPLEX = frozenset({"erf", "erfc", "ndtr"})  # cupy has them for real numbers alone
+BOTH = "got an array of the host and one of the device"
 CUDA = (2, 13)  # DLPack's numbers for memory of a CUDA device, and for managed memory
 
 
@@ -141,12 +140,20 @@ def diagnose_mixed(name: str, described: list[str], plain: Any) -> tuple[str, li
     operands = [f"{d}, {p}" if is_array(x) else d for d, p, x in zip(described, places, plain, strict=True)]
     labels = [f"x{k}" for k, x in enumerate(plain) if isinstance(x, np.ndarray)]
     remedy = f"Send {' and '.join(labels)} there once, before the computation: cupy.asarray(x)"
-    return f"{name} got an array of the host and one of the device", operands, f"{remedy}."
+    return f"{name} {BOTH}", operands, f"{remedy}."
+
+
+def refused_mixture(name: str, plain: Any) -> DTypeError:
+    """The error for plain operands of both sides."""
+    named = [describe(x, f"x{k}") for k, x in enumerate(plain)]
+    what, operands, remedy = diagnose_mixed(name, named, plain)
+    return refusal(DTypeError, what, remedy, operands)
 
 
 def host_refused(error: Exception) -> bool:
-    """Whether that is cupy's complaint about an array of the host."""
-    return "cupy" in sys.modules and isinstance(error, TypeError) and "numpy.ndarray" in str(error)
+    """Whether that is a complaint, cupy's or ours, about an array of the host beside one of the device."""
+    said = ("numpy.ndarray", "_ndarray_base, got", "Implicit conversion to a NumPy array", BOTH)
+    return "cupy" in sys.modules and isinstance(error, TypeError) and any(s in str(error) for s in said)
 
 
 def diagnose_multiplier(name: str) -> tuple[str, str]:
@@ -156,106 +163,6 @@ def diagnose_multiplier(name: str) -> tuple[str, str]:
     """
     what = f"{name}: its operands are arrays of the host, its multiplier is one of the device"
     return what, "Keep the whole program on one side: cupy.asarray(x), also of numbers that are reshaped."
-
-
-# ------------------------------------------------------------------------ what computes on the host alone
-def host_only(subject: F) -> F:
-    """A function that computes on the host; or a class, all of whose public methods do, and its making.
-
-    Arrays of a device among the arguments, also within containers, are refused before anything is done.
-
-    Raises:
-        DTypeError: (by the function) an argument is an array of a device: nothing is copied unasked.
-    """
-    if isinstance(subject, type):
-        for name, member in list(vars(subject).items()):
-            if name in ("__init__", "__call__") or not name.startswith("_"):
-                if isinstance(member, classmethod):
-                    setattr(subject, name, classmethod(_guarded(member.__func__)))
-                elif inspect.isfunction(member):
-                    setattr(subject, name, _guarded(member))
-        return subject
-    return _guarded(subject)
-
-
-def _guarded(function: Any) -> Any:
-    @functools.wraps(function)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        if "cupy" in sys.modules and any(_within((args, kwargs), "")):
-            owner = next(iter(args), None)
-            refuse_device(_called(function, owner), **_by_name(function, args, kwargs))
-        return function(*args, **kwargs)
-
-    return guarded
-
-
-def _called(function: Any, owner: Any) -> str:
-    """What the user called: `align`, `Ridge.fit`, or `Scores` where one is made."""
-    if "." not in function.__qualname__ or "<locals>" in function.__qualname__:
-        return str(function.__name__)
-    kind = owner if isinstance(owner, type) else type(owner)
-    return kind.__name__ if function.__name__ == "__init__" else f"{kind.__name__}.{function.__name__}"
-
-
-def _by_name(function: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """The arguments by the names that the function has for them."""
-    signature = inspect.signature(function)
-    given = signature.bind(*args, **kwargs).arguments
-    for name, parameter in signature.parameters.items():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            given.update(given.pop(name, {}))
-    return given
-
-
-def refuse_device(who: str, **given: Any) -> None:
-    """Refuse arrays of a device in what a user gave, by name, to a function that computes on the host.
-
-    Raises:
-        DTypeError: one of the values is an array of a device, or a container that holds one.
-    """
-    for name, value in given.items():
-        for label, x in _within(value, name):
-            what = f"{who} computes on the host, and {label} is an array of a device"
-            raise refusal(DTypeError, what, _copied(name, label, x), [f"{describe(x, label)}, on the device"])
-
-
-def _within(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The arrays of a device in nested containers, with their places: ("params/W", x).
-
-    Containers are only looked into here, so of any kind, with any keys.
-    """
-    if isinstance(value, (dict, list, tuple)):
-        inside = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, part in inside:
-            yield from _within(part, f"{path}/{key}")
-    elif elsewhere(value):
-        yield path, value
-
-
-def _copied(name: str, label: str, x: Any) -> str:
-    """How to copy an argument, or the container in which the array stands, to the host."""
-    if not on_device(x):
-        return "Copy it to the host first; torch has x.cpu()."
-    if label != name:
-        return f"Copy it to the host first: ad.tree_map(cupy.asnumpy, {name})."
-    return f"Copy it to the host first: {name}.get(), or cupy.asnumpy({name})."
-
-
-def host_result(x: Any, what: str, dtype: Any = None) -> np.ndarray:
-    """What a user's function returned to one that computes on the host, as an array of NumPy.
-
-    Args:
-        x: an array, a number, or nested lists of them.
-        what: whose result that is, for the error: "feature 'mean'".
-        dtype: of the result; its own by default.
-
-    Raises:
-        DTypeError: it is an array of a device, or holds one: nothing is copied unasked.
-    """
-    if "cupy" in sys.modules and any(_within(x, "")):
-        text = f"{what} returned an array of a device, where all else is on the host"
-        raise refusal(DTypeError, text, "Let it return x.get(), or cupy.asnumpy(x).", [describe(x)])
-    return np.asarray(x, dtype)
 
 
 # ------------------------------------------------------------------------ what NumPy does not hand on
@@ -314,9 +221,7 @@ def by_host(method: F) -> F:
         if not any_on_device(args):
             return method(self, *args, **params)
         if mixed(args):
-            named = [describe(a, f"x{k}") for k, a in enumerate(args)]
-            what, operands, remedy = diagnose_mixed(self.name, named, args)
-            raise refusal(DTypeError, what, remedy, operands)
+            raise refused_mixture(self.name, args)
         return hosted(functools.partial(method, self), args, params)
 
     value.by_host = True  # type: ignore[attr-defined]

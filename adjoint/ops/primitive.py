@@ -30,9 +30,9 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..errors import RuleError, ShapeError, refusal
+from ..errors import AdjointError, RuleError, ShapeError, refusal
 from .abstract import Abstract, abstract_of
-from .device import as_array, module_of, of_special, on_host
+from .device import as_array, host_numbers, mixed, module_of, of_special, on_host, refused_mixture
 from .formula import ATOM, TOP, Formula, call, word
 
 FLOAT64 = np.dtype(np.float64)
@@ -78,9 +78,19 @@ class Primitive:
         for a in args:
             if isinstance(a, Recorded) and (tape is None or a.tape.level > tape.level):
                 tape = a.tape
-        if tape is None:
+        if tape is not None:
+            return tape.apply(self, args, params)
+        try:
             return self.value(*args, **params)
-        return tape.apply(self, args, params)
+        except TypeError as error:
+            if self.foreign or isinstance(error, AdjointError):
+                raise
+            if mixed(args):
+                raise refused_mixture(self.name, args) from None
+            numbers = host_numbers(list(args))
+            if numbers is None:
+                raise
+            return self.value(*numbers, **params)
 
     def value(self, *args: Any, **params: Any) -> Any:
         """The result, from plain operands."""

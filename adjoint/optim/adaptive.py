@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import tree as trees
 from ..errors import TreeError, refusal
+from ..ops.sides import same_side
 from ..tree import tree_map
 from .base import START, Optimizer, Rate, Tree, aligned, in_dtype_of, rate_at, root, zeros_like
 
@@ -86,6 +87,7 @@ def _adam(rate: Rate, b1: float, b2: float, eps: float, weight_decay: float, mas
     def init(params: Tree) -> AdamState:
         return AdamState(START, zeros_like(params), zeros_like(params))
 
+    @same_side
     def update(gradient: Tree, state: AdamState, params: Tree) -> tuple[Tree, AdamState]:
         gradient, size, step = aligned(gradient, params), rate_at(rate, state.step), state.step + 1.0
         mean = tree_map(lambda m, g: _blend(b1, m, g), state.mean, gradient)
@@ -157,6 +159,7 @@ def _scaled(rate: Rate, eps: float, updated: Any) -> Optimizer:
     def init(params: Tree) -> SquareState:
         return SquareState(START, zeros_like(params))
 
+    @same_side
     def update(gradient: Tree, state: SquareState, params: Tree) -> tuple[Tree, SquareState]:
         gradient, size = aligned(gradient, params), rate_at(rate, state.step)
         square = tree_map(updated, state.square, gradient)

@@ -9,9 +9,11 @@ import numpy as np
 
 from .. import tree as trees
 from ..ops.primitive import shape_of
+from ..ops.sides import same_side
 from .base import Tree, in_dtype_of
 
 
+@same_side
 def global_norm(tree: Tree) -> Any:
     """√Σ x² over all leaves of a container: a 0-d float; its derivative at zero is 0.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..ops.sides import same_side
 from ..tree import tree_map
 from .base import START, Optimizer, Rate, Tree, aligned, in_dtype_of, rate_at, zeros_like
 
@@ -39,6 +40,7 @@ def sgd(rate: Rate) -> Optimizer:
     def init(params: Tree) -> DescentState:
         return DescentState(START)
 
+    @same_side
     def update(gradient: Tree, state: DescentState, params: Tree) -> tuple[Tree, DescentState]:
         gradient, size = aligned(gradient, params), rate_at(rate, state.step)
         params = tree_map(lambda p, g: p - in_dtype_of(p, size) * g, params, gradient)
@@ -62,6 +64,7 @@ def momentum(rate: Rate, decay: float = 0.9, *, nesterov: bool = False) -> Optim
     def init(params: Tree) -> MomentumState:
         return MomentumState(START, zeros_like(params))
 
+    @same_side
     def update(gradient: Tree, state: MomentumState, params: Tree) -> tuple[Tree, MomentumState]:
         gradient, size = aligned(gradient, params), rate_at(rate, state.step)
         velocity = tree_map(lambda v, g: in_dtype_of(v, decay) * v + g, state.velocity, gradient)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ShapeError, describe, refusal
 from ..ops.primitive import shape_of
+from ..ops.sides import same_side
 from ..tape.tape import scope_path
 
 
@@ -36,6 +37,7 @@ _collected: ContextVar[list[Entry] | None] = ContextVar(
 )
 
 
+@same_side
 def constrain(value: Any, *, upper: Any = None, lower: Any = None, equals: Any = None, name: str) -> Any:
     """Constrain an intermediate value of the function that `ad.minimize` is minimising.
 

@@ -15,6 +15,7 @@ import numpy as np
 from .. import tree as trees
 from ..errors import DomainError, ShapeError, TreeError, refusal
 from ..ops.primitive import shape_of
+from ..ops.sides import host_result
 from ..transforms import jacobian
 from .inputs import Function, defined_at
 from .matrix_free import Flat, with_bounds
@@ -65,7 +66,7 @@ class Dual:
     def value(self, lam: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """D, its gradient and x; not finite where the inner minimum is not."""
         with np.errstate(all="ignore"):
-            x = np.asarray(self.minimiser(lam), np.float64)
+            x = host_result(self.minimiser(lam), "inner", np.float64)
             f, h, g = self.program.values(x)
             gradient = np.concatenate([h[: self.m], g[: self.p]])
             return float(f + lam @ gradient), gradient, x

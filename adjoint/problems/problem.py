@@ -15,6 +15,7 @@ from .. import tree as trees
 from ..errors import TraceError, UnknownNameError, refusal
 from ..ops.formula import document
 from ..ops.primitive import Recorded, innermost
+from ..ops.sides import host_only
 from ..tape.trace import is_traced
 from . import typeset
 from .augmented import augmented
@@ -30,6 +31,7 @@ from .verdict import Status
 SMALL = 300  # unknowns and constraints up to which second derivatives are formed
 
 
+@host_only
 def minimize(
     f: Function,
     x0: Any,
@@ -45,6 +47,7 @@ def minimize(
 
     The functions are plain NumPy; their derivatives, up to the exact Hessian of the Lagrangian, are taken by
     the library. Inside `ad.grad`, the result is differentiable in `args`, by the adjoint of its KKT system.
+    All of it runs on the host: arrays of cupy are refused.
 
     Args:
         f: returns a real number: `f(x, *args)`.
@@ -131,6 +134,7 @@ LIMITS = {"newton": 300, "augmented": 100, "dual": 200, "primal-dual": 5000}
 TOLERANCES = {"primal-dual": 1e-2}  # steps of constant size end in a ball around the solution
 
 
+@host_only
 @dataclass(frozen=True)
 class Problem:
     """Minimise f subject to h = 0 (`eq`), g ≤ 0 (`ineq`) and bounds; see `minimize`.

@@ -23,9 +23,12 @@ from ..errors import (
     ShapeError,
     TreeError,
     describe,
+    origin_of,
     refusal,
 )
+from ..ops.device import host_refused
 from ..ops.primitive import Recorded, dtype_of, shape_of
+from ..ops.sides import host_result, refuse_device
 from ..transforms import grad, hessian_vector_product, jacobian, make_vjp, nan_origin
 from ..transforms.vectors import flatten
 from .collect import collecting
@@ -231,9 +234,18 @@ class Program:
 
     # ---------------------------------------------------------------------------------- checks at x0
     def _check_start(self) -> None:
-        with np.errstate(all="ignore"):
-            f, values = self.evaluate(self.start, *self.args)
+        refuse_device("minimize", batches=self.args)  # what a function drew; all else was seen before
+        try:
+            with np.errstate(all="ignore"):
+                f, values = self.evaluate(self.start, *self.args)
+        except TypeError as error:
+            if host_refused(error):
+                raise _on_device(error) from None
+            raise
         self._refuse_recorded(f, values)
+        host_result(f, "f")
+        for block, value in zip(self.own, values, strict=True):
+            host_result(value, f"constraint {block.name!r}")
         if shape_of(f) != () or dtype_of(f).kind not in "fiu":
             what = f"f must return one real number, got {describe(f)}"
             raise refusal(ShapeError if shape_of(f) else DTypeError, what, defined_at(self.objective))
@@ -302,3 +314,11 @@ class Program:
                 block.relation, *(self.unflatten(part) for part in (value, lam, binds))
             )
         return found
+
+
+def _on_device(error: TypeError) -> DTypeError:
+    """The error for functions that take arrays of a device from their surroundings."""
+    what = "f or a constraint computes with an array of a device, and minimize calls them with x on the host"
+    remedy = "Copy what they take from their surroundings to the host first: cupy.asnumpy(…)."
+    origin = origin_of(error)
+    return refusal(DTypeError, what, remedy, [f"they meet at {origin.place}:  {origin.source}"])

@@ -15,11 +15,13 @@ from .. import tree as trees
 from ..errors import DomainError, UnknownNameError
 from ..ops.formula import document
 from ..ops.primitive import innermost, shape_of
+from ..ops.sides import host_only
 from ..text import number, table
 from . import typeset
 from .verdict import Doubt, Status
 
 
+@host_only
 @dataclass(frozen=True)
 class Residuals:
     """How far a point is from satisfying the KKT conditions: four numbers, all zero at a solution.

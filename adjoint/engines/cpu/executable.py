@@ -39,25 +39,24 @@ class CPU(Executable):
     cutting = CUTTING
 
     @staticmethod
-    def kind_of(x: Any) -> Any:
-        """The kind of an argument.
+    def kind_of(x: Any, label: str = "") -> Any:
+        """The kind of an argument; `label` is its name in errors.
 
         Raises:
             DTypeError: an array of objects, of a subclass that computes otherwise, or of a device.
         """
         if isinstance(x, (np.ndarray, np.generic)):
             if x.dtype.kind not in "fiubc":
-                raise refusal(DTypeError, f"a compiled function cannot take {describe(x)}", "Pass numbers.")
+                raise refusal(
+                    DTypeError, f"a compiled function cannot take {describe(x, label)}", "Pass numbers."
+                )
             if isinstance(x, np.ndarray):
                 base_array(x)
             dtype = x.dtype if x.dtype.isnative else x.dtype.newbyteorder("=")
             return Kind(x.shape, dtype, False, ARRAY if x.shape else SCALAR)
         if on_device(adopted(x)):
-            raise refusal(
-                DTypeError,
-                f"a function compiled for the CPU takes arrays of the host, not {describe(x)} of the device",
-                ELSEWHERE,
-            )
+            what = f"a function compiled for the CPU takes arrays of the host, not {describe(x, label)}"
+            raise refusal(DTypeError, f"{what} of the device", ELSEWHERE)
         return kind_of_number(x)
 
     @staticmethod

@@ -56,8 +56,8 @@ class GPU(Executable):
         return device
 
     @staticmethod
-    def kind_of(x: Any) -> Any:
-        """The kind of an argument.
+    def kind_of(x: Any, label: str = "") -> Any:
+        """The kind of an argument; `label` is its name in errors.
 
         Raises:
             DTypeError: an array on the host, where the program's arrays are on the device; objects.
@@ -67,22 +67,19 @@ class GPU(Executable):
         x = x if plain else adopted(x)
         device = on_device(x)
         if x.ndim if plain else not device and hasattr(x, "__dlpack__") and not isinstance(x, type):
-            raise refusal(
-                DTypeError,
-                f"a function compiled for the GPU takes arrays of the device, not {describe(x)} of the host",
-                "Copy it there once: cupy.asarray(x).",
-            )
+            what = f"a function compiled for the GPU takes arrays of the device, not {describe(x, label)}"
+            raise refusal(DTypeError, f"{what} of the host", "Copy it there once: cupy.asarray(x).")
         if device and x.data.device_id != GPU.place():
             there, here = x.data.device_id, GPU.place()
             raise refusal(
                 DeviceError,
-                f"{describe(x)} lies on device {there}, and device {here} is the current one",
+                f"{describe(x, label)} lies on device {there}, and device {here} is the current one",
                 f"Call inside of `with cupy.cuda.Device({there}):`, on arrays of that device alone.",
             )
         if device or plain:
             if x.dtype.kind not in "fiubc" or x.dtype.char in "gG":  # cupy knows no extended precision
                 raise refusal(
-                    DTypeError, f"a function for the GPU cannot take {describe(x)}", "Pass numbers."
+                    DTypeError, f"a function for the GPU cannot take {describe(x, label)}", "Pass numbers."
                 )
             return Kind(x.shape, x.dtype, False, ARRAY if device else SCALAR)
         return kind_of_number(x)

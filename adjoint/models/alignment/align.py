@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...errors import refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import DataError, check_count, check_number
 from .answer import infeasible, solved
 from .constraints import Constraint, check_constraints, parsed

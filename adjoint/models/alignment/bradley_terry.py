@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 from ... import nn
 from ...engines import compile as compiled
 from ...errors import ConvergenceError, DomainError, ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...transforms import value_and_grad
 from ..base import DataError, Floats, check_finite
 from .preferences import Preferences

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...text import number, table
 from ..base import Floats
 from .finite import FiniteProblem

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import UnknownNameError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import DataError
 
 _FORM = re.compile(

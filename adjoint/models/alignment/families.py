@@ -27,7 +27,7 @@ from typing import Protocol
 import numpy as np
 
 from ...errors import DomainError, ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import DataError, Floats
 from .finite import FiniteProblem
 

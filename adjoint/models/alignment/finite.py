@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import DataError, Floats, is_number
 from .align import align
 from .constraints import Constraint, check_constraints

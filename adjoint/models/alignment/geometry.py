@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import Floats
 from .finite import FiniteProblem
 

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...text import number, table
 from ..base import Floats
 from .certificates import GapCertificate, certify

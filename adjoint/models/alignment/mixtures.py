@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from ...errors import ConvergenceError, DomainError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...text import number, table
 from ..base import Floats
 from .certificates import GapCertificate, certify

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from ... import nn, optim
 from ...engines import compile as compiled
 from ...errors import ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...transforms import hessian, value_and_grad
 from ...transforms.vectors import flatten
 from ..base import DataError, Floats

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..._version import __version__
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import Floats
 from . import explain
 from .charts import nice_step

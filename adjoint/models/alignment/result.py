@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import UnknownNameError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...problems import Residuals
 from ...text import number, table
 from ..base import DataError, Floats

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import DataError, Floats, _numbers
 
 Offsets = NDArray[np.int64]

@@ -4,7 +4,7 @@
 
 `dpo_loss` compares two responses of a prompt, whose log Z cancels; `policy_gradient_loss` raises E s − β KL
 by responses drawn from the policy itself. A policy is whatever computes log π_θ of given responses: a table,
-a network over responses, a language model.
+a network over responses, a language model. They compute where its numbers are, of NumPy or of cupy.
 
 Source: Rafailov et al. 2023, arXiv:2305.18290 (DPO); Kool et al. 2019, "Buy 4 REINFORCE samples, get a
 baseline for free!" (the mean of the others as a baseline).
@@ -22,7 +22,9 @@ from numpy.typing import ArrayLike
 
 from ...errors import ShapeError, refusal
 from ...nn import softplus
+from ...ops.device import as_array
 from ...ops.primitive import Recorded, dtype_of, shape_of
+from ...ops.sides import same_side
 from ..base import DataError, Floats, check_number
 from .columns import complaint
 
@@ -90,6 +92,7 @@ def _pair(line: str, place: str) -> Pair:
     return Pair(row["prompt"], row["chosen"], row["rejected"], float(row["p"]))
 
 
+@same_side
 def dpo_loss(chosen: Any, rejected: Any, *, beta: Any, p: ArrayLike | None = None) -> Any:
     """Cross-entropy between P(chosen ≻ rejected) and the policy's σ(β (ρ_chosen − ρ_rejected)).
 
@@ -131,12 +134,13 @@ def _probabilities(p: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
         raise refusal(ShapeError, f"p should be {shape}, one for every pair, got {shape_of(p)}")
     if isinstance(p, Recorded):  # an argument of a compiled loss, whose values are not known
         return p
-    array = np.asarray(p)
+    array = as_array(p)
     if not np.all((array >= 0) & (array <= 1)):
         raise refusal(DataError, "p should be probabilities, in [0, 1]", "Column p of the exported pairs.")
     return array.astype(dtype)
 
 
+@same_side
 def policy_advantages(scores: ArrayLike, ratios: ArrayLike, *, beta: float) -> Floats:
     """How much better each response is than its prompt's others, KL included: A = f − mean of the others' f.
 
@@ -158,7 +162,7 @@ def policy_advantages(scores: ArrayLike, ratios: ArrayLike, *, beta: float) -> F
     >>> policy_advantages([[1.0, 0.0]], [[0.5, -0.5]], beta=0.4)
     array([[ 0.6, -0.6]])
     """
-    s, rho = np.asarray(scores, float), np.asarray(ratios, float)
+    s, rho = as_array(scores, float), as_array(ratios, float)
     if s.shape != rho.shape or s.ndim != 2:
         what = f"scores and ratios should be (N, K), prompts × responses: {s.shape} and {rho.shape}"
         raise refusal(ShapeError, what)
@@ -175,9 +179,10 @@ def policy_advantages(scores: ArrayLike, ratios: ArrayLike, *, beta: float) -> F
             what = f"the {label} of prompt {x}, response {k} is {array[x, k]}; {len(bad)} in all"
             raise refusal(DataError, what, "Score those responses again, or leave their prompts out.")
     f = s - check_number(beta, "beta") * rho
-    return np.asarray((f - np.mean(f, axis=1, keepdims=True)) * (K / (K - 1)))
+    return (f - np.mean(f, axis=1, keepdims=True)) * (K / (K - 1))
 
 
+@same_side
 def policy_gradient_loss(log_policy: Any, advantages: ArrayLike) -> Any:
     """A function whose gradient is minus the estimate of ∇(E s − β KL): −mean of A log π_θ.
 

@@ -21,7 +21,7 @@ import numpy as np
 from ... import tree as trees
 from ...engines import compile
 from ...errors import refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...optim import AdamState, adam
 from ...storage import load, save
 from ...transforms import grad

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from ...errors import refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...optim import AdamState
 from ..base import DataError, check_number
 from .agents import TRPO

@@ -14,7 +14,7 @@ from typing import Any, Protocol, SupportsFloat
 import numpy as np
 
 from ...errors import need, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import DataError
 from .mdp import MDP
 from .quadratic import Floats

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ..base import DataError, check_count, check_finite, check_number
 from .policies import Categorical, Policy
 from .quadratic import Floats

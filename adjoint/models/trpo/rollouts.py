@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...errors import DTypeError, describe, refusal
-from ...ops.device import host_result
+from ...ops.sides import host_result
 from ..base import DataError
 from .environments import Environment
 from .policies import Categorical, DiagonalGaussian, Distribution

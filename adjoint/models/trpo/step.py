@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
-from ...ops.device import host_only
+from ...ops.sides import host_only
 from ...problems import Constraint, Solution
 from ...transforms.vectors import flatten
 from ..base import DataError, check_count, check_number

@@ -189,7 +189,7 @@ def test_an_array_that_begins_anywhere_gives_the_same_bits(cupy: Any) -> None:
 def test_arrays_of_the_host_are_refused(cupy: Any) -> None:
     f = ad.compile(lambda x, y: x * y, engine="cupy")
     text = message(ad.DTypeError, f, X, X)
-    assert "arrays of the device, not (30, 12) float64 of the host" in text
+    assert "arrays of the device, not x: (30, 12) float64 of the host" in text
     assert "cupy.asarray(x)" in text
     f(cupy.asarray(X), cupy.asarray(X))
     assert "of the host" in message(ad.DTypeError, f, cupy.asarray(X), X)
