@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from .. import tree as trees
 from ..ops.primitive import beside
 from ..sweeps import Lagrangian, Multipliers, NonFinite, adjoint_sweep
@@ -66,10 +68,11 @@ def nan_origin(f: Callable[..., Any], *args: Any, argnum: Argnum = 0, **kwargs: 
     Returns:
         A report, or None when everything is finite.
     """
-    run = Recording(f, args, kwargs, argnum)
-    seeds = {
-        x.index: beside(x).ones(x.shape, x.dtype)[()]
-        for x in run.results
-        if run.is_ours(x) and x.dtype.kind in "fc"
-    }
-    return first_non_finite(run.tape, adjoint_sweep(run.tape, seeds))
+    with np.errstate(all="ignore"):  # NumPy's warnings say less than the report, and -W error would stop it
+        run = Recording(f, args, kwargs, argnum)
+        seeds = {
+            x.index: beside(x).ones(x.shape, x.dtype)[()]
+            for x in run.results
+            if run.is_ours(x) and x.dtype.kind in "fc"
+        }
+        return first_non_finite(run.tape, adjoint_sweep(run.tape, seeds))
