@@ -85,7 +85,8 @@ class Report:
             table(headers, rows, right=(0, 3, 4, 8)),
         ]
         library = "cupy" if any(s.kind == "cupy" for s in self.steps) else "NumPy"
-        lines += [f"by {library}: {name} at {place}: {why}" for name, place, why in self.fallbacks]
+        for (name, place, why), count in Counter(self.fallbacks).items():
+            lines.append(f"by {library}: {name} at {place}: {why}{f' ({count} nodes)' if count > 1 else ''}")
         return "\n".join(lines)
 
 

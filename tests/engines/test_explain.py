@@ -61,6 +61,13 @@ def test_a_fallback_is_named_with_its_line_and_reason() -> None:
     assert f"by NumPy: argsort at {place}" in repr(compiled.explain())
 
 
+def test_equal_fallbacks_take_one_line() -> None:
+    compiled = ad.compile(lambda x: sum(np.sum(np.sort(x + k)) for k in range(3)))
+    compiled(normal(5))
+    lines = [line for line in repr(compiled.explain()).splitlines() if line.startswith("by NumPy: argsort")]
+    assert len(lines) == 1 and lines[0].endswith(" (3 nodes)")
+
+
 def test_plans_made_anew_are_counted_and_listed() -> None:
     compiled = ad.compile(network)
     for rows in (30, 40, 30):
