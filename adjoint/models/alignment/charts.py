@@ -65,6 +65,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 def plot(
     series: Sequence[Series], x_label: str, y_label: str, title: str,
     mark: tuple[float, float, str] | None = None, mark_left: bool = False,
+    x_ticks: Sequence[tuple[float, str]] | None = None,
 ) -> str:  # fmt: skip
     """Curves over one axis, with a legend when they have labels.
 
@@ -75,13 +76,14 @@ def plot(
         title: what the drawing says, for those who hear the page.
         mark: (x, y, words) of one point that is emphasised.
         mark_left: whether its words stand on its left, where a rising curve is not.
+        x_ticks: where the horizontal axis has marks, and what they say; round numbers when it is None.
     """
     xs = np.concatenate([s.x[np.isfinite(s.y)] for s in series if s.kind != "tangent"])
     ys = np.concatenate([s.y[np.isfinite(s.y)] for s in series if s.kind != "tangent"])
     if not xs.size:
         return ""
     frame = _Frame(_widened(xs), _widened(ys))
-    parts = [frame.axes(x_label, y_label)]
+    parts = [frame.axes(x_label, y_label, x_ticks)]
     for s in series:
         parts.append(frame.curve(s))
     if mark is not None:
@@ -243,7 +245,7 @@ class _Frame:
             round(HEIGHT - BOTTOM - (y - y0) / (y1 - y0) * (HEIGHT - TOP - BOTTOM), 1),
         )
 
-    def axes(self, x_label: str, y_label: str) -> str:
+    def axes(self, x_label: str, y_label: str, x_ticks: Sequence[tuple[float, str]] | None = None) -> str:
         parts, floor = [], HEIGHT - BOTTOM
         for value in ticks(*self.y):
             _, y = self.at(self.x[0], value)
@@ -251,11 +253,11 @@ class _Frame:
             parts.append(
                 f'<text class="tick" x="{LEFT - 7}" y="{y + 4}" text-anchor="end">{_tick(value)}</text>'
             )
-        for value in ticks(*self.x):
+        for value, said in [(t, _tick(t)) for t in ticks(*self.x)] if x_ticks is None else x_ticks:
             x, _ = self.at(value, self.y[0])
             parts.append(f'<line class="axis" x1="{x}" x2="{x}" y1="{floor}" y2="{floor + 4}"/>')
             parts.append(
-                f'<text class="tick" x="{x}" y="{floor + 17}" text-anchor="middle">{_tick(value)}</text>'
+                f'<text class="tick" x="{x}" y="{floor + 17}" text-anchor="middle">{escaped(said)}</text>'
             )
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>')
         middle = (LEFT + WIDTH - RIGHT) / 2

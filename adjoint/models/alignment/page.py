@@ -25,6 +25,9 @@ body { margin: 0; background: var(--paper); color: var(--ink);
 main { max-width: 60rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.45rem; line-height: 1.3; margin: 0 0 1.2rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.12rem; margin: 2.6rem 0 .7rem; padding-top: 1rem; border-top: 1px solid var(--rule); }
+h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
+ul { margin: .6rem 0; padding-left: 1.2rem; max-width: 46rem; overflow-wrap: anywhere; }
+li { margin: .25rem 0; }
 p { margin: .6rem 0; max-width: 46rem; overflow-wrap: anywhere; white-space: pre-line; }
 p.small { color: var(--soft); font-size: .92rem; }
 p.good, p.bad, p.warning { padding: .75rem 1rem; border-left: 4px solid; border-radius: 0 6px 6px 0; }
@@ -33,7 +36,11 @@ p.bad { background: var(--bad-card); border-color: var(--bad); }
 p.warning { background: var(--warn-card); border-color: var(--warn); }
 p.warning::before { content: "Warning. "; font-weight: 600; color: var(--warn); }
 section:first-of-type p.good, section:first-of-type p.bad { font-size: 1.1rem; }
-.scroll { overflow-x: auto; margin: .9rem 0; }
+/* a shade on the right as long as there is more to scroll to */
+.scroll { overflow-x: auto; margin: .9rem 0;
+  background: linear-gradient(to left, var(--paper) 40%, transparent) 100% 0 / 3rem 100% no-repeat local,
+    linear-gradient(to left, var(--rule), transparent) 100% 0 / 1.2rem 100% no-repeat scroll; }
+.long { min-width: 7rem; }
 table { border-collapse: collapse; font-size: .93rem; font-variant-numeric: tabular-nums; }
 th { text-align: left; color: var(--soft); font-weight: 600; border-bottom: 2px solid var(--rule); }
 th, td { padding: .34rem 1.1rem .34rem 0; vertical-align: top; }
@@ -60,9 +67,12 @@ svg text.name { fill: var(--ink); font-size: 13px; }
 .thick { stroke: var(--main); stroke-width: 4; stroke-linecap: round; opacity: .55; }
 .thin { stroke: var(--soft); stroke-width: 1.6; stroke-linecap: round; }
 @media (max-width: 30rem) { svg text { font-size: 13px; } table { font-size: .86rem; }
-  td, th { padding-right: .8rem; } }
+  td, th { padding-right: .8rem; }
+  th:first-child, td:first-child { position: sticky; left: 0; background: var(--paper); }
+}
 footer { color: var(--soft); font-size: .88rem; margin-top: 3rem; }
 """
+LONG = 24  # characters of a cell that is more than a name
 
 
 def page(title: str, sections: Sequence[Section], made_by: str = "python -m adjoint align") -> str:
@@ -110,14 +120,23 @@ def _row_of(figures: list[str]) -> list[str]:
 
 
 def _words(block: Words) -> str:
+    if block.kind == "heading":
+        return f"<h3>{escaped(block.text)}</h3>\n"
+    lines = block.text.split("\n")
+    if all(line.startswith("• ") for line in lines):
+        return "<ul>" + "\n".join(f"<li>{escaped(line[2:])}</li>" for line in lines) + "</ul>\n"
     return f'<p class="{block.kind}">{escaped(block.text)}</p>\n'
 
 
 def _grid(block: Grid) -> str:
+    # columns of sentences keep a width in which words can be read; a narrow page scrolls
+    long = {k for k in range(len(block.heads)) if any(len(row[k]) > LONG for row in block.rows)}
+    kinds = ["number" if k in block.right else "long" if k in long else "" for k in range(len(block.heads))]
+
     def cells(row: Sequence[str], tag: str) -> str:
         return "".join(
-            f"<{tag}{' class=number' if k in block.right else ''}>{_cell(cell)}</{tag}>"
-            for k, cell in enumerate(row)
+            f"<{tag}{f' class={kind}' if kind else ''}>{_cell(cell)}</{tag}>"
+            for cell, kind in zip(row, kinds, strict=True)
         )
 
     head = f"<thead><tr>{cells(block.heads, 'th')}</tr></thead>" if any(block.heads) else ""

@@ -29,7 +29,10 @@ def escaped(text: str) -> str:
 
 
 class Words(NamedTuple):
-    """A paragraph, or several lines of one. `kind`: "plain", "good", "bad", "warning" or "small"."""
+    """A paragraph, or several lines of one; lines that all begin with "• " are a list.
+
+    `kind`: "plain", "good", "bad", "warning", "small", or "heading" of what follows within a section.
+    """
 
     text: str
     kind: str = "plain"

@@ -15,8 +15,9 @@ import pytest
 
 from adjoint.models.alignment import Report, Scores, Status, align, explain
 from adjoint.models.alignment.charts import Estimate, Move, Series, histogram, intervals, moves, plot
+from adjoint.models.alignment.page import page
 from adjoint.models.alignment.report import levels_around
-from adjoint.models.alignment.sections import Drawing, Grid
+from adjoint.models.alignment.sections import Drawing, Grid, Section, Words
 from adjoint.models.base import DataError
 
 from .samples import random_scores
@@ -208,6 +209,24 @@ def read_page(html: str) -> Balanced:
     return found
 
 
+def test_lists_headings_and_columns_of_sentences() -> None:
+    listed, mixed, heading = Words("• a<b\n• c"), Words("of these:\n• c"), Words("β = 1", "heading")
+    grid = Grid(["who", "what"], [["a", "a sentence that wants some width"]])
+    html = page("t", [Section("s", [listed, mixed, heading, grid, grid._replace(numbers=())])])
+    read_page(html)
+    assert "<ul><li>a&lt;b</li>\n<li>c</li></ul>" in html and '<p class="plain">of these:\n• c</p>' in html
+    assert "<h3>β = 1</h3>" in html
+    assert "<th>who</th><th class=number>what</th>" in html and "<th>who</th><th class=long>what</th>" in html
+
+
+def test_an_axis_has_the_marks_that_are_asked_for() -> None:
+    x, y = np.log10([0.1, 0.5, 1.0]), np.array([1.0, 2.0, 3.0])
+    svg = plot([Series(x, y)], "β", "λ", "t", x_ticks=[(x[0], "0.1"), (x[2], "<1>")])
+    said = re.findall(r'text-anchor="middle">([^<]*)</text>', svg)
+    assert said == ["0.1", "&lt;1&gt;", "β", "λ"]
+    assert "−0.8" in plot([Series(x, y)], "β", "λ", "t")
+
+
 @pytest.mark.parametrize(
     "alignment", [SOLVED, RELATIVE, BUDGET, INFEASIBLE, FREE],
     ids=["solved", "relative", "budget", "infeasible", "free"],
@@ -223,7 +242,10 @@ def test_the_page_stands_alone_and_says_what_the_text_says(alignment: Any) -> No
         assert section.title in found.text
         for block in section.blocks:
             if isinstance(block, explain.Words):
-                assert re.sub(r"\s+", " ", block.text) in squeezed
+                plain = re.sub(
+                    "^• ", "", block.text, flags=re.MULTILINE
+                )  # the marks of a list are the page's
+                assert re.sub(r"\s+", " ", plain) in squeezed
     for svg in re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL):
         tree = ElementTree.fromstring(svg)
         assert tree.attrib["aria-label"]
