@@ -8,33 +8,36 @@ goes on where sentences that it never saw begin (unselected), and says how likel
 
 The text is in the source distribution of vaderSentiment 3.3.2 (MIT licence), which pip fetches once.
 Source: Cho et al. 2014, arXiv:1406.1078; Press & Wolf 2017, arXiv:1608.05859 (one E at both ends).
-Picture: language_model.png, in the folder given as argument or a temporary one.
+Picture: language_model.png, in the folder given as argument or a temporary one. --quick: seconds, no sense.
 """
 
-import sys
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 from language import Vocabulary, init, load_text, log_prob, model, perplexity, sample, train, training
+from language.arguments import arguments
 from language.baselines import Counts
 
 from adjoint import nn
 
-STEPS = 1200  # two minutes of two cores that have nothing else to do
+folder, quick = arguments()
+STEPS, EVERY = (20, 10) if quick else (1200, 100)  # two minutes of two cores that have nothing else to do
 corpus, rng, history = load_text(), np.random.default_rng(0), []
 texts, judges, unseen = ([s.text for s in part] for part in corpus)
 vocabulary = Vocabulary(texts)
 parts, judged = training.blocks(vocabulary, texts), training.blocks(vocabulary, judges)
 unigram, bigram = Counts(parts, len(vocabulary)).perplexities(judged)
+
+
+def tell(progress: training.Progress) -> None:
+    history.append(progress)
+    print(f"step {progress.step} of {STEPS}: perplexity {progress.perplexity:.0f}", flush=True)
+
+
 begun = time.perf_counter()
-params = train(
-    init(rng, len(vocabulary)), vocabulary, texts, judges,
-    rng=rng, steps=STEPS, every=100, callback=history.append,
-)  # fmt: skip
-seconds = time.perf_counter() - begun
-found = perplexity(params, judged)
+start = init(rng, len(vocabulary))
+params = train(start, vocabulary, texts, judges, rng=rng, steps=STEPS, every=EVERY, callback=tell)
+found, seconds = perplexity(params, judged), time.perf_counter() - begun
 print(f"perplexity: words {unigram:.0f}, pairs {bigram:.0f}, the model {found:.1f}, after {seconds:.0f} s\n")
 
 prompts = vocabulary.prompts(unseen)[:8]
@@ -69,10 +72,9 @@ else:
     right.set_yticks(range(len(tokens)), [vocabulary.words[t] for t in tokens])
     right.invert_yaxis()
     right.set(xscale="log", xlim=(1e-7, 1), title="p of each word, given those before it")
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
     figure.savefig(folder / "language_model.png", dpi=120)
     print("picture:", folder / "language_model.png")
 
-ok = found < bigram < unigram and apart < 1e-3
+ok = (quick or found < bigram < unigram) and apart < 1e-3
 ratio = found / bigram
 print(f"check: perplexity / counts' {ratio:.3f}, log π apart {apart:.1e}  {'ok' if ok else 'FAILED'}")

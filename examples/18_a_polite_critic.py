@@ -13,11 +13,10 @@ given or a temporary one: the page language.html, its picture language.png, and 
 """
 
 import json
-import sys
-import tempfile
-from pathlib import Path
+from functools import partial
 
 from language import load_text
+from language.arguments import arguments
 from language.experiment import run
 from language.page import html, markdown
 from language.picture import draw
@@ -25,15 +24,13 @@ from language.scorers import panel
 from language.settings import QUICK, Settings
 from language.tables import exam, met
 
-quick = "--quick" in sys.argv
-folders = [word for word in sys.argv[1:] if not word.startswith("--")]
-folder = Path(folders[0] if folders else tempfile.mkdtemp())
+folder, quick = arguments()
 settings, scorers = QUICK if quick else Settings(), panel()
-results = run(settings, load_text(), scorers, print)
+results = run(settings, load_text(), scorers, partial(print, flush=True))
 
 for at in results.found:
     print(f"\nβ = {at.beta:g}, required: clean ≥ {settings.level:g}\n{exam(results, at).text()}")
-command = "python examples/18_a_polite_critic.py"
+command = f"python examples/18_a_polite_critic.py{' --quick' * quick}"
 pages = {"language.html": html(results, scorers, command)}
 pages["language.md"] = markdown(results, scorers, "language.png", command)
 pages["language.json"] = json.dumps(results.record(), indent=1, allow_nan=False) + "\n"

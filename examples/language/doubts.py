@@ -19,14 +19,15 @@ SHOTS = ("dpo", "gradient", "longer")  # trained at λ* alone
 
 def onlookers(results: Results) -> Blocks:
     """Whether judges who had no part in training see what was trained for."""
-    lines = []
+    rows = []
     for at in results.found:
         row, ref, free = at.row("iterative").scores, results.reference.scores, at.row("free tilt").scores
-        lines.append(
-            f"• β = {at.beta:g}: sharpness against before {_change(ref['sharp 2'], row['sharp 2'])}; "
-            f"politeness against before {_change(ref['clean 2'], row['clean 2'])}, against sharpness "
-            f"without a limit (on paper) {_change(free['clean 2'], row['clean 2'])}"
-        )
+        rows.append(
+            [
+                f"{at.beta:g}", _change(ref["sharp 2"], row["sharp 2"]),
+                _change(ref["clean 2"], row["clean 2"]), _change(free["clean 2"], row["clean 2"]),
+            ]
+        )  # fmt: skip
     more, less = moved(results)
     return [
         Words(
@@ -34,8 +35,9 @@ def onlookers(results: Results) -> Blocks:
             "to please VADER and the classifier, these two would see no change, or the opposite. Of the "
             "iterative policies they say:"
         ),
-        Words("\n".join(lines)),
+        Grid(["β", "sharper than before", "politer than before", "politer than without a limit"], rows, ()),
         Words(
+            "“Without a limit” is on paper; a difference of more than two standard errors counts. "
             "better-profanity answers yes or no, and few sentences have a listed word, so its opinion has "
             "a large error.", "small",
         ),
@@ -68,14 +70,8 @@ def moved(results: Results, count: int = 10) -> tuple[list[str], list[str]]:
 
 def _change(a: Average, b: Average) -> str:
     change, error = b.mean - a.mean, float(np.hypot(a.error, b.error))
-    opinion = (
-        "confirmed"
-        if change > 2 * error
-        else "opposed"
-        if change < -2 * error
-        else "not to be told from chance"
-    )
-    return f"{signed(change)} ± {error:.3f}, {opinion}"
+    opinion = "yes" if change > 2 * error else "no" if change < -2 * error else "cannot be told"
+    return f"{signed(change, 4)} ± {error:.4f}: {opinion}"
 
 
 def samples(results: Results) -> Blocks:
@@ -97,7 +93,7 @@ def samples(results: Results) -> Blocks:
             ]
             rows.append([f"{begin} …", *rest])
         blocks += [
-            Words(f"β = {at.beta:g}"),
+            Words(f"β = {at.beta:g}", "heading"),
             Grid(["prompt", "before", *(WHO[w] for w in TRAINED)], rows, ()),
         ]
     return blocks

@@ -33,6 +33,7 @@ from .policies import Learner, Reference, Speaker, dpo, located
 from .results import AtBeta, Average, Results, Round, Row
 from .scorers import Panel
 from .settings import ExperimentError, Settings
+from .tables import WHO
 from .text import Corpus, Vocabulary
 from .training import train
 
@@ -78,11 +79,11 @@ class Study:
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
-        """A context whose seconds are kept."""
+        """A context whose processor time is kept."""
         self.tell(what)
-        begun = time.perf_counter()
+        begun = time.process_time()
         yield
-        self.seconds[what.strip()] = time.perf_counter() - begun
+        self.seconds[what.strip()] = time.process_time() - begun
 
     @cached_property
     def scores(self) -> Scores:
@@ -157,7 +158,7 @@ class Study:
             said = self.reference.speak(learner.params, self.practice, settings.round_k, [scorer], rng)
             clean = Average.of(said.scores[scorer.name])
             path.append(Round(lam, clean))
-            self.tell(f"  λ = {lam:.3f}: E clean {clean.mean:.4f} ± {clean.error:.4f}")
+            self.tell(f"    λ = {lam:.3f}: E clean {clean.mean:.4f} ± {clean.error:.4f}")
             if t + 1 < settings.rounds:
                 lam = max(lam - rule(t, None) * (clean.mean - clean.error - settings.level), 0.0)  # type: ignore[arg-type]
         return path
@@ -165,7 +166,7 @@ class Study:
     def at(self, found: Alignment) -> AtBeta:
         """Everything at one β, from its λ* on."""
         settings, beta, lam = self.settings, found.beta, found.multipliers["clean"]
-        self.tell(f"β = {beta:g}: λ* = {lam:.4f} ± {found.standard_errors['clean']:.4f}")
+        self.tell(f"\nβ = {beta:g}: λ* = {lam:.4f} ± {found.standard_errors['clean']:.4f}")
         rng = np.random.default_rng([settings.seed, POLICIES, round(1e6 * beta)])
         rows = [self.tilt(beta, 0.0, "free tilt"), self.tilt(beta, lam, "tilt")]
         samples = {}
@@ -176,7 +177,7 @@ class Study:
             samples[who] = [texts[0] for texts in said.texts]
             clean, sharp = row.scores["clean"], row.scores["sharp"]
             self.tell(
-                f"  {who}: clean {clean.mean:.4f} ± {clean.error:.4f}, sharp {sharp.mean:+.3f}, KL "
+                f"    {WHO[who]}: clean {clean.mean:.4f} ± {clean.error:.4f}, sharp {sharp.mean:+.3f}, KL "
                 f"{row.kl.mean:.3f}"
             )
 
@@ -210,7 +211,7 @@ def run(settings: Settings, corpus: Corpus, scorers: Panel, tell: Tell = lambda 
         ExperimentError: too few sentences, or a level that cannot be met.
         ScorerError: a score that is no number.
     """
-    begun = time.process_time()
+    begun = time.process_time(), time.perf_counter()
     study = Study(settings, corpus, scorers, tell)
     reference, said = study.at_exam(study.reference.params, "reference", np.nan)
     betas = sorted({*settings.betas, *settings.papers}, reverse=True)
@@ -219,5 +220,6 @@ def run(settings: Settings, corpus: Corpus, scorers: Panel, tell: Tell = lambda 
     prompts = [study.reference.vocabulary.decode(p) for p in study.exam]
     return Results(
         settings, reference, tuple(papers.values()), Average.of(study.heard.scores["clean"]), found, prompts,
-        [texts[0] for texts in said.texts], study.people, study.seconds, time.process_time() - begun,
+        [texts[0] for texts in said.texts], study.people, study.seconds,
+        time.process_time() - begun[0], time.perf_counter() - begun[1],
     )  # fmt: skip

@@ -11,6 +11,7 @@ from adjoint.models.alignment.sections import Drawing, Grid, Section, Words
 from .doubts import failures, onlookers, samples
 from .results import Results
 from .scorers import Panel
+from .settings import QUICK
 from .tables import Blocks, against, best_of, exam, leading, met, pm, signed
 from .text import LICENCE, PACKAGE, VERSION
 
@@ -48,14 +49,25 @@ def _answer(results: Results) -> Blocks:
     )
     lead = (
         f"Asked to be sharper, and required to be inoffensive with a chance of {100 * level:g} % on "
-        f"average, a small language model {_became(bool(sharper), met(at.row('iterative'), level))}. At β = "
-        f"{at.beta:g} sharpness, between −1 and 1, went from {pm(before['sharp'])} to {pm(after['sharp'])}, "
-        f"and politeness, the chance of not being offensive, from {pm(before['clean'])} to "
+        f"average, a small language model {_became(bool(sharper), met(at.row('iterative'), level))}. "
+        f"Sharpness, between −1 and 1, went from {pm(before['sharp'])} to {pm(after['sharp'])}, and "
+        f"politeness, the chance of not being offensive, from {pm(before['clean'])} to "
         f"{pm(after['clean'])}: measured on {results.settings.exam} beginnings of sentences on which nothing "
-        f"was trained. Iterative dualization keeps the limit, within its standard error, at {sum(kept)} of "
-        f"{len(kept)} β."
+        f"was trained, at β = {at.beta:g}, the weight of staying close to the model as it was. Iterative "
+        "dualization, training that corrects the price of politeness as it goes, keeps the limit within its "
+        f"standard error at {_of(sum(kept), len(kept))}."
     )
-    return [Words(lead, "good" if all(kept) else "bad"), Words(_shots(results))]
+    blocks: Blocks = [Words(lead, "good" if sharper and all(kept) else "bad"), Words(_shots(results))]
+    if results.settings == QUICK:
+        said = "These are seconds of work, to see that everything runs: the numbers mean nothing."
+        blocks.insert(0, Words(said, "warning"))
+    return blocks
+
+
+def _of(some: int, all_: int) -> str:
+    if all_ == 1:
+        return "this β" if some else "no β"
+    return f"{'each' if some == all_ else some} of {all_} values of β"
 
 
 def _became(sharper: bool, polite: bool) -> str:
@@ -76,7 +88,7 @@ def _shots(results: Results) -> str:
     if not all(short):
         text += " λ* is right for a policy that can say anything, and a trained one cannot."
     if not any(longer):
-        text += " Mere training does not mend that: it is the higher λ that keeps the limit."
+        text += " More training alone does not mend that: it is the higher λ that keeps the limit."
     return text
 
 
@@ -134,7 +146,7 @@ def _judges(results: Results, scorers: Panel) -> Blocks:
             "sentences that the model did not read: −1 would be a judge of negativity that agrees with "
             "people in everything."
         ),
-        Grid(["judge", "package", "licence", "its number", "use here", "people"], rows, (5,)),
+        Grid(["judge", "package", "licence", "its number", "use here", "with people"], rows, (5,)),
         Words(
             "No judge is right about everything; a lexicon counts “dark” and “war” as negative in the "
             "kindest review. The model learns what these programs call sharp and polite, and nothing else.",
@@ -144,7 +156,7 @@ def _judges(results: Results, scorers: Panel) -> Blocks:
 
 
 def _prices(results: Results) -> Blocks:
-    rows = []
+    rows, k = [], results.settings.k
     for a in results.papers:
         low, middle, high = np.quantile(a.effective_sizes, (0.25, 0.5, 0.75))
         rows.append(
@@ -152,32 +164,33 @@ def _prices(results: Results) -> Blocks:
                 f"{a.beta:g}", f"{a.multipliers['clean']:.3f} ± {a.standard_errors['clean']:.3f}",
                 signed(a.reward), f"{a.utilities['clean']:.3f}", f"{a.kl:.3f}",
                 f"{middle:.1f} ({low:.1f}–{high:.1f})", f"{100 * best_of(a):.0f} %",
-                "yes" if best_of(a) <= 0.5 else "no: best of K",
+                "yes" if best_of(a) <= 0.5 else f"no: best of {k}",
             ]
         )  # fmt: skip
-    heads = ["β", "λ*", "sharp", "clean", "KL", "effective responses", "prompts with < 2", "can be trusted"]
+    heads = ["β", "λ*", "sharp", "clean", "KL", "effective responses", "< 2 of them", "can be trusted"]
     betas = np.array([a.beta for a in results.papers])
     sizes = np.array([np.median(a.effective_sizes) for a in results.papers])
     lams = [
         Estimate(f"β = {a.beta:g}", a.multipliers["clean"], a.standard_errors["clean"], None)
         for a in results.papers
     ]
-    k = results.settings.k
     return [
         Words(
             "λ* says how many points of sharpness one point of politeness is worth at the optimum. Its "
-            "standard error is what another draw of prompts would change. The other columns are what the "
+            "standard error is what another draw of prompts would change. The next columns are what the "
             "ideal policy would reach on these very samples: the reference's responses, weighted by how "
-            "good they are."
+            f"good they are. Of the {k} responses to a prompt so many have a weight that counts: the median "
+            "and the middle half of the prompts, and the share of prompts in which fewer than two do."
         ),
         Grid(heads, rows, (1, 2, 3, 4, 5, 6)),
         Drawing(intervals(lams, "λ* at each β"), "The price λ* with 95 % intervals, at each β."),
         Drawing(
             plot(
                 [Series(np.log10(betas), sizes, dots=True)],
-                "log₁₀ β (0 is β = 1, −1 is β = 0.1)",
+                "β",
                 "effective responses of each prompt",
                 "samples",
+                x_ticks=[(float(np.log10(beta)), f"{beta:g}") for beta in betas],
             ),
             f"Of {k} responses to a prompt so many count, in the median. Towards small β, on the left, one "
             "is left: the best of the sample, and λ* speaks of a contest, not of a policy.",
@@ -194,7 +207,7 @@ def _exam(results: Results) -> Blocks:
             "one standard error over prompts. “Kept” means within one of them, and the number beside it says "
             "how many standard errors below the limit a policy is. “On paper” is what λ* promises if the "
             "policy could be anything: the reference's own responses to these prompts, weighted as the "
-            "theory would; with so few of each, less at small β than it could be. "
+            "theory would. There are few of each, so that at small β it reaches less than it could. "
             "“One-shot” are trained at λ*; “longer” is the policy gradient again, for as many steps as "
             "“iterative” has, so that these two differ in λ alone."
         )
@@ -208,12 +221,13 @@ def _exam(results: Results) -> Blocks:
         )
     )
     for at in results.found:
-        blocks += [Words(f"β = {at.beta:g}"), exam(results, at)]
+        blocks += [Words(f"β = {at.beta:g}", "heading"), exam(results, at)]
     for at in results.found:
         blocks.append(
             Drawing(
                 against([results.reference, *at.rows], level, f"politeness at β = {at.beta:g}"),
-                f"β = {at.beta:g}: politeness of each policy with 95 % intervals, and the limit.",
+                f"β = {at.beta:g}: politeness of each policy with 95 % intervals, and the limit. Filled: "
+                "trained.",
             )
         )
     return blocks
@@ -270,6 +284,7 @@ WORDS = {
     "KL": "how far a policy is from the reference, in nats: the mean of log π − log π_ref of what it says.",
     "λ, the multiplier": "what one unit of politeness is worth, in units of sharpness; λ* at the optimum.",
     "± (standard error)": "how much a number changes with other prompts; twice that makes a 95 % interval.",
+    "best of K": "of a prompt's K responses only the best one counts, and with more there is a better one.",
     "effective responses": "1 / Σ w² of the weights w of a prompt's responses; 1: a single one counts.",
     "DPO": "training on pairs of which one is preferred, here with probability σ(Δ(sharp + λ* clean)).",
     "policy gradient": "training on responses of the policy itself, made likelier the better they score.",
@@ -282,12 +297,12 @@ def _glossary() -> Blocks:
 
 def _made(results: Results) -> Blocks:
     s = results.settings
-    total = sum(results.seconds.values())
-    busy = f"{results.processor:.0f} of processor time (if that is far less, the machine had other work, too)"
+    other = " on a machine that had other work" if results.elapsed > 1.5 * results.processor else ""
     rows = [[what, f"{seconds:.0f}"] for what, seconds in results.seconds.items()]
     return [
         Words(
-            f"Seed {s.seed}; {total:.0f} seconds in all, {busy}. Language model: a gated recurrent unit of "
+            f"Seed {s.seed}; {results.processor:.0f} seconds of processor time, {results.elapsed:.0f} by the "
+            f"clock{other}. Language model: a gated recurrent unit of "
             f"{s.units}, {s.steps} steps of {s.batch} sentences; responses of at most {s.words} words at "
             f"temperature {s.temperature:g}. DPO: {s.pairs} pairs of each prompt, exported as JSON lines "
             f"and read back. Policy gradient: {s.gradient_steps} steps; iterative and longer: {s.rounds} × "
@@ -295,7 +310,7 @@ def _made(results: Results) -> Blocks:
             "processor; elsewhere a last digit may choose another word, and training goes another way: "
             "politeness moves by about its error, KL by more."
         ),
-        Grid(["what", "seconds"], rows),
+        Grid(["what", "seconds of processor time"], rows),
     ]
 
 

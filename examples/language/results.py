@@ -91,8 +91,9 @@ class Results:
         prompts: of the exam.
         before: the first thing that the reference said to each.
         people: scorer → correlation of its score with people's ratings of the held-out sentences.
-        seconds: how long what took.
-        processor: seconds of processor time in all, which other programs do not lengthen.
+        seconds: how long what took, in processor time, which other programs do not lengthen.
+        processor: all of that.
+        elapsed: seconds by the clock.
     """
 
     settings: Settings
@@ -105,6 +106,7 @@ class Results:
     people: dict[str, float]
     seconds: dict[str, float]
     processor: float
+    elapsed: float
 
     def record(self) -> dict[str, Any]:
         """Every number of the page under its name, for JSON."""
@@ -124,6 +126,7 @@ class Results:
             "people": self.people,
             "seconds": self.seconds,
             "processor_seconds": self.processor,
+            "elapsed_seconds": self.elapsed,
         }
 
 

@@ -18,6 +18,7 @@ from adjoint.errors import MissingPackageError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
+arguments = importlib.import_module("language.arguments")
 text = importlib.import_module("language.text")
 scorers = importlib.import_module("language.scorers")
 settings = importlib.import_module("language.settings")
@@ -171,6 +172,40 @@ def test_the_script_in_its_quick_form(tmp_path: Path) -> None:
     assert last.startswith("check: ") and last.endswith("  ok"), last
     assert {"language.html", "language.md", "language.json"} <= {path.name for path in tmp_path.iterdir()}
     assert json.loads((tmp_path / "language.json").read_text())["settings"]["seed"] == 0
+
+
+def test_a_page_of_seconds_says_that_it_means_nothing(results: Any) -> None:
+    quick = replace(results, settings=settings.QUICK)
+    for written, said in ((page.html(quick, PANEL, ""), True), (page.html(results, PANEL, ""), False)):
+        assert ("the numbers mean nothing" in written) == said
+    assert "the numbers mean nothing" in page.markdown(quick, PANEL, "", "")
+
+
+def test_a_policy_that_is_no_sharper_is_no_success(results: Any) -> None:
+    (at,) = results.found
+    dull = at.row("iterative")._replace(
+        scores=results.reference.scores | {"clean": at.row("tilt").scores["clean"]}
+    )
+    rows = (*(row for row in at.rows if row.who != "iterative"), dull)
+    failed = replace(results, found=(replace(at, rows=rows),))
+    assert '<p class="good">Asked' in page.html(results, PANEL, "")
+    assert '<p class="bad">Asked' in page.html(failed, PANEL, "")
+
+
+def test_how_many_values_of_beta() -> None:
+    assert [page._of(*n) for n in ((3, 3), (2, 3), (1, 1), (0, 1))] == [
+        "each of 3 values of β", "2 of 3 values of β", "this β", "no β",
+    ]  # fmt: skip
+
+
+def test_the_folder_is_made_before_the_work_and_options_are_known(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    assert arguments.arguments([str(folder), "--quick"]) == (folder, True) and folder.is_dir()
+    assert arguments.arguments([str(folder)]) == (folder, False)
+    with pytest.raises(SystemExit, match=r"no option --qick\n  python .* \[FOLDER\] \[--quick\]"):
+        arguments.arguments(["--qick"])
+    with pytest.raises(SystemExit, match="2 folders: a, b"):
+        arguments.arguments(["a", "b"])
 
 
 # ------------------------------------------------------------------------------------------------ errors
