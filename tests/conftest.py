@@ -87,16 +87,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return LoadFileScheduling(config, log)
 
 
+@pytest.hookimpl(trylast=True)  # after the file's own fixtures
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """After each file, the emulator's kernels are made known to the process that holds all against NVRTC."""
     if nextitem is None or nextitem.path != item.path:
         compiler = sys.modules.get("tests.cuda_emulator.compiler")
         if compiler is not None:
             compiler.publish()
+        pytest_collection_finish()
 
 
 def pytest_collection_finish() -> None:
-    """What stands before the first test is no garbage: each of the many collections would look through it."""
+    """What stands before a file's tests is no garbage: each of many collections would look through it."""
     gc.collect()
     gc.freeze()
 

@@ -27,9 +27,9 @@ class Randomness:
         self._generators = list(found.values())
         self._before = self._states()
 
-    def _states(self) -> list[str]:
-        states = [repr(_bits(g).state) for g in self._generators]
-        return [*states, repr(np.random.get_state(legacy=False)), repr(random.getstate())]
+    def _states(self) -> list[Any]:
+        states = [_bits(g).state for g in self._generators]
+        return [*map(_comparable, [*states, np.random.get_state(legacy=False)]), random.getstate()]
 
     def by_others(self) -> bool:
         """Whether it may have been another thread: only the generators that all threads share have moved."""
@@ -47,6 +47,13 @@ class Randomness:
             what = "the traced function draws random numbers, which would be the same in every call"
             remedy = "Draw them outside and pass them as an argument (ad.nn.dropout takes mask=)."
             raise refusal(TraceError, what, remedy)
+
+
+def _comparable(state: Any) -> Any:
+    """A bit generator's state with bytes for arrays: their text takes a millisecond."""
+    if isinstance(state, dict):
+        return {name: _comparable(part) for name, part in state.items()}
+    return state.tobytes() if isinstance(state, np.ndarray) else state
 
 
 def _draws(x: Any) -> bool:

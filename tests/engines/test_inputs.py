@@ -261,10 +261,12 @@ class Sampler:
 
 
 GENERATOR, SAMPLER = np.random.default_rng(0), Sampler()
+COUNTER = np.random.Generator(np.random.Philox(0))
 DRAWS: dict[str, Callable[[Any], Any]] = {
     "global": lambda x: x * GENERATOR.normal(),
     "legacy": lambda x: x * np.random.rand(),
     "standard library": lambda x: x * random.random(),
+    "state in arrays": lambda x: x * COUNTER.normal(),
     "method": Sampler().draw,
     "instance": Sampler(),
     "instance within": lambda x, sampler=SAMPLER: sampler.draw(x),
