@@ -15,8 +15,8 @@ from .gpu.machine import MACHINES, compiler, machine
 
 SHARED = frozenset({
     "test_complex", "test_dense", "test_determinism", "test_inputs", "test_joined", "test_library",
-    "test_multipliers", "test_names", "test_outputs", "test_programs", "test_random", "test_rows",
-    "test_rules", "test_wide_programs",
+    "test_multipliers", "test_names", "test_outputs", "test_programs", "test_random", "test_refusals",
+    "test_rows", "test_rules", "test_waiting", "test_wide_programs",
 })  # fmt: skip
 
 

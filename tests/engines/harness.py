@@ -10,6 +10,8 @@ import numpy as np
 import adjoint as ad
 from adjoint import tree as trees
 
+from ..helpers import message, points_at
+
 Function = Callable[..., Any]
 TOLERANCE = {
     "float32": 2e-5,
@@ -51,6 +53,31 @@ def agree(f: Function, *args: Any, factor: float = 1.0, **kwargs: Any) -> ad.eng
         want = f(*args, **kwargs)
     compare(compiled(*args, **kwargs), want, factor)
     return compiled
+
+
+def energy(x: Any) -> Any:
+    """A program of one reduction."""
+    return np.sum(np.sin(x) ** 2, axis=0)
+
+
+# What factorises matrices n × n, and one that it cannot.
+REFUSING: dict[str, tuple[Function, Callable[[int], Any]]] = {
+    "cholesky": (lambda a: np.linalg.cholesky(a), lambda n: -np.eye(n)),
+    "solve": (lambda a: np.linalg.solve(a, np.ones(a.shape[0])), lambda n: np.ones((n, n))),
+    "inv": (lambda a: np.linalg.inv(2 * a), lambda n: np.zeros((n, n))),
+}
+
+
+def refuses(compile: Callable[[Function], Function], name: str, n: int) -> None:
+    """A compiled factorisation says what the eager sweep says, with the line, and is none the worse."""
+    f, wrong = REFUSING[name]
+    compiled = compile(f)
+    compiled(np.eye(n))
+    eager = message(ad.DomainError, ad.grad(lambda a: np.sum(f(a))), wrong(n))
+    text = message(ad.DomainError, compiled, wrong(n))
+    assert points_at(text, "np.linalg.")
+    assert text.splitlines()[0] == eager.splitlines()[0]
+    np.testing.assert_allclose(compiled(np.eye(n)), f(np.eye(n)))
 
 
 def fallbacks(compiled: ad.engines.Compiled) -> list[str]:

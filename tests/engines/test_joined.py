@@ -11,6 +11,7 @@ import pytest
 import adjoint as ad
 from adjoint.engines.chains import FEWEST_ROWS
 
+from ..helpers import normal
 from .harness import agree
 
 
@@ -185,3 +186,26 @@ def test_dropped_results_are_taken_again_and_held_ones_are_not() -> None:
     address = second.ctypes.data
     del second
     assert double(x).ctypes.data == address
+
+
+def test_values_that_only_empty_arrays_read_are_not_computed() -> None:
+    """Once their sum was written over another value: it had no place in memory of its own."""
+    x, y, c = np.empty((0, 3)), normal(3), normal(3, 2, seed=1)
+
+    def loss(x: Any, y: Any) -> Any:
+        z = np.zeros((3, 1)) @ np.tanh(y)[np.array([0, 1])].reshape(1, 2)
+        return np.sum(z * c) + np.sum(z.at[::2].set(np.sum(x)) * c[::-1])
+
+    agree(ad.value_and_grad(loss, argnum=(0, 1)), x, y)
+
+
+def test_empty_views_of_values_that_are_not_computed() -> None:
+    agree(ad.value_and_grad(lambda x: np.sum(3.0 * np.trapezoid(x, axis=1))), normal(3, 1))
+
+
+def test_numpy_reads_a_piece_that_lives_in_a_joined_array() -> None:
+    def loss(x: Any) -> Any:
+        y = x / np.sqrt(1 + x * x)
+        return np.sum(np.sort(y) * np.arange(5.0)) + np.sum(np.concatenate([y, x]) * np.arange(10.0))
+
+    agree(ad.value_and_grad(loss), normal(5))
