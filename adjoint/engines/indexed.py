@@ -11,7 +11,7 @@ from ..errors import IndexingError
 from ..ops import index as ix
 from ..ops.abstract import broadcast_shape
 from .graph import Node, Shape
-from .views import View, spread_over, view_of, whole
+from .views import View, spread_over, stepped, view_of, whole
 
 
 class Indexed(NamedTuple):
@@ -45,9 +45,9 @@ def indexed(v: View, template: tuple[Any, ...], arrays: Sequence[Any]) -> Indexe
         n, step = v.shape[axis], v.strides[axis]
         axis += 1
         if isinstance(part, slice):
-            start, _, stride = part.indices(n)
-            offset += start * step
-            kept.append((len(range(*part.indices(n))), stride * step))
+            skip, count, stride = stepped(part, n, step)
+            offset += skip
+            kept.append((count, stride))
             continue
         places.append((at, len(kept)))
         value = next(feed) if isinstance(part, str) else part

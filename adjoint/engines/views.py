@@ -77,23 +77,33 @@ def _indexed(x: Node, v: View) -> View | None:
     return sliced(v, template, x.shape)
 
 
+def every_axis(template: tuple[Any, ...], ndim: int) -> tuple[Any, ...]:
+    """An index with one part for every axis, besides None: whole slices in Ellipsis' stead, or behind it."""
+    named = sum(part is not None and part is not Ellipsis for part in template)
+    at = next((k for k, part in enumerate(template) if part is Ellipsis), len(template))
+    return (*template[:at], *(slice(None),) * (ndim - named), *template[at + 1 :])
+
+
+def stepped(part: slice, n: int, stride: int) -> tuple[int, int, int]:
+    """What a slice keeps of an axis of n elements: the offset of the first, how many, and their stride."""
+    kept = range(n)[part]
+    return kept.start * stride, len(kept), kept.step * stride
+
+
 def sliced(v: View, template: tuple[Any, ...], shape: Shape) -> View:
     """The view behind an index of integers, slices, None and Ellipsis; `shape` is its shape."""
-    named = sum(part is not None and part is not Ellipsis for part in template)
-    rest = (slice(None),) * (len(v.shape) - named)
-    at = next((k for k, part in enumerate(template) if part is Ellipsis), len(template))
     strides: list[int] = []
     offset, axis = v.offset, 0
-    for part in (*template[:at], *rest, *template[at + 1 :]):
+    for part in every_axis(template, len(v.shape)):
         if part is None:
             strides.append(0)
             continue
         n, step = v.shape[axis], v.strides[axis]
         axis += 1
         if isinstance(part, slice):
-            start, _, stride = part.indices(n)
-            offset += start * step
-            strides.append(stride * step)
+            skip, _, stride = stepped(part, n, step)
+            offset += skip
+            strides.append(stride)
         else:
             offset += (int(part) % n) * step
     return View(v.root, offset, shape, tuple(strides))

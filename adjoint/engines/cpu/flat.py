@@ -22,9 +22,7 @@ def flat(w: Writer) -> list[str]:
         if a[0] == "n":
             return env[a[1]]
         if a[1] not in loaded:
-            v = w.name()
-            body.append(f"{v} = {w.load(a[1], w.element(a[1], '0', 'j')).text}")
-            loaded[a[1]] = Term(v, w.spec.buffers[a[1]].dtype)
+            loaded[a[1]] = w.named(w.load(a[1], w.element(a[1], "0", "j")), body)
         return loaded[a[1]]
 
     # all loads come first: a result may lie in the memory of an operand
@@ -35,13 +33,11 @@ def flat(w: Writer) -> list[str]:
     for k, item in enumerate(w.spec.items):
         if item.op in REDUCTIONS:
             x = cast(read(item.args[0]), item.dtype)
-            body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
+            body.append(w.running(k, item, x))
             continue
-        v = w.name()
-        body.append(f"{v} = {w.expression(item, read)}")
-        env[k] = Term(v, item.dtype)
+        env[k] = w.computed(item, read, body)
         if item.stored >= 0:
-            body.append(store(item, w.element(item.stored, "0", "j"), v))
+            body.append(store(item, w.element(item.stored, "0", "j"), env[k].text))
     if not reductions:
         return [*head, "for j in range(lo, hi):", *("    " + x for x in body)]
     lines = [*head, *(f"w{k} = {w.neutral(item, wide_dtype(item))}" for k, item in reductions)]

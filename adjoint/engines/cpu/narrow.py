@@ -15,7 +15,7 @@ from ..regions import FULL, OUT, REDUCTIONS, ROW
 from ..text import BOOL
 from .rows import Rows
 from .text import Term, cast
-from .writer import Writer, add_blocks, finish, store
+from .writer import Writer, add_blocks, finish, held, store
 
 NARROW = 64  # rows up to this length are emitted in blocks, with the length as a constant
 BLOCK = 1024  # elements of a block of narrow rows: its scratch stays in the first-level cache
@@ -54,8 +54,11 @@ class _Narrow:
     def kept(self, k: int, index: str) -> Term:
         """An item computed in another loop."""
         dtype = self.spec.items[k].dtype
-        text = f"{self.place(k)}[{index}]"
-        return Term(f"({text} != 0)" if dtype == BOOL else text, dtype)
+        return held(f"{self.place(k)}[{index}]", dtype)
+
+    def known(self) -> dict[tuple[Any, ...], Term]:
+        """What a loop knows when it begins: numbers that are one to the whole kernel."""
+        return {("x", k): t for k, t in self.rows.scalars.items()}
 
     def run(self) -> list[str]:
         w = self.w
@@ -84,15 +87,14 @@ class _Narrow:
         body: list[str] = []
         self.out += [
             "for t in range(n * C):",
-            *("    " + x for x in self._points(loop, body, "", "t", "b + t", {})),
+            *("    " + x for x in self._points(loop, body, "", "t", "b + t")),
         ]
 
     def matrix_loop(self, loop: Loop) -> None:
         """Over rows, and in each over the columns."""
         w, spec = self.w, self.spec
         row: list[str] = []
-        known: dict[Any, Term] = {}
-        body = self._points(loop, [], "(i0 + i)", "j", "b + o + j", known, row)
+        body = self._points(loop, [], "(i0 + i)", "j", "b + o + j", row)
         reducing = [
             (k, spec.items[k])
             for k in loop.items
@@ -114,86 +116,69 @@ class _Narrow:
         i: str,
         j: str,
         flat: str,
-        known: dict[Any, Term],
         row: list[str] | None = None,
     ) -> list[str]:
         """Statements for one point; what is one number per row goes to `row`."""
         w, spec = self.w, self.spec
         index = j if row is None else "o + j"
+        known = self.known()
 
         def read(a: tuple[Any, ...]) -> Term:
-            key = a[:2]
-            if a[0] == "x" and a[1] in self.rows.scalars:
-                return self.rows.scalars[a[1]]
-            if key not in known:
-                v = w.name()
+            if a[:2] not in known:
                 if a[0] == "n":
                     per_row = spec.items[a[1]].level == ROW
                     t = self.kept(a[1], "i" if per_row else index)
                 else:
                     per_row = spec.buffers[a[1]].column == "0"
                     t = w.load(a[1], w.element(a[1], i, "0" if per_row else j, flat))
-                (row if per_row and row is not None else body).append(f"{v} = {t.text}")
-                known[key] = Term(v, t.dtype)
-            return known[key]
+                known[a[:2]] = w.named(t, row if per_row and row is not None else body)
+            return known[a[:2]]
 
         for k in loop.items:
             item = spec.items[k]
             if item.op in REDUCTIONS:
                 x = cast(read(item.args[0]), item.dtype)
                 if is_column(w.spec, item):
-                    target = w.element(item.stored, i, j)
-                    body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+                    body.append(w.added(item, w.element(item.stored, i, j), x))
                 elif item.level == OUT and row is not None:
                     # a number per column: adding each row up would cost more than the row
                     if k not in self.lanes:
                         self.lanes[k] = w.stack(item.dtype, spec.columns, "u")
-                    lane = f"{self.lanes[k]}[j]"
-                    body.append(f"{lane} = {w.combine(item, lane, x, item.dtype, reassociate=False)}")
+                    body.append(w.added(item, f"{self.lanes[k]}[j]", x))
                 else:
-                    body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
+                    body.append(w.running(k, item, x))
                 continue
-            v = w.name()
-            body.append(f"{v} = {w.expression(item, read)}")
-            known["n", k] = Term(v, item.dtype)
+            z = known["n", k] = w.computed(item, read, body)
             if k in w.used_later:
-                body.append(store(item, f"{self.place(k)}[{index}]", v))
+                body.append(store(item, f"{self.place(k)}[{index}]", z.text))
             if item.stored >= 0:
-                body.append(store(item, w.element(item.stored, i, j, flat), v))
+                body.append(store(item, w.element(item.stored, i, j, flat), z.text))
         return body
 
     def vector_loop(self, loop: Loop) -> None:
         """Over the rows of the block, one number each."""
         w, spec = self.w, self.spec
         body: list[str] = []
-        known: dict[Any, Term] = {}
+        known = self.known()
 
         def read(a: tuple[Any, ...]) -> Term:
-            key = a[:2]
-            if a[0] == "x" and a[1] in self.rows.scalars:
-                return self.rows.scalars[a[1]]
-            if key not in known:
-                v = w.name()
+            if a[:2] not in known:
                 t = self.kept(a[1], "i") if a[0] == "n" else w.load(a[1], w.element(a[1], "(i0 + i)", "0"))
-                body.append(f"{v} = {t.text}")
-                known[key] = Term(v, t.dtype)
-            return known[key]
+                known[a[:2]] = w.named(t, body)
+            return known[a[:2]]
 
         for k in loop.items:
             item = spec.items[k]
             if item.op in REDUCTIONS:
                 x = cast(read(item.args[0]), item.dtype)
                 if is_whole(w.spec, item):
-                    body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
+                    body.append(w.running(k, item, x))
                 else:
-                    target = w.element(item.stored, "(i0 + i)", "0")
-                    body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+                    body.append(w.added(item, w.element(item.stored, "(i0 + i)", "0"), x))
                 continue
-            v = w.name()
-            body.append(f"{v} = {w.expression(item, read)}")
-            known["n", k] = Term(v, item.dtype)
+            z = known["n", k] = w.computed(item, read, body)
             if k in w.used_later:
-                body.append(store(item, f"{self.place(k)}[i]", v))
+                body.append(store(item, f"{self.place(k)}[i]", z.text))
             if item.stored >= 0:
-                body.append(store(item, w.element(item.stored, "(i0 + i)", "0"), v))
+                body.append(store(item, w.element(item.stored, "(i0 + i)", "0"), z.text))
         self.out += self.rows.over_rows("0", "n", "i0", body)

@@ -12,7 +12,7 @@ from ..spec import Item
 from ..text import BOOL
 from .rows import Rows
 from .text import Term, cast
-from .writer import SUM_BLOCK, Writer, add_blocks, finish, store
+from .writer import SUM_BLOCK, Writer, add_blocks, finish, held, store
 
 SCRATCH = 4096  # columns that a row may keep on the stack between its loops
 
@@ -30,9 +30,7 @@ def wide(w: Writer) -> list[str]:
         if k in rows.scalars:
             return rows.scalars[k]
         if k not in row_loaded:
-            v = w.name()
-            out.append(f"{v} = {w.load(k, w.element(k, 'i', '0')).text}")
-            row_loaded[k] = Term(v, spec.buffers[k].dtype)
+            row_loaded[k] = w.named(w.load(k, w.element(k, "i", "0")), out)
         return row_loaded[k]
 
     for loop in w.loops:
@@ -63,11 +61,10 @@ def wide(w: Writer) -> list[str]:
             out += ["for j in range(C):", *("    " + x for x in body)]
         for k, item in reducing:
             if item.level == ROW:
-                v = w.name()
-                out.append(f"{v} = {cast(Term(f'w{k}', wide_dtype(item)), item.dtype)}")
-                values[k] = Term(v, item.dtype)
+                total = cast(Term(f"w{k}", wide_dtype(item)), item.dtype)
+                values[k] = w.named(Term(total, item.dtype), out)
                 if item.stored >= 0:
-                    out.append(store(item, w.element(item.stored, "i", "0"), v))
+                    out.append(store(item, w.element(item.stored, "i", "0"), values[k].text))
     lines = [
         *rows.lines,
         *rows.over_rows("lo", "hi", "lo", ["b = i * C", *out]),
@@ -85,14 +82,11 @@ def _row_statement(w: Writer, k: int, item: Item, read: Any, out: list[str], val
                 f"w{k} = {w.combine(item, f'w{k}', cast(Term(x, item.dtype), wide), wide, reassociate=False)}"
             )
         else:
-            target = w.element(item.stored, "i", "0")
-            out.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+            out.append(w.added(item, w.element(item.stored, "i", "0"), x))
         return
-    v = w.name()
-    out.append(f"{v} = {w.expression(item, read)}")
-    values[k] = Term(v, item.dtype)
+    values[k] = w.computed(item, read, out)
     if item.stored >= 0:
-        out.append(store(item, w.element(item.stored, "i", "0"), v))
+        out.append(store(item, w.element(item.stored, "i", "0"), values[k].text))
 
 
 def _columns_loop(
@@ -110,20 +104,15 @@ def _columns_loop(
             if j in values:
                 return values[j]
             if j not in env:
-                v = w.name()
-                stored = spec.items[j].stored
+                stored, dtype = spec.items[j].stored, spec.items[j].dtype
                 text = w.element(stored, "i", "j", "b + j") if stored >= 0 else f"{scratch[j]}[j]"
-                text = f"({text} != 0)" if spec.items[j].dtype == BOOL else text
-                body.append(f"{v} = {text}")
-                env[j] = Term(v, spec.items[j].dtype)
+                env[j] = w.named(held(text, dtype), body)
             return env[j]
         k = a[1]
         if spec.buffers[k].column == "0":
             return at_row(k)
         if k not in loaded:
-            v = w.name()
-            body.append(f"{v} = {w.load(k, w.element(k, 'i', 'j', 'b + j')).text}")
-            loaded[k] = Term(v, spec.buffers[k].dtype)
+            loaded[k] = w.named(w.load(k, w.element(k, "i", "j", "b + j")), body)
         return loaded[k]
 
     for k in loop.items:
@@ -131,18 +120,14 @@ def _columns_loop(
         if item.op in REDUCTIONS:
             x = cast(read(item.args[0]), item.dtype)
             if is_column(w.spec, item):
-                target = w.element(item.stored, "i", "j")
-                body.append(f"{target} = {w.combine(item, target, x, item.dtype, reassociate=False)}")
+                body.append(w.added(item, w.element(item.stored, "i", "j"), x))
             else:
-                body.append(f"t{k} = {w.combine(item, f't{k}', x, item.dtype)}")
+                body.append(w.running(k, item, x))
             continue
-        v = w.name()
-        text = w.expression(item, read)
-        body.append(f"{v} = {text}")
-        env[k] = Term(v, item.dtype)
+        z = env[k] = w.computed(item, read, body)
         if item.stored >= 0:
-            body.append(store(item, w.element(item.stored, "i", "j", "b + j"), v))
+            body.append(store(item, w.element(item.stored, "i", "j", "b + j"), z.text))
         elif k in w.used_later:
             scratch[k] = w.stack(np.dtype(np.uint8) if item.dtype == BOOL else item.dtype, SCRATCH, "s")
-            body.append(store(item, f"{scratch[k]}[j]", v))
+            body.append(store(item, f"{scratch[k]}[j]", z.text))
     return body

@@ -23,6 +23,11 @@ def pointer(dtype: np.dtype[Any]) -> str:
     return f"as_{_POINTER[dtype.str[1:]]}"
 
 
+def held(text: str, dtype: np.dtype[Any]) -> Term:
+    """What lies in memory, as a term; truth values are bytes there."""
+    return Term(f"({text} != 0)" if dtype == BOOL else text, dtype)
+
+
 class Writer:
     """Writes one kernel."""
 
@@ -56,11 +61,24 @@ class Writer:
 
     def load(self, k: int, text: str) -> Term:
         dtype = self.spec.buffers[k].dtype
-        return Term(f"({text} != 0)" if dtype == BOOL else text, dtype)
+        return held(text, dtype)
 
     def expression(self, item: Item, read: Callable[[tuple[Any, ...]], Term]) -> str:
         """The row's value in the item's dtype."""
         return expression(TEXT, item, read)
+
+    def named(self, t: Term, lines: list[str]) -> Term:
+        """A term in a variable of its own."""
+        v = self.name()
+        lines.append(f"{v} = {t.text}")
+        return Term(v, t.dtype)
+
+    def computed(self, item: Item, read: Callable[[tuple[Any, ...]], Term], lines: list[str]) -> Term:
+        """An item's value in a variable; what it reads comes before it."""
+        v = self.name()
+        text = self.expression(item, read)
+        lines.append(f"{v} = {text}")
+        return Term(v, item.dtype)
 
     # ---------------------------------------------------------------- accumulators
     def neutral(self, item: Item, dtype: np.dtype[Any]) -> str:
@@ -76,6 +94,14 @@ class Writer:
         if dtype.kind == "f":
             return f"{kind}imum{suffix}({a}, {b})"
         return f"({a} if {a} {'>' if kind == 'max' else '<'} {b} else {b})"
+
+    def running(self, k: int, item: Item, x: str) -> str:
+        """Add to the running sum of item k: short, so that its order is the compiler's."""
+        return f"t{k} = {self.combine(item, f't{k}', x, item.dtype)}"
+
+    def added(self, item: Item, target: str, x: str) -> str:
+        """Add to a place in memory, one after the other."""
+        return f"{target} = {self.combine(item, target, x, item.dtype, reassociate=False)}"
 
     def stack(self, dtype: np.dtype[Any], size: int, prefix: str) -> str:
         name = f"{prefix}{len(self.stacks)}"

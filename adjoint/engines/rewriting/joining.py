@@ -16,6 +16,7 @@ from ...ops import elementwise as ew
 from ...ops.abstract import Abstract
 from ...ops.primitive import Primitive
 from ..graph import Graph, Node, Shape, same_kind
+from ..views import every_axis
 
 
 class Assemble(Primitive):
@@ -104,11 +105,9 @@ def disjoint(s: tuple[Any, ...], t: tuple[Any, ...]) -> bool:
 
 def plain_template(template: tuple[Any, ...], shape: Shape) -> tuple[Any, ...]:
     """An index of integers and slices, one entry per axis, counted from 0; None stays."""
-    named = sum(part is not None and part is not Ellipsis for part in template)
-    at = next((k for k, part in enumerate(template) if part is Ellipsis), len(template))
     feed = iter(shape)
     result: list[Any] = []
-    for part in (*template[:at], *(slice(None),) * (len(shape) - named), *template[at + 1 :]):
+    for part in every_axis(template, len(shape)):
         if part is None:
             result.append(None)
         elif isinstance(part, slice):
