@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib.metadata
+import importlib.util
 import os
 import platform
 import sys
@@ -41,6 +42,12 @@ def prepare(given: argparse.Namespace) -> None:
     os.environ[CLOCK] = given.clock
     if given.no_gc:
         gc.disable()
+
+
+def need(package: str) -> None:
+    """Leave, with the command, where what makes the reference is missing: nobody could be held against it."""
+    if importlib.util.find_spec(package) is None:
+        raise SystemExit(f"nothing measured: the reference needs {package}\n  pip install '.[bench]'")
 
 
 def fix_threads(threads: int) -> None:

@@ -18,7 +18,7 @@ import contest
 import harness
 import numpy as np
 from contest import OURS, late
-from environment import heading, options, prepare, versions
+from environment import heading, need, options, prepare, versions
 from harness import Contestant, Run
 from programs import in_float64, language_text, leaves, map_leaves, read_as
 
@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("--peers", default="torch,inductor,jax", help="who takes part: torch,inductor,jax")
     parser.add_argument("--only", default="", help="sizes whose names contain this")
     given = parser.parse_args()
+    need("autograd")
     prepare(given)
     print(heading())
     from language import model

@@ -14,7 +14,7 @@ import contest
 import numpy as np
 from agreement import along, direction, inner
 from contest import OURS, Entry, late
-from environment import heading, options, prepare
+from environment import heading, need, options, prepare
 from harness import Run
 from programs import Case, in_float64, read_as, twenty, twenty_cases
 
@@ -66,6 +66,7 @@ def main() -> None:
     parser = options(__doc__, rounds=9)
     contest.add_filters(parser, ENTRIES)
     given = parser.parse_args()
+    need("autograd")
     prepare(given)
     print(heading())
     contest.run("variety", given, twenty_cases.cases(), ENTRIES, reference, GOAL)
