@@ -71,7 +71,7 @@ def moved(results: Results, count: int = 10) -> tuple[list[str], list[str]]:
 def _change(a: Average, b: Average) -> str:
     change, error = b.mean - a.mean, float(np.hypot(a.error, b.error))
     opinion = "yes" if change > 2 * error else "no" if change < -2 * error else "cannot be told"
-    return f"{signed(change, 4)} ± {error:.4f}: {opinion}"
+    return f"{signed(change, 4)}\u00a0±\u00a0{error:.4f}: {opinion}"
 
 
 def samples(results: Results) -> Blocks:
@@ -134,8 +134,9 @@ def failures(results: Results) -> Blocks:
         Words(
             "The price of a small policy. What all this maximizes is sharp − β KL. Only policies that keep "
             "the limit should be compared by it; the others buy their number with impoliteness. The "
-            "distance between “on paper” and “iterative” is what biases alone, a minute of noisy steps and "
-            "a higher λ cost. Where “iterative” is below “before”, the limit costs more than sharpness "
+            "distance between “on paper” and “iterative” is what biases alone, "
+            f"{s.gradient_steps + s.rounds * s.round_steps} noisy steps and a higher λ cost. Where “iterative” "
+            "is below “before”, the limit costs more than sharpness "
             "brings:"
         ),
         Grid(["β", "before", *(WHO[who] for who in ways)], rows),

@@ -49,8 +49,8 @@ def signed(x: float, digits: int = 3) -> str:
 
 
 def pm(x: Average, digits: int = 3) -> str:
-    """A mean with its standard error."""
-    return f"{x.mean:.{digits}f} ± {x.error:.{digits}f}".replace("-", "−")
+    """A mean with its standard error, on one line."""
+    return f"{x.mean:.{digits}f}\u00a0±\u00a0{x.error:.{digits}f}".replace("-", "−")
 
 
 def best_of(alignment: Alignment) -> float:
