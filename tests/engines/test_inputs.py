@@ -146,7 +146,7 @@ def test_other_floats_run_by_numpy(dtype: Any) -> None:
 @pytest.mark.numba
 def test_what_is_no_array_of_numbers_is_refused() -> None:
     compiled = ad.compile(lambda x: x)
-    assert "cannot take (1,) object" in message(ad.DTypeError, compiled, np.array([None]))
+    assert "cannot take x: (1,) object" in message(ad.DTypeError, compiled, np.array([None]))
     text = message(ad.DTypeError, compiled, np.ma.masked_array(np.ones(2), [True, False]))
     assert "cannot record a MaskedArray" in text
     text = message(ad.DTypeError, ad.compile(lambda x: np.array(["a"])), np.ones(2))
