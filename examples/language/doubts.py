@@ -135,9 +135,8 @@ def failures(results: Results) -> Blocks:
             "The price of a small policy. What all this maximizes is sharp − β KL. Only policies that keep "
             "the limit should be compared by it; the others buy their number with impoliteness. The "
             "distance between “on paper” and “iterative” is what biases alone, "
-            f"{s.gradient_steps + s.rounds * s.round_steps} noisy steps and a higher λ cost. Where “iterative” "
-            "is below “before”, the limit costs more than sharpness "
-            "brings:"
+            f"{s.gradient_steps + s.rounds * s.round_steps} noisy steps and a higher λ cost. Where "
+            "“iterative” is below “before”, the limit costs more than sharpness brings:"
         ),
         Grid(["β", "before", *(WHO[who] for who in ways)], rows),
         Words(
