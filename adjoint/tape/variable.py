@@ -30,7 +30,10 @@ _STAY = (
     "Use NumPy functions (np.sin, not math.sin); print with f'{x:.3f}'; to fill an array, collect a list and "
     "np.stack it, or write x = x.at[i].set(v) instead of a[i] = v"
 )
-_STACK = "Join Variables with np.stack or adjoint.numpy.array; SciPy's other functions are in adjoint.scipy"
+_STACK = (
+    "Join Variables with np.stack or adjoint.numpy.array; where an argument was a list, pass np.array([…]); "
+    "SciPy's other functions are in adjoint.scipy"
+)
 
 
 class Variable(Operators):

@@ -116,6 +116,12 @@ def test_object_array_is_refused_as_operand() -> None:
     assert "np.stack" in text
 
 
+def test_a_list_where_an_array_was_meant() -> None:
+    matrix = np.eye(2)
+    text = message(ConversionError, lambda: ad.grad(lambda x: np.sum(x @ matrix))([1.0, 2.0]))
+    assert "where an argument was a list, pass np.array([…])" in text
+
+
 def test_integers_and_booleans_convert_freely() -> None:
     def f(v: Any) -> tuple[Any, ...]:
         k = np.argmax(v)
