@@ -53,3 +53,20 @@ def test_processes_count_once_and_take_whole_files(pytester: pytest.Pytester) ->
     result = pytester.runpytest_subprocess("-n", "2")
     result.assert_outcomes(passed=5)
     result.stdout.fnmatch_lines_random(COUNTS)
+
+
+def test_processes_share_bytecode_that_may_not_lie_beside_sources(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    pytester.makepyfile(found="", test_it="""
+        import os, subprocess, sys
+        from pathlib import Path
+        def test_it():
+            subprocess.run([sys.executable, "-c", "import found"], check=True)
+            (compiled,) = Path(os.environ["PYTHONPYCACHEPREFIX"]).rglob("found.*.pyc")
+            Path("place").write_text(str(compiled))
+    """)  # fmt: skip
+    pytester.runpytest_subprocess("-p", "no:xdist").assert_outcomes(passed=1)
+    assert not Path((pytester.path / "place").read_text()).exists()
+    assert not list(pytester.path.rglob("*.pyc"))
