@@ -55,6 +55,30 @@ def test_processes_count_once_and_take_whole_files(pytester: pytest.Pytester) ->
     result.stdout.fnmatch_lines_random(COUNTS)
 
 
+def test_what_fails_in_another_process_is_told(pytester: pytest.Pytester) -> None:
+    """Reports of what passes before and after a test are not sent."""
+    pytest.importorskip("xdist")
+    pytester.makepyfile("""
+        import pytest
+        @pytest.fixture
+        def broken(): assert False, "before"
+        @pytest.fixture
+        def left():
+            yield
+            assert False, "after"
+        def test_right(): pass
+        def test_wrong(): assert False, "meanwhile"
+        def test_before(broken): pass
+        def test_after(left): pass
+        def test_skipped(): pytest.skip("left out")
+        @pytest.mark.skip(reason="never run")
+        def test_never(): pass
+    """)
+    result = pytester.runpytest_subprocess("-n", "2", "-rs")
+    result.assert_outcomes(passed=2, failed=1, errors=2, skipped=2)
+    result.stdout.fnmatch_lines_random(["*before", "*after", "*meanwhile", "*left out", "*never run"])
+
+
 def test_processes_share_bytecode_that_may_not_lie_beside_sources(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

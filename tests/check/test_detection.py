@@ -8,7 +8,7 @@ import pytest
 from adjoint import tree as trees
 
 from .catalogue import HARD, WRONG, Case
-from .catalogue.checking import alarm, checked, missed
+from .catalogue.checking import alarm, missed, report_of
 from .catalogue.truth import twin
 
 MILLION = 1_000_000
@@ -39,7 +39,7 @@ UNDECIDED = {  # noise or rounding larger than every difference: no check by val
 def test_what_nothing_can_decide_is_not_said_to_pass() -> None:
     for case in HARD:
         if case.name in UNDECIDED:
-            report = checked(case.build())
+            report = report_of(case)
             assert not report and not report.failures and "INCONCLUSIVE" in repr(report), case.name
 
 
@@ -54,4 +54,4 @@ def test_right_derivatives_of_the_same_functions_raise_none(case: Case) -> None:
 def test_a_million_inputs_take_twenty_evaluations(case: Case) -> None:
     pair = case.build()
     assert sum(np.size(x) for x in trees.flatten(list(pair.args))[0]) == MILLION
-    assert checked(pair).evaluations["f"] <= BUDGET
+    assert report_of(case).evaluations["f"] <= BUDGET

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from adjoint.models.alignment import Report, Scores, Status, align, explain
+from adjoint.models.alignment import Alignment, Report, Scores, Status, align, explain
 from adjoint.models.alignment.charts import Estimate, Move, Series, histogram, intervals, moves, plot
 from adjoint.models.alignment.page import page
 from adjoint.models.alignment.report import levels_around
@@ -23,11 +24,37 @@ from adjoint.models.base import DataError
 from .samples import random_scores
 
 SCORES = random_scores(0, 200, least=2)
-SOLVED = align(SCORES, beta=0.5, constraints=["a>=0.3", "b>=-5"], bootstrap=30, random_state=0)
-RELATIVE = align(SCORES, beta=0.5, constraints="a>=0.2 relative")
-BUDGET = align(SCORES, kl_budget=0.2, constraints="a>=0.3")
-INFEASIBLE = align(SCORES, beta=0.5, constraints=["a>=0.9", "b>=0.9"])
-FREE = align(SCORES, beta=0.5)
+
+
+# functions: every process of a run collects this file, and one of them runs it
+@cache
+def solved() -> Alignment:
+    return align(SCORES, beta=0.5, constraints=["a>=0.3", "b>=-5"], bootstrap=30, random_state=0)
+
+
+@cache
+def relative() -> Alignment:
+    return align(SCORES, beta=0.5, constraints="a>=0.2 relative")
+
+
+@cache
+def budget() -> Alignment:
+    return align(SCORES, kl_budget=0.2, constraints="a>=0.3")
+
+
+@cache
+def infeasible() -> Alignment:
+    return align(SCORES, beta=0.5, constraints=["a>=0.9", "b>=0.9"])
+
+
+@cache
+def free() -> Alignment:
+    return align(SCORES, beta=0.5)
+
+
+@pytest.fixture
+def alignment(request: pytest.FixtureRequest) -> Alignment:
+    return request.param()
 
 
 def report(alignment: Any, **options: Any) -> Report:
@@ -35,10 +62,10 @@ def report(alignment: Any, **options: Any) -> Report:
 
 
 def test_the_text_states_the_answer_and_why_to_believe_it() -> None:
-    text = report(SOLVED).text()
-    lam = SOLVED.multipliers["a"]
+    text = report(solved()).text()
+    lam = solved().multipliers["a"]
     assert f"Solved. Align with the reward  helpful + {lam:.4g}·a  and KL weight β = 0.5." in text
-    assert f"• a ≥ 0.3 binds: λ = {explain.with_error(lam, SOLVED.standard_errors['a'])}." in text
+    assert f"• a ≥ 0.3 binds: λ = {explain.with_error(lam, solved().standard_errors['a'])}." in text
     assert "• b ≥ -5 holds by itself" in text
     for words in (
         "prompts below",
@@ -56,7 +83,7 @@ def test_the_text_states_the_answer_and_why_to_believe_it() -> None:
 
 def test_every_diagnostic_is_explained_and_every_warning_shown() -> None:
     single = Scores.ragged([[1.0], [0.0, 1.0]], {"a": [[0.0], [1.0, 0.0]]}, log_base=[[0.0], [0.0, -9.0]])
-    for alignment in (SOLVED, RELATIVE, BUDGET, align(single, beta=0.01, constraints="a>=0.1")):
+    for alignment in (solved(), relative(), budget(), align(single, beta=0.01, constraints="a>=0.1")):
         assert {d.name for d in alignment.diagnostics} <= set(explain.MEANINGS)
         flat = " ".join(report(alignment).text().split()).replace("! ", "")
         for warning in alignment.warnings:
@@ -65,16 +92,18 @@ def test_every_diagnostic_is_explained_and_every_warning_shown() -> None:
 
 
 def test_verdicts_that_are_not_solved_say_so_first() -> None:
-    assert report(INFEASIBLE).text().splitlines()[2].startswith("Infeasible. No policy over these responses")
+    assert (
+        report(infeasible()).text().splitlines()[2].startswith("Infeasible. No policy over these responses")
+    )
     stuck = Scores.dense([[0.0, 1.0]], {"a": [[0.5, 0.5]]})
     lines = report(align(stuck, beta=1.0, constraints="a>=0.5")).text()
     assert lines.splitlines()[2].startswith("Not to be used as it is: feasible, but no policy")
-    assert "no constraints" in report(FREE).text().lower()
+    assert "no constraints" in report(free()).text().lower()
     bought = align(SCORES, kl_budget=0.2)
     assert f"There are none. dP*/dκ = β = {bought.beta:.4g}." in report(bought).text()
     one = report(align(Scores.dense([[1.0]], {}), beta=1.0)).text()
     assert "From 1 prompt with 1 response each. No constraints" in one
-    odd = dataclasses.replace(SOLVED, status=Status.STOPPED)
+    odd = dataclasses.replace(solved(), status=Status.STOPPED)
     assert "within 1e8 of the reward's?" in " ".join(report(odd).text().split())
 
 
@@ -94,13 +123,13 @@ def test_a_level_at_the_edge_of_the_possible_is_said_to_be() -> None:
 
 def test_infeasible_levels_are_told_apart() -> None:
     assert "Each level is within reach alone; together they are not." in " ".join(
-        report(INFEASIBLE).text().split()
+        report(infeasible()).text().split()
     )
     alone = align(SCORES, beta=0.5, constraints=["a>=9", "b>=0"])
     assert "Even alone, a cannot reach its level." in " ".join(report(alone).text().split())
 
 
-@pytest.mark.parametrize("alignment", [SOLVED, RELATIVE, BUDGET], ids=["absolute", "relative", "budget"])
+@pytest.mark.parametrize("alignment", [solved, relative, budget], indirect=True)
 def test_curves_have_the_slope_minus_lambda(alignment: Any) -> None:
     """By central differences of P* over close levels, with an error that falls as their square."""
     b = next(one.level for one in alignment.constraints if one.name == "a")
@@ -114,11 +143,11 @@ def test_curves_have_the_slope_minus_lambda(alignment: Any) -> None:
 
 
 def test_levels_above_the_reference_stand_beside_what_is_above_it() -> None:
-    rows = [line.split() for line in report(RELATIVE).text().splitlines() if "← chosen" in line]
+    rows = [line.split() for line in report(relative()).text().splitlines() if "← chosen" in line]
     assert rows[0][:4] == ["0.2", "←", "chosen", "0.2"]
 
 
-@pytest.mark.parametrize("alignment", [SOLVED, RELATIVE, BUDGET], ids=["absolute", "relative", "budget"])
+@pytest.mark.parametrize("alignment", [solved, relative, budget], indirect=True)
 def test_levels_are_round_rise_and_hold_the_chosen_one(alignment: Any) -> None:
     own = next(one.level for one in alignment.constraints if one.name == "a")
     levels = levels_around(alignment, "a", 9)
@@ -153,24 +182,26 @@ def test_names_of_several_lines_keep_tables_whole() -> None:
 
 
 def test_no_curves_when_none_are_wanted_and_one_level_is_none() -> None:
-    assert "What other levels would cost" not in report(SOLVED, levels=0).text()
+    assert "What other levels would cost" not in report(solved(), levels=0).text()
     with pytest.raises(DataError, match=r"levels should be 0 \(no curves\) or a number ≥ 2, got 1"):
-        report(SOLVED, levels=1)
+        report(solved(), levels=1)
 
 
 def test_json_has_every_number() -> None:
-    found = json.loads(report(SOLVED).json())
+    found = json.loads(report(solved()).json())
     assert found["format"] == "adjoint.alignment" and found["status"] == "solved"
     first = found["constraints"][0]
-    assert first["multiplier"] == SOLVED.multipliers["a"] and first["share_below"] == SOLVED.share_below["a"]
-    assert found["certificate"]["gap"] == SOLVED.certificate.gap
-    np.testing.assert_array_equal(found["level_response"]["matrix"], SOLVED.level_response)
-    np.testing.assert_array_equal(found["covariance"], SOLVED.covariance)
-    assert found["value_response"] == SOLVED.value_response
-    assert found["pareto"][0]["multiplier"] == pytest.approx(report(SOLVED).curves["a"].multiplier.tolist())
-    assert len(found["diagnostics"]) == len(SOLVED.diagnostics)
-    assert json.loads(report(INFEASIBLE).json())["infeasibility"]["nearest"].keys() == {"a", "b"}
-    assert "NaN" not in report(INFEASIBLE).json() and "Infinity" not in report(INFEASIBLE).json()
+    assert (
+        first["multiplier"] == solved().multipliers["a"] and first["share_below"] == solved().share_below["a"]
+    )
+    assert found["certificate"]["gap"] == solved().certificate.gap
+    np.testing.assert_array_equal(found["level_response"]["matrix"], solved().level_response)
+    np.testing.assert_array_equal(found["covariance"], solved().covariance)
+    assert found["value_response"] == solved().value_response
+    assert found["pareto"][0]["multiplier"] == pytest.approx(report(solved()).curves["a"].multiplier.tolist())
+    assert len(found["diagnostics"]) == len(solved().diagnostics)
+    assert json.loads(report(infeasible()).json())["infeasibility"]["nearest"].keys() == {"a", "b"}
+    assert "NaN" not in report(infeasible()).json() and "Infinity" not in report(infeasible()).json()
 
 
 # ------------------------------------------------------------------------------------------------ the page
@@ -228,9 +259,10 @@ def test_an_axis_has_the_marks_that_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "alignment", [SOLVED, RELATIVE, BUDGET, INFEASIBLE, FREE],
-    ids=["solved", "relative", "budget", "infeasible", "free"],
-)  # fmt: skip
+    "alignment",
+    [solved, relative, budget, infeasible, free],
+    indirect=True,
+)
 def test_the_page_stands_alone_and_says_what_the_text_says(alignment: Any) -> None:
     made = report(alignment)
     html = made.html()
@@ -306,7 +338,7 @@ def test_a_page_in_a_browser(tmp_path: Path) -> None:
     if not chromium.exists():
         pytest.skip("no /usr/bin/chromium")
     path = tmp_path / "report.html"
-    path.write_text(report(SOLVED).html(), encoding="utf-8")
+    path.write_text(report(solved()).html(), encoding="utf-8")
     with sync.sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=str(chromium), args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": 390, "height": 800})
