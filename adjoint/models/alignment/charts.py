@@ -14,7 +14,7 @@ import numpy as np
 
 from ...text import number, short
 from ..base import Floats
-from .sections import escaped
+from .sections import escaped, minus
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 24, 44
@@ -93,7 +93,7 @@ def plot(
         parts.append(f'<circle class="mark" cx="{x}" cy="{y}" r="5.5"/>')
         parts.append(
             f'<text class="note" x="{x + side:.1f}" y="{y - 9:.1f}" text-anchor="{anchor}">'
-            f"{escaped(mark[2])}</text>"
+            f"{escaped(minus(mark[2]))}</text>"
         )
     return _svg(HEIGHT, title, "".join(parts) + _legend([s for s in series if s.label]))
 
@@ -171,7 +171,7 @@ def moves(rows: Sequence[Move], title: str) -> str:
             parts.append(
                 f'<line class="limit" x1="{x(row.level)}" x2="{x(row.level)}" y1="{y - 9}" y2="{y + 9}"/>'
                 f'<text class="tick" x="{x(row.level)}" y="{y + 22}" text-anchor="middle">'
-                f"needs {number(row.level, size)}</text>"
+                f"needs {minus(number(row.level, size))}</text>"
             )
         parts.append(f'<circle class="before" cx="{a}" cy="{y}" r="4.5"/>')
         parts.append(f'<circle class="after" cx="{b}" cy="{y}" r="5.5"/>')
@@ -184,7 +184,7 @@ def moves(rows: Sequence[Move], title: str) -> str:
         ):
             parts.append(
                 f'<text class="{kind}" x="{at}" y="{y - 13}" text-anchor="{anchor}">'
-                f"{number(value, size)}</text>"
+                f"{minus(number(value, size))}</text>"
             )
     return _svg(height, title, "".join(parts))
 
@@ -319,7 +319,7 @@ def _widened(values: Floats) -> tuple[float, float]:
 
 
 def _tick(value: float) -> str:
-    return f"{value:.6g}".replace("-", "−")
+    return minus(f"{value:.6g}")
 
 
 def _svg(height: int, title: str, body: str) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 
-from .sections import Drawing, Grid, Section, Words, escaped
+from .sections import Drawing, Grid, Section, Words, escaped, minus
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --rule: #d9dee5; --paper: #ffffff;
@@ -91,7 +90,7 @@ def page(title: str, sections: Sequence[Section], made_by: str = "python -m adjo
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escaped(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        f"<h1>{escaped(title)}</h1>\n{body}"
+        f"<h1>{_text(title)}</h1>\n{body}"
         f"<footer>Made by {escaped(made_by)}.</footer>\n</main>\n</body>\n</html>\n"
     )
 
@@ -101,14 +100,12 @@ def _section(section: Section) -> str:
     for block in section.blocks:
         if isinstance(block, Drawing):
             if block.svg:
-                figures.append(
-                    f"<figure>{block.svg}<figcaption>{escaped(block.caption)}</figcaption></figure>"
-                )
+                figures.append(f"<figure>{block.svg}<figcaption>{_text(block.caption)}</figcaption></figure>")
             continue
         parts += _row_of(figures)
         parts.append(_grid(block) if isinstance(block, Grid) else _words(block))
     parts += _row_of(figures)
-    title = f"<h2>{escaped(section.title)}</h2>\n" if section.title else ""
+    title = f"<h2>{_text(section.title)}</h2>\n" if section.title else ""
     return f"<section>\n{title}{''.join(parts)}</section>\n"
 
 
@@ -121,11 +118,11 @@ def _row_of(figures: list[str]) -> list[str]:
 
 def _words(block: Words) -> str:
     if block.kind == "heading":
-        return f"<h3>{escaped(block.text)}</h3>\n"
+        return f"<h3>{_text(block.text)}</h3>\n"
     lines = block.text.split("\n")
     if all(line.startswith("• ") for line in lines):
-        return "<ul>" + "\n".join(f"<li>{escaped(line[2:])}</li>" for line in lines) + "</ul>\n"
-    return f'<p class="{block.kind}">{escaped(block.text)}</p>\n'
+        return "<ul>" + "\n".join(f"<li>{_text(line[2:])}</li>" for line in lines) + "</ul>\n"
+    return f'<p class="{block.kind}">{_text(block.text)}</p>\n'
 
 
 def _grid(block: Grid) -> str:
@@ -135,7 +132,7 @@ def _grid(block: Grid) -> str:
 
     def cells(row: Sequence[str], tag: str) -> str:
         return "".join(
-            f"<{tag}{f' class={kind}' if kind else ''}>{_cell(cell)}</{tag}>"
+            f"<{tag}{f' class={kind}' if kind else ''}>{_text(cell.strip())}</{tag}>"
             for cell, kind in zip(row, kinds, strict=True)
         )
 
@@ -146,5 +143,5 @@ def _grid(block: Grid) -> str:
     return f'<div class="scroll"><table>{head}<tbody>{rows}</tbody></table></div>\n'
 
 
-def _cell(text: str) -> str:
-    return escaped(re.sub(r"(?<![\w.])-(?=\d)", "−", text.strip()))
+def _text(text: str) -> str:
+    return escaped(minus(text))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -26,6 +27,15 @@ def escaped(text: str) -> str:
     '&lt;b&gt;a[31m'
     """
     return escape(visible(text))
+
+
+def minus(text: str) -> str:
+    """Text in which numbers below zero have a minus, not a hyphen.
+
+    >>> minus("a-1: -0.5, x ≥ -1e-3")
+    'a-1: −0.5, x ≥ −1e-3'
+    """
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
 
 
 class Words(NamedTuple):
