@@ -27,21 +27,31 @@ INTERNAL = (_PACKAGE, _NUMPY + os.sep, os.path.join(os.path.dirname(_NUMPY), "sc
 _DEMOS = os.path.join(_PACKAGE, "demos") + os.sep
 
 
+class _Internal(dict[str, bool]):
+    """Whether a file's frames are not the user's; each name is looked at once, for every operation asks."""
+
+    def __missing__(self, file: str) -> bool:
+        self[file] = found = file.startswith(INTERNAL) and not file.startswith(_DEMOS)
+        return found
+
+
+is_internal = _Internal().__getitem__
+
+
 def user_instruction() -> tuple[CodeType, int]:
     """Code object and offset of the user's innermost frame; of the outermost when none is the user's."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
         file = frame.f_code.co_filename
-        if (not file.startswith(INTERNAL) or file.startswith(_DEMOS)) and not _generated(frame):
+        if not is_internal(file) and (file != "<string>" or not _generated(frame)):
             break
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
 
 
 def _generated(frame: FrameType) -> bool:
-    """Whether it runs a method that `dataclass` wrote for a class of the library."""
-    generated = frame.f_code.co_filename == "<string>"
-    return generated and str(frame.f_globals.get("__name__")).startswith(f"{__package__}.")
+    """Whether a frame without a file runs a method that `dataclass` wrote for a class of the library."""
+    return str(frame.f_globals.get("__name__")).startswith(f"{__package__}.")
 
 
 class AdjointError(Exception):

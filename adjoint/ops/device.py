@@ -58,6 +58,8 @@ def module_of(*plain: Any) -> Any:
 
 def as_array(x: Any, dtype: Any = None) -> Any:
     """A plain value as an array, where it is."""
+    if type(x) is np.ndarray and dtype is None:
+        return x
     if on_device(x):
         return x if dtype is None else x.astype(dtype, copy=False)
     return np.asarray(x, dtype)

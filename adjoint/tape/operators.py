@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import INTERNAL, user_instruction
+from ..errors import is_internal, user_instruction
 from ..ops import elementwise as ew
 from ..ops.abstract import Abstract
 from ..ops.primitive import NO_PARAMS, PRIMITIVES, Primitive, Recorded
@@ -49,7 +49,7 @@ def record_unary(
     if origin is None:
         frame = sys._getframe(2)
         origin = frame.f_code, frame.f_lasti
-        if origin[0].co_filename.startswith(INTERNAL):
+        if is_internal(origin[0].co_filename):
             origin = user_instruction()
     if type(plain) is Abstract:
         z = op.kinds.get((plain.number,))
@@ -107,7 +107,7 @@ def record_binary(
     if origin is None:
         frame = sys._getframe(2)
         origin = frame.f_code, frame.f_lasti
-        if origin[0].co_filename.startswith(INTERNAL):
+        if is_internal(origin[0].co_filename):
             origin = user_instruction()
     if type(x) is Abstract or type(y) is Abstract:
         z = op.kinds.get((
