@@ -25,6 +25,7 @@ from .plan import make_plan
 from .randomness import Randomness
 
 Function = Callable[..., Any]
+OfArrays = Callable[[Any, Any], Any]  # of arguments and results
 TRIES = 4  # traces before the draws of another thread, which has its reasons, count as the function's
 DONE = -1  # what `run` returns when all is done; the CPU engine's driver returns it too
 
@@ -176,17 +177,19 @@ class Executable(ABC):
         """The error of a node of the trace."""
         return kind(format_error(complaint, origin=self.trace.origin(source), scope=self.trace.scope(source)))
 
-    def by_value(self, run: Callable[[], None], node: Node, operands: Callable[[], Any]) -> None:
+    def by_value(
+        self, node: Node, run: OfArrays, operands: OfArrays, args: Sequence[Any], outs: Sequence[Any]
+    ) -> None:
         """Run a primitive's own value; its errors tell the place in the user's code, with the operands."""
         try:
-            run()
+            run(args, outs)
         except AdjointError:
             raise
         except (ValueError, TypeError, IndexError) as error:
             op, source = node.op, node.source
             if op is None or op.foreign or source < 0:
                 raise
-            known = operands() if self.trace.operations[source] is op else None
+            known = operands(args, outs) if self.trace.operations[source] is op else None
             raise self.trace.failure_at(source, error, "", known) from error
 
     def explain(self) -> Report:

@@ -208,7 +208,7 @@ class CPU(Executable):
     def _call_library(
         self, step: Library, args: tuple[np.ndarray, ...], outs: tuple[np.ndarray, ...]
     ) -> None:
-        self.by_value(lambda: step.run(args, outs), step.node, lambda: step.operands(args, outs))
+        self.by_value(step.node, step.run, step.operands, args, outs)
 
     def result(self, outs: tuple[np.ndarray, ...]) -> Any:
         """The results in the containers of the function; 0-d ones are scalars, as NumPy's are."""

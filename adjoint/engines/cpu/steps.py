@@ -39,6 +39,9 @@ CUTTING = Cutting(
 )
 
 
+Look = Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Any]  # of inputs and outputs, an operand
+
+
 @dataclass
 class Native:
     """One native step: a kernel, its arguments, and where pointers to inputs and outputs go."""
@@ -302,7 +305,7 @@ class _Layout:
         return step
 
     # ---------------------------------------------------------------- NumPy
-    def _array(self, x: Any) -> Callable[[Sequence[np.ndarray], Sequence[np.ndarray]], Any]:
+    def _array(self, x: Any) -> Look:
         """How to get an operand as an array when the program runs."""
         if not isinstance(x, Node):
             return lambda inputs, outputs: x
@@ -317,10 +320,13 @@ class _Layout:
         strides = [s * size for s in v.strides]
         root, offset = settled(root, v.offset)
         if root in self.inputs or root in self.outputs:
-            table, k = (0, self.inputs[root]) if root in self.inputs else (1, self.outputs[root])
+            given = root in self.inputs
+            k, start = self.inputs[root] if given else self.outputs[root], offset * size
+            if not start and (x.shape, x.dtype, v.strides) == (root.shape, root.dtype, contiguous(x.shape)):
+                return (lambda inputs, outputs: inputs[k]) if given else (lambda inputs, outputs: outputs[k])
 
             def look(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> np.ndarray:
-                return np.ndarray(v.shape, x.dtype, (inputs, outputs)[table][k], offset * size, strides)
+                return np.ndarray(v.shape, x.dtype, (inputs if given else outputs)[k], start, strides)
 
             return look
         if root.constant is not None:
@@ -330,22 +336,28 @@ class _Layout:
             array = np.ndarray(v.shape, x.dtype, self.arena.data, start, strides)
         return lambda inputs, outputs: array
 
+    def _operand(self, x: Any, beside: bool) -> Look:
+        """How NumPy gets an operand: one of no axes as a number.
+
+        `beside` arrays a Python number stays one and does not promote; among scalars it would raise where
+        NumPy says inf, and the step's dtype is settled anyway.
+        """
+        look = self._array(x)
+        if not isinstance(x, Node) or x.shape or x.dtype.hasobject:
+            return look
+        if beside and x.weak:
+            return lambda inputs, outputs: look(inputs, outputs).item()
+        return lambda inputs, outputs: look(inputs, outputs)[()]
+
     def _library(self, node: Node) -> Library:
-        arrays = [self._array(a) for a in node.args]
-        # beside arrays a Python number stays one and does not promote; among scalars it would raise where
-        # NumPy says inf, and the step's dtype is settled anyway
         beside = any(isinstance(a, Node) and a.shape for a in node.args)
-        weak = [beside and isinstance(a, Node) and a.weak for a in node.args]
+        looks = [self._operand(a, beside) for a in node.args]
         op, params, objects = node.op, node.params or NO_PARAMS, self.objects
         assert op is not None
         place = None if node.dtype.hasobject else self._array(node)
 
         def operands(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[Any]:
-            args = [a(inputs, outputs) for a in arrays]
-            return [
-                a.item() if w else a[()] if type(a) is np.ndarray and not a.ndim else a
-                for a, w in zip(args, weak, strict=True)
-            ]
+            return [look(inputs, outputs) for look in looks]
 
         def run(inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> None:
             z = op.value(*operands(inputs, outputs), **params)

@@ -237,7 +237,7 @@ class GPU(Executable):
         """
         node = work.call.node
         try:
-            self.by_value(lambda: work(arrays, outs), node, lambda: work.values(arrays, outs))
+            self.by_value(node, work, work.values, arrays, outs)
         except AdjointError:
             raise
         except self.cupy.cuda.memory.OutOfMemoryError as error:
