@@ -127,9 +127,10 @@ def histogram(values: Floats, x_label: str, title: str, limit: float | None = No
             share = 100 * count / len(values)
             (x0, y), (x1, base) = frame.at(a, share), frame.at(b, 0.0)
             below = " below" if limit is not None and b <= limit + 1e-12 * abs(limit) else ""
+            between = minus(f"{share:.1f} % between {a:.3g} and {b:.3g}")
             parts.append(
                 f'<rect class="bar{below}" x="{x0 + 0.5:.1f}" y="{y}" width="{max(x1 - x0 - 1, 1):.1f}" '
-                f'height="{base - y:.1f}"><title>{share:.1f} % between {a:.3g} and {b:.3g}</title></rect>'
+                f'height="{base - y:.1f}"><title>{between}</title></rect>'
             )
     if limit is not None:
         parts.append(frame.upright(limit, words))
@@ -281,7 +282,7 @@ class _Frame:
         out = f'<polyline class="{s.kind}" points="{way}"/>'
         if s.dots:
             for (x, y), (px, py) in zip(shown, points, strict=True):
-                words = f"<title>{x:.4g} → {y:.4g}</title>"
+                words = f"<title>{minus(f'{x:.4g} → {y:.4g}')}</title>"
                 out += f'<circle class="dot {s.kind}" cx="{px}" cy="{py}" r="3">{words}</circle>'
         return out
 
