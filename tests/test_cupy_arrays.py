@@ -6,6 +6,7 @@ Every public name of the parts below stands in one list of `cupy_lists`; a new o
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -13,11 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adjoint import models
+import adjoint as ad
+from adjoint import models, nn
+from adjoint import tree as trees
 from adjoint.errors import DTypeError
+from tests.cuda_emulator.cupy_standin import CONTROL
+from tests.cupy_cases import CASES
 from tests.cupy_lists import HOST, NO_ARRAYS, TAKEN
+from tests.device_programs import fetched, sent, stay
 from tests.engines.gpu.machine import EAGER, machine
 from tests.helpers import message, points_at
+
+ELSEWHERE = {"compile"}  # tests/nn/test_device.py: it takes kernels, and so a compiler
 
 
 @pytest.fixture(scope="module", params=EAGER)
@@ -32,6 +40,68 @@ def test_every_public_name_is_in_one_list(part):
     lists = TAKEN[part], HOST[part], NO_ARRAYS[part]
     assert public == set().union(*lists), "a new name belongs into one of the lists of tests/cupy_lists.py"
     assert len(public) == sum(map(len, lists)), "a name stands in two lists"
+
+
+@pytest.mark.parametrize("part", TAKEN)
+def test_what_takes_them_has_a_case(part):
+    cases = {name.split()[0] for name in CASES[part]} - {"nesterov"}
+    assert cases | ELSEWHERE == set(TAKEN[part]) | ELSEWHERE
+
+
+# ------------------------------------------------------------------------------------ where the arrays are
+@pytest.mark.parametrize("part", TAKEN)
+def test_what_takes_them_computes_there_what_it_computes_on_the_host(part, cupy):
+    """Device arrays where NumPy's are arrays, the same numbers, dtypes, texts; only `WAITING` waits."""
+    waiting = set()
+    for name, (f, args) in CASES[part].items():
+        want, there = f(*args), sent(cupy, args)
+        before = CONTROL.counts.device_to_host
+        try:
+            got = f(*there)
+        except Exception as error:
+            raise AssertionError(f"{part}.{name}: {error}") from error
+        if CONTROL.counts.device_to_host > before:
+            waiting.add(name.split()[0])
+        stay(cupy, got, want)
+        pairs = zip(trees.flatten(fetched(cupy, got))[0], trees.flatten(want)[0], strict=True)
+        for a, b in pairs:
+            if isinstance(b, (np.ndarray, np.generic)):
+                assert a.dtype == b.dtype, name
+                tolerance = 1e-5 if b.dtype == np.float32 else 1e-9
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=name)
+            else:
+                assert a == b or cupy.__spec__ is not None, name  # a card's reports differ in last digits
+    if cupy.__spec__ is None:  # only the stand-in counts
+        assert waiting == WAITING & {name.split()[0] for name in CASES[part]}
+
+
+# they read numbers, to report them, to see whether they are done, or to refuse an index
+WAITING = frozenset({
+    "Lagrangian", "nan_origin", "explain_difference", "MultiplierHistory", "root", "fixed_point", "cond",
+    "save", "draw", "segment_sum", "segment_max", "segment_logsumexp", "cross_entropy", "sequence_log_prob",
+    "gradients", "multipliers", "pair", "dpo_loss", "policy_advantages",
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("part", ["adjoint.nn", "adjoint.optim", "adjoint.models.alignment"])
+def test_one_argument_of_the_other_side_is_refused_by_name(part, cupy):
+    """Each in turn is NumPy's where the others are cupy's, and the reverse."""
+    tried = 0
+    for name, (f, args) in CASES[part].items():
+        if len(args) == 1:
+            continue
+        there = sent(cupy, args)
+        for k, others in itertools.product(range(len(args)), (args, there)):
+            mixed = list(others)
+            mixed[k] = (there if others is args else args)[k]
+            text = message(DTypeError, f, *mixed)
+            what, place, operands, remedy = text.splitlines()
+            assert what.endswith(" got an array of the host and one of the device"), name
+            assert "on the host" in operands and "on the device" in operands and "float" in operands
+            assert remedy.startswith("  Send what is on the host there once, before the computation: ")
+            assert "cupy.asarray" in remedy and "recorded at" in place
+            tried += 1
+    assert tried > 5
 
 
 # ------------------------------------------------------------------------------------ on the host alone
@@ -66,34 +136,34 @@ def test_what_computes_on_the_host_refuses_each_argument_before_anything_is_done
         unbound = kind is not None and inspect.isfunction(function)
         names = [n for n, p in inspect.signature(function).parameters.items()]
         for name in names[1:] if unbound else names:
-            for value, label, remedy in (
-                (there, name, f"{name}.get(), or cupy.asnumpy({name})"),
-                ({"a": [there]}, f"{name}/a/0", f"ad.tree_map(cupy.asnumpy, {name})"),
+            for value, place, remedy in (
+                (there, "", f"{name}.get(), or cupy.asnumpy({name})"),
+                ({"a": [there]}, "/a/0", f"ad.tree_map(cupy.asnumpy, {name})"),
             ):
                 owner = [bare(kind)] if unbound else []
-                call, given = called(function, owner, name, value)
-                text = message(DTypeError, call)
-                what, *lines = text.splitlines()
-                assert what == f"{who} computes on the host, and {given or label} is an array of a device"
-                assert lines[1].startswith(f"  {given or label}: (3,) float64, on the device")
-                assert given or lines[-1] == f"  Copy it to the host first: {remedy}."
+                call, label = called(function, owner, name, value)
+                what, _, operand, advice = message(DTypeError, call).splitlines()
+                assert what == f"{who} computes on the host, and {label}{place} is an array of a device"
+                assert operand == f"  {label}{place}: (3,) float64, on the device"
+                assert advice == f"  Copy it to the host first: {remedy}." or label != name
                 assert not owner or not getattr(owner[0], "__dict__", None)
                 tried += 1
     assert tried >= 2 * len(HOST[part])
 
 
 def called(function: Any, owner: list[Any], name: str, value: Any) -> tuple[Any, str]:
-    """A call with one argument given and all others None; the label of what goes into *args or **kwargs."""
-    args, kwargs, label = list(owner), {}, ""
+    """A call with one argument given and all others None, and what the error calls that argument."""
+    args, kwargs, label = list(owner), {}, name
     for p in list(inspect.signature(function).parameters.values())[len(owner) :]:
         x = value if p.name == name else None
         if p.kind is p.VAR_KEYWORD:
-            if p.name == name:
-                kwargs["option"], label = x, "option/a/0" if isinstance(x, dict) else "option"
+            kwargs |= {"option": x} if p.name == name else {}
+            label = "option" if p.name == name else label
         elif p.kind is p.KEYWORD_ONLY:
             kwargs[p.name] = x
         else:
             args.append(x)
+            label = f"{name}/0" if p.kind is p.VAR_POSITIONAL and p.name == name else label
     return (lambda: function(*args, **kwargs)), label
 
 
@@ -130,3 +200,54 @@ def test_functions_of_the_user_that_return_device_arrays(cupy):
         text = message(DTypeError, call)
         assert text.startswith(f"{what} returned an array of a device, where all else is on the host"), text
         assert "Let it return x.get(), or cupy.asnumpy(x)." in text
+
+
+# ------------------------------------------------------------------------------------ problems
+def test_a_problem_that_takes_device_arrays_from_its_surroundings(cupy):
+    """f is called with x on the host: the line where both meet is named."""
+    c, x = cupy.asarray(np.ones(3)), np.zeros(3)
+    params = {"W": cupy.asarray(np.eye(3))}
+
+    def distance(x: Any) -> Any:
+        return np.sum((x - c) ** 2)
+
+    cases = (
+        lambda: ad.minimize(distance, x),
+        lambda: ad.minimize(np.sum, x, eq={"plane": lambda x: x @ c}),
+        lambda: ad.minimize(lambda x: np.sum(nn.dense(params, x)), x),
+        lambda: ad.minimize(distance, x, batches=lambda rng: (), max_steps=1),
+    )
+    for call in cases:
+        text = message(DTypeError, call)
+        assert text.startswith(
+            "f or a constraint computes with an array of a device, and minimize calls them"
+        )
+        assert text.endswith("from their surroundings to the host first: cupy.asnumpy(…).")
+    assert "they meet at tests/test_cupy_arrays.py" in message(DTypeError, ad.minimize, distance, x)
+    assert "return np.sum((x - c) ** 2)" in message(DTypeError, ad.minimize, distance, x)
+
+
+def test_a_problem_whose_functions_return_device_arrays(cupy):
+    x, one = np.ones(2), cupy.asarray(1.0)
+    both = {"sum": lambda x: np.sum(x) - 1}
+    inner = {"method": "dual", "inner": lambda lam: cupy.asarray(x), "eq": both}
+    cases = {
+        "f returned": lambda: ad.minimize(lambda x: one, x),
+        "constraint 'c' returned": lambda: ad.minimize(np.sum, x, ineq={"c": lambda x: one}),
+        "inner returned": lambda: ad.minimize(np.sum, x, **inner),
+        "minimize computes on the host, and batches/0": lambda: ad.minimize(
+            lambda x, b: np.sum(x * b), x, batches=lambda rng: cupy.asarray(x)
+        ),
+    }
+    for what, call in cases.items():
+        assert message(DTypeError, call).startswith(f"{what} ")
+
+
+def test_a_problem_within_a_gradient_over_device_arrays(cupy):
+    """The Variable stands for an array of the device, and is refused as that."""
+
+    def best(a: Any) -> Any:
+        return ad.minimize(lambda x, a: np.sum((x - a) ** 2), np.zeros(2), args=(a,)).fun
+
+    text = message(DTypeError, ad.grad(best), cupy.asarray(np.ones(2)))
+    assert text.startswith("minimize computes on the host, and args/0 is an array of a device")

@@ -168,7 +168,9 @@ def dropout(
         if type(innermost(x)) is Abstract:
             what = "dropout with rng would drop the same elements in every call of the compiled program"
             raise refusal(TraceError, what, "Pass mask=nn.dropout_mask(rng, shape, rate) as an argument.")
-        mask = beside(x).asarray(dropout_mask(rng, shape_of(x), rate))
+        mask = dropout_mask(rng, shape_of(x), rate)
+        if beside(x) is not np:
+            mask = beside(x).asarray(mask)
     return where(mask, x * (1 / (1 - rate)), 0.0)
 
 

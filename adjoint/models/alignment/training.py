@@ -173,9 +173,9 @@ def policy_advantages(scores: ArrayLike, ratios: ArrayLike, *, beta: float) -> F
             "The others' mean is the baseline; draw more responses.",
         )  # fmt: skip
     for label, array in (("score", s), ("log-ratio", rho)):
-        bad = np.argwhere(~np.isfinite(array))
-        if len(bad):
-            x, k = bad[0]
+        if not np.all(np.isfinite(array)):
+            bad = np.argwhere(~np.isfinite(array))
+            x, k = map(int, bad[0])
             what = f"the {label} of prompt {x}, response {k} is {array[x, k]}; {len(bad)} in all"
             raise refusal(DataError, what, "Score those responses again, or leave their prompts out.")
     f = s - check_number(beta, "beta") * rho
