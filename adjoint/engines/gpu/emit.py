@@ -5,10 +5,12 @@ exist only at the end (sums over rows, over everything) has one chunk of the row
 over the grid. Two forms:
 
     flat    a thread takes some neighbouring elements together: loads, statements, stores
-    rows    a group of threads has a row: loops over the columns, and between them one number per row, which
-            every thread of the group knows; a group is a part of a warp, a warp or the whole block
+    rows    a group of threads has a row: loops over the columns in the same way, and between them one number
+            per row, which every thread of the group knows; a group is a part of a warp, a warp or the block
 
-Sums are sums of short runs in fixed order, added up in float64: they depend on sizes and on nothing else.
+What lies side by side is moved as vectors (`elements.py`): rows have them where their length and strides are
+multiples, and every kernel looks whether its pointers are. Sums are sums of short runs in fixed order, added
+up in float64: they depend on sizes and strides, and on no address.
 """
 
 from __future__ import annotations

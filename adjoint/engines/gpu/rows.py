@@ -1,8 +1,8 @@
 """Kernels of regions that have rows: for every row loops over the columns, statements between them.
 
 A group of threads has a row: a part of a warp, a warp, or the block. Every thread of it knows the row's
-numbers. What one loop leaves to another lies in shared memory, where a thread reads only what it wrote: in
-every loop it has the same columns, some neighbouring ones together.
+numbers. What one loop leaves to another lies in shared memory, where a thread reads only what it wrote: it
+has the same columns in every loop, some neighbouring ones together.
 """
 
 from __future__ import annotations
