@@ -167,6 +167,13 @@ class System:
         return change[:n]
 
 
+class _ByName(dict[str, Any]):
+    """What constraints have, by their names; of another name the error lists these."""
+
+    def __missing__(self, name: str) -> Any:
+        raise UnknownNameError(f"no constraint {name!r}; there are {', '.join(self) or 'none'}")
+
+
 @dataclass(frozen=True)
 class Solution:
     """The answer to a constrained problem. It holds arrays and texts, no tape; it can be pickled.
@@ -211,13 +218,16 @@ class Solution:
 
     @property
     def multipliers(self) -> dict[str, Any]:
-        """KKT multipliers by the constraint's name: ν of equalities, μ ≥ 0 of inequalities."""
-        return {name: c.multiplier for name, c in self.constraints.items()}
+        """KKT multipliers by the constraint's name: ν of equalities, μ ≥ 0 of inequalities.
+
+        Of a name that no constraint has, `UnknownNameError` lists those there are.
+        """
+        return _ByName((name, c.multiplier) for name, c in self.constraints.items())
 
     @property
     def active(self) -> dict[str, Any]:
         """Where each constraint binds, by name."""
-        return {name: c.active for name, c in self.constraints.items()}
+        return _ByName((name, c.active) for name, c in self.constraints.items())
 
     @property
     def message(self) -> str:
@@ -236,13 +246,9 @@ class Solution:
             UnknownNameError: there is no such constraint.
             DomainError: the problem is not solved, or x* does not change smoothly with b.
         """
-        if name not in self.constraints:
-            raise UnknownNameError(
-                f"no constraint {name!r}; there are {', '.join(self.constraints) or 'none'}"
-            )
+        constraint = _ByName(self.constraints)[name]
         if not self.success:
             raise DomainError(f"no sensitivity without a solution: {self.message}")
-        constraint = self.constraints[name]
         sign = 1.0 if constraint.relation == "≥" else -1.0
         price = trees.tree_map(lambda mu: sign * mu + 0.0, constraint.multiplier)
         return Sensitivity(price, self._response(name, -sign))

@@ -39,6 +39,10 @@ def test_sensitivity_has_the_sign_of_the_convention() -> None:
 def test_unknown_names_and_unsolved_problems_are_refused() -> None:
     with pytest.raises(ad.UnknownNameError, match="no constraint 'total'; there are sum, box"):
         solution().sensitivity("total")
+    for found in (solution().multipliers, solution().active):
+        assert found == dict(found) and found.get("total") is None
+        with pytest.raises(ad.UnknownNameError, match="no constraint 'total'; there are sum, box"):
+            found["total"]
     with pytest.raises(ad.DomainError, match="no sensitivity without a solution: stopped after 7 steps"):
         solution(status=Status.STEPS, steps=7).sensitivity("sum")
     with pytest.raises(ad.DomainError, match="does not form the KKT matrix"):
@@ -49,6 +53,7 @@ def test_solutions_pickle() -> None:
     again = pickle.loads(pickle.dumps(solution()))
     assert repr(again) == repr(solution())
     assert again.status is Status.SOLVED
+    assert repr(pickle.loads(pickle.dumps(again.multipliers))) == repr(again.multipliers)
 
 
 def test_the_text_is_a_table_of_shadow_prices() -> None:
