@@ -41,33 +41,27 @@ typedef __SIZE_TYPE__ size_t;
     emu_type_##name *name = (emu_type_##name *)emu_dynamic(alignof(emu_type_##name));
 
 // ---------------------------------------------------------------- vectors: aligned as the card wants them
-#define EMU_VECTOR2(name, type, alignment) \
-    struct __align__(alignment) name { \
+#define EMU_PAIR(name, type) \
+    struct __align__(2 * sizeof(type)) name { \
         type x, y; \
     }; \
     EMU name make_##name(type a, type b) { return name{a, b}; }
-#define EMU_VECTOR4(name, type, alignment) \
-    struct __align__(alignment) name { \
+#define EMU_VECTORS(name, type) \
+    EMU_PAIR(name##2, type) \
+    struct __align__(4 * sizeof(type)) name##4 { \
         type x, y, z, w; \
     }; \
-    EMU name make_##name(type a, type b, type c, type d) { return name{a, b, c, d}; }
-EMU_VECTOR2(char2, signed char, 2)
-EMU_VECTOR2(uchar2, unsigned char, 2)
-EMU_VECTOR2(short2, short, 4)
-EMU_VECTOR2(ushort2, unsigned short, 4)
-EMU_VECTOR2(int2, int, 8)
-EMU_VECTOR2(uint2, unsigned, 8)
-EMU_VECTOR2(longlong2, long long, 16)
-EMU_VECTOR2(ulonglong2, unsigned long long, 16)
-EMU_VECTOR2(float2, float, 8)
-EMU_VECTOR2(double2, double, 16)
-EMU_VECTOR4(char4, signed char, 4)
-EMU_VECTOR4(uchar4, unsigned char, 4)
-EMU_VECTOR4(short4, short, 8)
-EMU_VECTOR4(ushort4, unsigned short, 8)
-EMU_VECTOR4(int4, int, 16)
-EMU_VECTOR4(uint4, unsigned, 16)
-EMU_VECTOR4(float4, float, 16)
+    EMU name##4 make_##name##4(type a, type b, type c, type d) { return name##4{a, b, c, d}; }
+EMU_VECTORS(char, signed char)
+EMU_VECTORS(uchar, unsigned char)
+EMU_VECTORS(short, short)
+EMU_VECTORS(ushort, unsigned short)
+EMU_VECTORS(int, int)
+EMU_VECTORS(uint, unsigned)
+EMU_VECTORS(float, float)
+EMU_PAIR(longlong2, long long)
+EMU_PAIR(ulonglong2, unsigned long long)
+EMU_PAIR(double2, double)
 
 // ---------------------------------------------------------------- threads of a block
 #define __syncthreads() emu_barrier(__LINE__, 0, 0)

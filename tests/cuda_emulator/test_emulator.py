@@ -64,7 +64,7 @@ def test_a_fault_is_told_with_its_place(modules: dict[str, Module], x: Array) ->
         modules["faults"].run("read_past_the_end", (2,), (128,), x, np.zeros(256, "f4"), np.int32(256))
     assert str(caught.value) == (
         "read_past_the_end: outside every allocation: read of 4 bytes at byte 0 after an allocation of 1024; "
-        "thread (127, 0, 0) of block (1, 0, 0)\n  at missing_barrier.cu:96:  y[i] = x[i + 1];"
+        "thread (127, 0, 0) of block (1, 0, 0)\n  at missing_barrier.cu:97:  y[i] = x[i + 1];"
     )
 
 
