@@ -46,8 +46,8 @@ static bool checking;
 static uintptr_t images[4096][2];  // constants of loaded kernels
 static int image_count;
 static unsigned long accesses;
-static time_t launched;
-constexpr int PATIENCE = 120;  // seconds: who runs longer waits for something that never comes
+static clock_t launched;
+constexpr int PATIENCE = 120;  // seconds of processor time: who takes more waits for what never comes
 static Region *recent[64];
 static const void *culprit;  // the instruction after the access that was refused
 
@@ -72,7 +72,7 @@ static void refine(Region &region, unsigned unit) {
 void start_checked_launch() {
     accesses = 0;
     culprit = nullptr;
-    launched = time(nullptr);
+    launched = clock();
     memset(recent, 0, sizeof recent);
 }
 
@@ -193,7 +193,7 @@ static bool in_images(uintptr_t place) {
 
 static void check(uintptr_t place, unsigned long bytes, int access, const void *caller) {
     if (!checking || place - (uintptr_t)stacks < STACK * MOST_THREADS) return;
-    if (!(++accesses & 0xFFFFF) && time(nullptr) > launched + PATIENCE)
+    if (!(++accesses & 0xFFFFF) && clock() > launched + PATIENCE * CLOCKS_PER_SEC)
         stop("still running", nullptr, place, bytes, access, -1);
     culprit = caller;
     Region *region = find(place);

@@ -168,9 +168,10 @@ class RawModule:
             CompileException: the source does not compile.
         """
         CONTROL.require_device()
-        CONTROL.require_library("nvrtc")
         if self._module is None:
             from .. import harness
+
+            CONTROL.require_library("nvrtc")
 
             try:
                 self._module = harness.Module(self.code, checked=CONTROL.checked)

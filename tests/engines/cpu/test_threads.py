@@ -61,15 +61,19 @@ def test_many_regions_one_after_another() -> None:
     assert (counts == 6000).all()
 
 
+def wait_until_they_sleep() -> None:
+    lines = [layout.FIRST_WORKER + layout.LINE * t for t in (1, 2, 3)]
+    limit = time.monotonic() + 10
+    while not all(threads._pool[line + layout.PARKED] for line in lines) and time.monotonic() < limit:
+        time.sleep(1e-3)
+    assert all(threads._pool[line + layout.PARKED] for line in lines)
+
+
 def test_workers_that_sleep_are_woken() -> None:
     program, counts = counting(8, pauses=100)
-    lines = [layout.FIRST_WORKER + layout.LINE * t for t in (1, 2, 3)]
     for _ in range(20):
         assert program.run((), ()) == DONE
-        limit = time.monotonic() + 10
-        while not all(threads._pool[line + layout.PARKED] for line in lines) and time.monotonic() < limit:
-            time.sleep(1e-3)
-        assert all(threads._pool[line + layout.PARKED] for line in lines)
+        wait_until_they_sleep()
     assert (counts == 20).all()
 
 
@@ -94,7 +98,7 @@ def entry(block, chunk):
 def test_idle_workers_cost_nothing() -> None:
     program, _ = counting(8)
     program.run((), ())
-    time.sleep(0.05)
+    wait_until_they_sleep()
     begin = time.process_time()
     time.sleep(0.3)
     assert time.process_time() - begin < 0.1  # three that spin would take 0.3 s or more

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from adjoint.engines.gpu import modules
+
 from ...cuda_emulator import compiler
 from .machine import MACHINES, machine
 
@@ -21,6 +23,12 @@ def forgotten() -> Iterator[None]:
     """Kernels with faults planted in them are none of the library's, to be held against NVRTC."""
     with compiler.unseen():
         yield
+
+
+@pytest.fixture
+def no_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No kernel is on the device yet, whatever has run before."""
+    monkeypatch.setattr(modules, "_devices", {})
 
 
 @pytest.fixture(scope="module", params=MACHINES)

@@ -384,12 +384,13 @@ def test_the_self_test(cupy: Any) -> None:
 
 
 @emulated
-def test_the_self_test_sees_a_wrong_kernel(cupy: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_self_test_sees_a_wrong_kernel(
+    cupy: Any, no_functions: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from adjoint.engines.gpu import modules
 
     plain = modules.module_text
     monkeypatch.setattr(modules, "module_text", lambda k: plain(k).replace(" tanhf(", " 1.001f * tanhf("))
-    monkeypatch.setattr(modules, "_devices", {})
     report = gpu_selftest()
     wrong = [x.name for x in report.lines if x.verdict.startswith("beyond")]
     assert wrong == ["elementwise, float32", "network, float32"], repr(report)
