@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import optim
 from ..ops.broadcast import astype
-from ..ops.primitive import dtype_of, shape_of
+from ..ops.primitive import beside, dtype_of, shape_of
 from ..optim.base import Optimizer
 from ..tree import tree_map
 
@@ -50,7 +50,7 @@ def rmsprop(
     inner = optim.rmsprop(step_size, decay=gamma, eps=eps)
 
     def init(params: Any) -> Any:
-        ones = tree_map(lambda p: np.ones(shape_of(p), dtype_of(p))[()], params)
+        ones = tree_map(lambda p: beside(p).ones(shape_of(p), dtype_of(p))[()], params)
         return inner.init(params)._replace(square=ones)
 
     return _descend(Optimizer(init, inner.update), grad, x0, callback, num_iters)

@@ -13,6 +13,7 @@ from ..errors import DTypeError, MissingRuleError, ShapeError, refusal
 from ..numpy.creation import asarray
 from ..ops.broadcast import astype
 from ..ops.primitive import FLOAT64, Recorded, dtype_of, shape_of
+from ..ops.sides import host_only
 from ..transforms.trajectory import Trajectory, from_row, to_row
 from .theirs import theirs
 
@@ -21,12 +22,14 @@ __all__ = ["odeint"]
 PASSED = frozenset({"rtol", "atol", "hmax", "hmin", "mxstep", "mxhnil", "mxordn", "mxords", "h0"})
 
 
+@host_only
 def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), **options: Any) -> Any:
     """Integrate ẏ = func(y, t, *args) from y(t[0]) = y0 and return y at every time of t.
 
     On plain arguments this is SciPy's function, for states of any shape. On Variables the result depends
     differentiably on y0, on every entry of t and on args, to any order: reverse mode integrates the adjoint
     equation from time to time backwards, forward mode the equation of variations. Compiled, it runs by SciPy.
+    It runs on the host: arrays of cupy are refused.
 
     Args:
         func: `func(y, t, *args)`, ẏ of y's shape; written with NumPy functions. A list of numbers will do.

@@ -18,7 +18,7 @@ from ..ops import reduce
 from ..ops.abstract import Abstract
 from ..ops.broadcast import astype, sum_
 from ..ops.elementwise import absolute, exp, isfinite, log, minimum, rint, sign, where
-from ..ops.primitive import PRIMITIVES, Recorded, dtype_of, innermost, normalize_axis, shape_of
+from ..ops.primitive import PRIMITIVES, Recorded, beside, dtype_of, innermost, normalize_axis, shape_of
 from ..ops.special import InOwnDtype
 from .theirs import theirs
 
@@ -48,7 +48,7 @@ def logsumexp(
     if b is None and not return_sign:
         return reduce.logsumexp(a, axis=normalize_axis(axis, len(shape_of(a))), keepdims=bool(keepdims))
     b = _float(1.0 if b is None else b)
-    a = a + np.zeros(shape_of(b), dtype_of(b))
+    a = a + beside(a, b).zeros(shape_of(b), dtype_of(b))
     total, shift = _scaled_sum(a, b, normalize_axis(axis, len(shape_of(a))))
     with np.errstate(divide="ignore", invalid="ignore"):  # log 0 = −∞ is right here
         z = log(absolute(total) if return_sign else total) + shift
@@ -98,9 +98,9 @@ def multigammaln(a: Any, d: int) -> Any:
     if np.ndim(d) or d != math.floor(d) or d < 1:
         raise ValueError("d should be a positive integer (dimension)")
     a, plain = _float(a), innermost(a)
-    if type(plain) is not Abstract and np.any(np.asarray(plain) <= 0.5 * (d - 1)):
+    if type(plain) is not Abstract and np.any(plain <= 0.5 * (d - 1)):
         raise ValueError(f"condition a ({plain}) > 0.5 * (d-1) ({0.5 * (d - 1)}) not met")
-    halves = 0.5 * np.arange(d, dtype=dtype_of(a))
+    halves = 0.5 * beside(a).arange(d, dtype=dtype_of(a))
     terms = gamma_rows.gammaln(np.expand_dims(a, -1) - halves)
     return np.sum(terms, axis=-1) + 0.25 * d * (d - 1) * math.log(math.pi)
 

@@ -7,6 +7,7 @@ silently (conversion to a plain number, assignment to elements) raises with the 
 from __future__ import annotations
 
 import operator
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -184,7 +185,10 @@ class Variable(Operators):
             op = dispatch.ufunc_rule(ufunc)
             if op is None:
                 raise self._missing(_named(ufunc))
-            if type(op) is ew.Elementwise:  # a row of that ufunc's name: the ufunc itself computes it
+            # a row of that ufunc's name: the ufunc itself computes it; but one of SciPy's would copy an array
+            # of a device into the text of its refusal
+            here = "cupy" not in sys.modules or getattr(np, ufunc.__name__, None) is ufunc
+            if type(op) is ew.Elementwise and here:
                 if len(inputs) == 1:
                     return record_unary(op, ufunc, self)
                 if len(inputs) == 2:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...numpy.creation import joined
 from ...ops.broadcast import astype
+from ...ops.device import as_array
 from ...ops.elementwise import floor, log, logical_and, logical_or, not_equal, where
 from ...ops.primitive import FLOAT64, Recorded, dtype_of
 
@@ -31,7 +32,7 @@ def _floating(kind: np.dtype[Any]) -> np.dtype[Any]:
 def _as_float(x: Any, kind: np.dtype[Any]) -> Any:
     if isinstance(x, (bool, int, float)):
         return kind.type(x)
-    x = x if isinstance(x, Recorded) else np.asarray(x)[()]
+    x = x if isinstance(x, Recorded) else as_array(x)[()]
     own = dtype_of(x)
     return x if own.kind == "f" else astype(x, dtype=_floating(own))
 

@@ -9,6 +9,7 @@ import numpy as np
 from ...errors import ShapeError, refusal
 from ...ops.abstract import Abstract
 from ...ops.broadcast import reshape, sum_
+from ...ops.device import as_array
 from ...ops.elementwise import exp, minimum, where
 from ...ops.gamma import gammaln
 from ...ops.primitive import innermost, shape_of
@@ -64,14 +65,14 @@ def _checked(x: Any, alpha: Any) -> tuple[Any, Any, Any]:
     if rows == classes - 1:
         x = np.concatenate([x, 1 - np.sum(x, axis=0, keepdims=True)])
     values, concentrations = innermost(x), innermost(alpha)
-    if type(concentrations) is not Abstract and not np.all(np.asarray(concentrations) > 0):
+    if type(concentrations) is not Abstract and not np.all(as_array(concentrations) > 0):
         raise ValueError("All parameters must be greater than 0")
     if type(values) is not Abstract:
-        _check_simplex(np.asarray(values))
+        _check_simplex(as_array(values))
     return x, alpha, reshape(alpha, shape=(classes,) + (1,) * (len(shape_of(x)) - 1))
 
 
-def _check_simplex(x: np.ndarray) -> None:
+def _check_simplex(x: Any) -> None:
     tolerance = 1e-9 if x.dtype == np.float64 else 1e-5
     if np.any(x < 0) or np.any(x > 1):
         raise ValueError("each entry of x must lie in [0, 1]")

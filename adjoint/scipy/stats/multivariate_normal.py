@@ -12,7 +12,7 @@ from ...ops.broadcast import reshape, sum_
 from ...ops.elementwise import absolute, exp, log, rint, square, where
 from ...ops.factorize import cholesky
 from ...ops.linalg import diagonal_part, solve_triangular
-from ...ops.primitive import dtype_of, shape_of
+from ...ops.primitive import beside, dtype_of, shape_of
 from ...ops.products import matmul
 from ...ops.pseudoinverse import log_pseudo_determinant, pseudo_inverse
 from ...ops.reduce import max_, norm
@@ -92,12 +92,12 @@ def _parameters(mean: Any, cov: Any) -> tuple[Any, Any, int]:
     """Mean as (d,), covariance as (d, d), and d."""
     if mean is None:
         (cov,) = floats(cov)
-        mean = np.zeros(shape_of(cov)[:1] or 1, dtype_of(cov))
+        mean = beside(cov).zeros(shape_of(cov)[:1] or 1, dtype_of(cov))
     mean, cov = floats(mean, cov)
     dim = math.prod(shape_of(mean))
     mean = reshape(mean, shape=(dim,))
     if len(shape_of(cov)) < 2:
-        cov = cov * np.eye(*(shape_of(cov) or (dim,)), dtype=dtype_of(cov))
+        cov = cov * beside(cov, mean).eye(*(shape_of(cov) or (dim,)), dtype=dtype_of(cov))
     if shape_of(cov) != (dim, dim):
         what = f"multivariate_normal needs a square covariance of the mean's size {dim}: {shape_of(cov)}"
         raise refusal(ShapeError, what, "cov is (d, d), (d,) or a number; mean is (d,).")
