@@ -11,10 +11,13 @@ import pytest
 import adjoint as ad
 from adjoint.engines import regions
 from adjoint.engines.building import build
-from adjoint.engines.graph import Node
+from adjoint.engines.graph import Graph, Node
 from adjoint.engines.placing import Planner
 from adjoint.engines.regions import Group, ordered
+from adjoint.engines.rewriting import RULES
 from adjoint.ops.abstract import Abstract
+from adjoint.ops.broadcast import reshape
+from adjoint.ops.elementwise import multiply
 from adjoint.ops.primitive import NO_PARAMS
 from adjoint.tape.trace import Trace
 
@@ -145,6 +148,17 @@ def test_a_longer_recurrence_takes_as_much_per_step(monkeypatch: pytest.MonkeyPa
     monkeypatch.undo()
     assert len(groups) == len(planned(200)[0])  # and that costs no region
     assert few < 20 * 200
+
+
+def test_a_graph_applies_the_rules_that_it_is_given() -> None:
+    kind = Abstract((3, 1), np.dtype(np.float64))
+    plain, ruled = Graph([kind]), Graph([kind], RULES)
+    for g, simple in ((plain, False), (ruled, True)):
+        (x,) = g.inputs
+        once = g.call(multiply, x, 1.0)
+        assert (once is x) == (g.call(reshape, x, shape=(3, 1)) is x) == simple
+        assert g.call(multiply, x, 1.0) is once  # equal nodes are one with and without
+        assert g.call(multiply, 2.0, 3.0) == 6.0
 
 
 def test_groups_of_one_node_run_in_the_order_of_their_making() -> None:

@@ -148,12 +148,18 @@ class _Narrow:
                 else:
                     body.append(w.running(k, item, x))
                 continue
-            z = known["n", k] = w.computed(item, read, body)
-            if k in w.used_later:
-                body.append(store(item, f"{self.place(k)}[{index}]", z.text))
-            if item.stored >= 0:
-                body.append(store(item, w.element(item.stored, i, j, flat), z.text))
+            known["n", k] = z = w.computed(item, read, body)
+            body += self._kept_and_stored(k, z.text, index, (i, j, flat))
         return body
+
+    def _kept_and_stored(self, k: int, value: str, index: str, point: tuple[str, str, str]) -> list[str]:
+        """Write a value where a later loop reads it, and where it is stored; `point` is `element`'s."""
+        item, lines = self.spec.items[k], []
+        if k in self.w.used_later:
+            lines.append(store(item, f"{self.place(k)}[{index}]", value))
+        if item.stored >= 0:
+            lines.append(store(item, self.w.element(item.stored, *point), value))
+        return lines
 
     def vector_loop(self, loop: Loop) -> None:
         """Over the rows of the block, one number each."""
@@ -176,9 +182,6 @@ class _Narrow:
                 else:
                     body.append(w.added(item, w.element(item.stored, "(i0 + i)", "0"), x))
                 continue
-            z = known["n", k] = w.computed(item, read, body)
-            if k in w.used_later:
-                body.append(store(item, f"{self.place(k)}[i]", z.text))
-            if item.stored >= 0:
-                body.append(store(item, w.element(item.stored, "(i0 + i)", "0"), z.text))
+            known["n", k] = z = w.computed(item, read, body)
+            body += self._kept_and_stored(k, z.text, "i", ("(i0 + i)", "0", ""))
         self.out += self.rows.over_rows("0", "n", "i0", body)
