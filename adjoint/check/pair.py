@@ -92,6 +92,10 @@ def pair(
     battery = Battery(subject, order).run()
     if functions.claimed_value is not None:
         battery.findings.append(functions.value_finding(battery.noise))
+    if functions.returned_none:
+        battery.notes.append(
+            f"{functions.returned_none} returned None, which counts as 0: is a return missing?"
+        )
     return battery.report()
 
 
@@ -118,6 +122,7 @@ class _Functions:
         self.homes: list[Any] = []  # numpy or cupy, of each of them
         self.own_value: Any = None  # f at the caller's point, where the first call is
         self.claimed_value: Any = None  # and what stood beside the gradient there
+        self.returned_none = ""  # which function gave None for all arguments together
 
     def subject(self, name: str) -> Subject:
         """The subject of the check."""
@@ -171,12 +176,16 @@ class _Functions:
             result = self.gradient(*args)
             if self.has_value:
                 result = self._without_value(result)
+            if result is None:
+                self.returned_none = "gradient"
             weight = float(np.real(lam[0]))
             found = [self._conjugated(g) for g in self.arguments.read(result, "gradient")]
             return found if weight == 1 else [None if g is None else np.multiply(g, weight) for g in found]
         assert self.vjp is not None
-        cotangent = self._like_result([self._conjugated(a) for a in lam])
-        return [self._conjugated(g) for g in self.arguments.read(self.vjp(args, cotangent), "vjp")]
+        result = self.vjp(args, self._like_result([self._conjugated(a) for a in lam]))
+        if result is None:
+            self.returned_none = "vjp"
+        return [self._conjugated(g) for g in self.arguments.read(result, "vjp")]
 
     def push(self, x: Arrays, v: Arrays) -> Arrays:
         assert self.jvp is not None

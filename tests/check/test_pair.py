@@ -62,6 +62,15 @@ def test_none_stands_for_zero_wherever_a_derivative_is_given() -> None:
     assert not check.pair(cubes, lambda w, b: (slope(w), 0.0), args, hvp=lambda args, v: (None, None))
 
 
+def test_a_forgotten_return_is_asked_about() -> None:
+    cube = lambda w: np.sum(w**3)  # noqa: E731
+    said = "returned None, which counts as 0: is a return missing?"
+    assert f"note  gradient {said}" in repr(check.pair(cube, lambda w: None, (W,)))
+    assert f"note  vjp {said}" in repr(check.pair(cube, None, (W,), vjp=lambda args, lam: None))
+    assert "None" not in repr(check.pair(cube, lambda w: w, (W,)))
+    assert check.pair(lambda w: 2.0, lambda w: None, (W,))  # it is right where nothing depends
+
+
 def test_products_of_another_shape_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"jvp returned \(3, 1\), the result is \(3,\)"):
         check.pair(np.sin, None, (W,), jvp=lambda args, v: (np.cos(args[0]) * v[0])[:, None])
