@@ -66,5 +66,5 @@ def _owned(g: Graph, x: Any, kind: Abstract) -> Node:
     if not isinstance(x, Node):
         x = g.node(bc.broadcast_to, (np.asarray(x).astype(kind.dtype)[()],), {"shape": kind.shape}, kind)
     if x.op is None or x.op in VIEWS or x in g.outputs or x.weak:
-        return g._enter(Node(ew.positive, (x,), NO_PARAMS, Abstract(kind.shape, kind.dtype)))
+        return g.enter(Node(ew.positive, (x,), NO_PARAMS, Abstract(kind.shape, kind.dtype)))
     return x

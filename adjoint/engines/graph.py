@@ -115,9 +115,10 @@ class Graph:
         self.checks: list[tuple[Node, int, str]] = []  # (0 if all is well, node of the trace, complaint)
         self.outputs: list[Node] = []
         self.source = -1  # the trace's node being rewritten
-        self.inputs = [self._enter(Node(None, (), NO_PARAMS, kind)) for kind in inputs]
+        self.inputs = [self.enter(Node(None, (), NO_PARAMS, kind)) for kind in inputs]
 
-    def _enter(self, node: Node) -> Node:
+    def enter(self, node: Node) -> Node:
+        """Put a node at the end, whether or not there is an equal one."""
         node.number, node.source = len(self.nodes), self.source
         self.nodes.append(node)
         return node
@@ -141,7 +142,7 @@ class Graph:
             alike = self._large.setdefault((x.shape, x.dtype), [])
             node = next((n for n in alike if same_bits(n.constant, x)), None)
             if node is None:
-                node = self._enter(Node(None, (), NO_PARAMS, Abstract(x.shape, x.dtype)))
+                node = self.enter(Node(None, (), NO_PARAMS, Abstract(x.shape, x.dtype)))
                 node.constant = np.ascontiguousarray(x)
                 if x.nbytes > SMALL_BYTES:
                     alike.append(node)
@@ -210,7 +211,7 @@ class Graph:
         if known is not None and op is not ew.barrier:
             return known
         node = self.known[key] = Node(op, tuple(args), params, kind)
-        node.number, node.source = len(self.nodes), self.source  # as `_enter` does
+        node.number, node.source = len(self.nodes), self.source  # as `enter` does
         self.nodes.append(node)
         return node
 

@@ -148,7 +148,7 @@ class Planner:
             zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, Abstract(shape, node.dtype))
             zero.number, zero.source, zero.target = node.number, node.source, sliced(whole, box, shape)
             self._pointwise(zero, shape)
-            group._after(zero.group)
+            group.follow(zero.group)
         if empty is None and sum(x.size for x in node.args) < node.size:
             zero = Node(ew.positive, (node.dtype.type(0),), NO_PARAMS, node.kind)
             zero.number, zero.source, zero.target = node.number, node.source, whole
@@ -160,13 +160,13 @@ class Planner:
             place = sliced(whole, template, x.shape)
             if filled is None and self._moves_in(x, place):
                 x.target = place
-                group._after(x.group)
+                group.follow(x.group)
                 continue
             piece = Node(ew.positive, (x,), NO_PARAMS, x.kind)
             piece.number, piece.source = node.number, node.source
             piece.target = place
             self._pointwise(piece, piece.shape, filled)
-            group._after(piece.group)
+            group.follow(piece.group)
         node.group = group
         self.groups.append(group)
 
@@ -185,7 +185,7 @@ class Planner:
         """Place a node that computes element by element over `shape`, to run after a group."""
         self._placed(node, shape)
         if after is not None:
-            node.group._after(after)
+            node.group.follow(after)
 
     def _placed(self, node: Node, shape: Shape) -> None:
         reads = [access(a, shape) for a in node.args]

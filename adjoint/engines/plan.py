@@ -103,7 +103,7 @@ def _share(graph: Graph, groups: list[Group], source: int, result: int) -> None:
     region.level[copy], region.reads[copy] = FULL, [access(z, z.shape)]
     region.add(copy, [z])
     for k in readers:
-        region._after(groups[k])
+        region.follow(groups[k])
     groups.append(region)
     graph.outputs[result] = copy
 

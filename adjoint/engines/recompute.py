@@ -120,7 +120,7 @@ def _insert(region: Region, maker: Region, cone: Sequence[Node], q: Node) -> Non
         ]
         for a in region.reads[twin]:
             if a is not None and a.root.group is not None and a.root.group is not region:
-                region._after(a.root.group)
+                region.follow(a.root.group)
     region.nodes[:0] = copies.values()
     for reads in region.reads.values():
         for k, a in enumerate(reads):

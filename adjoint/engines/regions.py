@@ -58,9 +58,10 @@ class Group:
         if len(groups) > 1:
             groups.sort(key=_negative_depth)  # the deepest first: the tree's paths shall be long
         for group in groups:
-            self._after(group)
+            self.follow(group)
 
-    def _after(self, other: Group) -> None:
+    def follow(self, other: Group) -> None:
+        """Run after another group."""
         if other in self.deps:
             return
         if not self.deps and not self.users:
@@ -131,7 +132,7 @@ class Scalars(Group):
             if group is not self and root not in self.reads:
                 self.reads[root] = None
                 if group is not None:
-                    self._after(group)
+                    self.follow(group)
 
 
 class Product(Group):

@@ -18,7 +18,7 @@ def has_text(node: Node) -> bool:
     op = node.op
     if op is bc.astype:
         return is_native(node)
-    key = (op, node.dtype, tuple([a.dtype if isinstance(a, Node) else a for a in node.args]))
+    key = (op, node.dtype, tuple([a.dtype if isinstance(a, Node) else scalar_key(a) for a in node.args]))
     known = _TEXTS.get(key)
     if known is None:
         known = is_native(node)

@@ -80,7 +80,7 @@ def chain_of_groups(random: np.random.Generator, count: int) -> list[Group]:
         group = Group()
         for back in random.geometric(0.3, random.integers(0, 4)):
             if back <= k:
-                group._after(groups[k - back])
+                group.follow(groups[k - back])
         groups.append(group)
     return groups
 
@@ -100,7 +100,7 @@ def test_searches_for_a_path_end() -> None:
     left, right = [[Group() for _ in range(1000)] for _ in range(2)]
     for chain in (left, right):
         for a, b in itertools.pairwise(chain):
-            b._after(a)
+            b.follow(a)
     looked_at = 0
 
     class Counted(set[Group]):
@@ -168,7 +168,7 @@ def test_groups_of_one_node_run_in_the_order_of_their_making() -> None:
     for group in groups:
         group.nodes.append(x)
     for group in groups[1:]:
-        group._after(groups[0])
+        group.follow(groups[0])
     assert ordered(groups) == groups
 
 
