@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import ShapeError, UnknownNameError, describe, refusal
+from .ops.device import on_host
 from .ops.primitive import dtype_of, shape_of
 from .tape import Tape
 
@@ -200,7 +201,7 @@ def replace(values: Mapping[str, Any]) -> Change:
             return None
         given = values[key](site.value) if callable(values[key]) else values[key]
         try:
-            return np.broadcast_to(np.asarray(given), shape_of(site.value))[()]
+            return np.broadcast_to(np.asarray(on_host(given)), shape_of(site.value))[()]
         except ValueError:
             raise refusal(
                 ShapeError, f"the value that replaces {key!r} must have shape {shape_of(site.value)}",

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from .errors import ShapeError, UnknownNameError, describe, need, refusal
 from .ops.primitive import innermost
+from .ops.sides import host_only
 from .problems import Solution
 from .problems.typeset import BOUNDS
 from .sweeps import MultiplierHistory
@@ -37,6 +38,7 @@ RESIDUALS = ("stationarity", "primal", "slackness")
 
 
 # ------------------------------------------------------------------------------------------- multipliers
+@host_only
 def multiplier_norms(
     history: MultiplierHistory | Mapping[str, ArrayLike] | ArrayLike,
     *,
@@ -121,6 +123,7 @@ def _known(found: Mapping[str, np.ndarray], name: str) -> np.ndarray:
 
 
 # --------------------------------------------------------------------------------------------- residuals
+@host_only
 def residuals(
     solution: Solution | Mapping[str, ArrayLike],
     *,
@@ -182,6 +185,7 @@ def _verdict(solution: Solution) -> str:
 
 
 # -------------------------------------------------------------------------------------------------- path
+@host_only
 def path(
     path: Any,
     coefs: ArrayLike | None = None,
@@ -240,6 +244,7 @@ def path(
 
 
 # ------------------------------------------------------------------------------------------------ Pareto
+@host_only
 def pareto(
     levels: ArrayLike,
     objectives: Sequence[Solution] | ArrayLike,

@@ -16,6 +16,7 @@ import numpy as np
 
 from . import tree as trees
 from .errors import describe
+from .ops.device import as_array, on_host
 from .ops.primitive import dtype_of, shape_of, zeros_like
 from .sweeps.pairing import direction_like, in_double, length, pairing
 from .transforms import make_jvp, make_vjp
@@ -58,7 +59,7 @@ def check_equivalent(x: Any, y: Any) -> None:
     for a, b, path in zip(ours, theirs, trees.paths(structure), strict=True):
         where = f" at {path}" if path else ""
         alike = shape_of(a) == shape_of(b) and dtype_of(a) == dtype_of(b)
-        assert alike, f"shapes or dtypes differ{where}: {describe(np.asarray(a))}, {describe(np.asarray(b))}"
+        assert alike, f"shapes or dtypes differ{where}: {describe(as_array(a))}, {describe(as_array(b))}"
         gap = np.subtract(in_double(a), in_double(b))
         close = bool(length(gap) <= _tolerance([a, b]) * max(1.0, length(a), length(b)))
         assert close, f"values differ{where}:\n  {a}\n  {b}"
@@ -82,15 +83,15 @@ def make_numerical_jvp(f: Function, x: Any) -> Function:
 
 def _differences(f: Function, x: Any, exponent: float) -> Function:
     leaves, structure = trees.flatten(x)
-    size = max((float(np.max(np.abs(a), initial=0.0)) for a in leaves), default=1.0)
+    size = max(map(_largest, leaves), default=1.0)
 
     def jvp(v: Any) -> Any:
         along = trees.flatten(v)[0]
-        reach = max((float(np.max(np.abs(d), initial=0.0)) for d in along), default=1.0) or 1.0
+        reach = max(map(_largest, along), default=1.0) or 1.0
         h = _rounding(leaves) ** exponent * max(1.0, size) / reach
 
         def moved(step: float) -> Any:
-            there = [np.asarray(a + step * d, dtype_of(a))[()] for a, d in zip(leaves, along, strict=True)]
+            there = [as_array(a + step * d, dtype_of(a))[()] for a, d in zip(leaves, along, strict=True)]
             return f(trees.unflatten(structure, there))
 
         return trees.tree_map(
@@ -98,6 +99,10 @@ def _differences(f: Function, x: Any, exponent: float) -> Function:
         )
 
     return jvp
+
+
+def _largest(x: Any) -> float:
+    return float(np.max(np.abs(on_host(x)), initial=0.0))
 
 
 def _directions(x: Any, seed: int) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import adjoint as ad
-from adjoint import check, extend, optim
+from adjoint import check, extend, optim, test_util
 from adjoint.models import trpo
 from adjoint.models.alignment import dpo_loss, policy_advantages, policy_gradient_loss
 from adjoint.ops.primitive import beside
@@ -191,6 +191,44 @@ CHECK: dict[str, Case] = {
     "pair that is wrong": (lambda x: repr(check.pair(cubes, lambda w: -slope(w), (x,))), (X,)),
 }  # fmt: skip
 
+
+def changed(change: Callable[[Any], ad.changes.Change]) -> Case:
+    return lambda x, a: repr(ad.explain_difference(loss, change(x), x, a)), (X, A)
+
+
+CHANGES: dict[str, Case] = {
+    "precision": changed(lambda x: ad.changes.precision("float16")),
+    "quantize": changed(lambda x: ad.changes.quantize(4, axis=0)),
+    "prune": changed(lambda x: ad.changes.prune(0.3)),
+    "replace": changed(lambda x: ad.changes.replace({"x": 1.1 * x})),
+    "combine": changed(lambda x: ad.changes.combine(ad.changes.prune(0.2), ad.changes.quantize(6))),
+}
+
+
+def said(check: Callable[..., None]) -> Callable[..., str]:
+    """The text of the error that a check raises; "" where it passes."""
+
+    def text(*args: Any) -> str:
+        try:
+            check(*args)
+        except AssertionError as error:
+            return str(error)
+        return ""
+
+    return text
+
+
+wrong = ad.elementwise("wrong_sine_of_a_case", lambda m, x: m.sin(x), lambda m, x, z: 1.1 * m.cos(x))
+TEST_UTIL: dict[str, Case] = {
+    "scalar_close": (lambda x: test_util.scalar_close(x[0], x[0] + 1e-7), (X,)),
+    "check_equivalent": (said(lambda x, v: test_util.check_equivalent({"x": x}, {"x": v})), (X, V)),
+    "make_numerical_jvp": (lambda x, v: test_util.make_numerical_jvp(np.sin, x)(v), (X, V)),
+    "check_vjp": (said(lambda x: test_util.check_vjp(wrong, x)), (X,)),
+    "check_jvp": (said(lambda x: test_util.check_jvp(wrong, x)), (X,)),
+    "check_grads": (said(test_util.check_grads(loss, (0, 1))), (X, A)),
+    "combo_check": (said(lambda x, a: test_util.combo_check(np.sum, 0)([x, a], axis=[None, 0])), (X, A)),
+}
+
 S, R = normal(5, 3), normal(5, 3, seed=1)
 ALIGNMENT: dict[str, Case] = {
     "dpo_loss": (
@@ -229,6 +267,9 @@ CASES: dict[str, dict[str, Case]] = {
     "adjoint.optim": OPTIM,
     "adjoint.problems": {"constrain": TRANSFORMS["constrain"]},
     "adjoint.check": CHECK,
+    "adjoint.changes": CHANGES,
+    "adjoint.test_util": TEST_UTIL,
+    "adjoint.plot": {},
     "adjoint.models": {},
     "adjoint.models.alignment": ALIGNMENT,
     "adjoint.models.trpo": TRPO,

@@ -25,6 +25,12 @@ TAKEN: dict[str, list[str]] = {
     ],
     "adjoint.problems": ["constrain"],
     "adjoint.check": ["gradients", "multipliers", "pair"],
+    "adjoint.changes": ["precision", "quantize", "prune", "replace", "combine"],
+    "adjoint.test_util": [
+        "scalar_close", "check_equivalent", "make_numerical_jvp", "check_vjp", "check_jvp", "check_grads",
+        "combo_check",
+    ],
+    "adjoint.plot": [],
     "adjoint.models": [],
     "adjoint.models.alignment": ["dpo_loss", "policy_advantages", "policy_gradient_loss"],
     "adjoint.models.trpo": ["Categorical", "DiagonalGaussian", "mlp_policy", "tabular_policy"],
@@ -36,6 +42,9 @@ HOST: dict[str, list[str]] = {
     "adjoint.optim": [],
     "adjoint.problems": ["minimize", "Problem", "Residuals"],
     "adjoint.check": ["certificate"],
+    "adjoint.changes": [],
+    "adjoint.test_util": [],
+    "adjoint.plot": ["multiplier_norms", "residuals", "path", "pareto"],
     "adjoint.models": [
         "Ridge", "ridge_path", "Lasso", "ElasticNet", "lasso_path", "enet_path", "LassoPath",
         "LogisticRegression", "Categorical", "PCA", "SVC", "OneClassSVM", "MaxEnt", "Interval", "align",
@@ -74,6 +83,9 @@ NO_ARRAYS: dict[str, list[str]] = {
         "CheckError", "Finding", "KKTReport", "Place", "Report", "Summary", "TrainingReport", "all_rules",
         "rule", "training",
     ],
+    "adjoint.changes": ["Change", "Site"],
+    "adjoint.test_util": [],
+    "adjoint.plot": [],
     "adjoint.models": [
         "Path", "FitStatus", "FitWarning", "Verdict", "alignment", "trpo", "NotFittedError", "DataError",
         "DataConversionWarning",
