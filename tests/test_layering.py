@@ -10,6 +10,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,31 @@ def test_the_walk_sees_imports() -> None:
     assert {"errors", "ops"} <= imported(ROOT / "tape" / "tape.py")
     assert "transforms" in imported(ROOT / "check" / "gradients.py")
     assert height("check") > height("tape")
+
+
+def module(path: Path) -> str:
+    return ".".join(["adjoint", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__")
+
+
+def needed_at_once(path: Path) -> set[str]:
+    """The files of the package that the top of a file imports, by the names of their modules."""
+    folder, known = ["adjoint", *path.relative_to(ROOT).parts[:-1]], set(map(module, FILES))
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            base = folder[: len(folder) - node.level + 1] if node.level else []
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{name}.{alias.name}" for alias in node.names]
+            found |= {n if n in known else name for n in names}
+    return found & known
+
+
+def test_files_import_one_way() -> None:
+    """No circle among the files of the package, within a part of it neither."""
+    graph = {module(path): needed_at_once(path) for path in FILES}
+    assert "adjoint.tape.entries" in graph["adjoint.tape.tape"]
+    assert "adjoint.engines.rewriting" in graph["adjoint.engines.building"]
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
 def test_kernels_are_compiled_by_engines_only() -> None:
