@@ -193,6 +193,28 @@ def test_a_list_of_device_arrays_is_refused_too(cupy):
     assert "y/0 is an array of a device" in text and "ad.tree_map(cupy.asnumpy, y)" in text
 
 
+class Tensor:
+    """A device array of another library, as a model meets it."""
+
+    shape, dtype = (3, 2), np.dtype(float)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        return {"shape": self.shape}
+
+
+def test_device_arrays_of_other_libraries_are_refused_too(cupy):
+    text = message(DTypeError, models.PCA().fit, Tensor())
+    assert text.startswith("PCA.fit computes on the host, and X is an array of a device")
+    assert text.endswith("Copy it to the host first; torch has x.cpu().")
+
+
+def test_sparse_matrices_of_cupy_say_how_they_become_dense():
+    sparse = type("csr_matrix", (), {"__module__": "cupyx.scipy.sparse._csr"})
+    text = message(models.DataError, models.PCA().fit, sparse())
+    assert "sparse data is not supported by PCA" in text and "Pass X.get().toarray()" in text
+
+
 def test_functions_of_the_user_that_return_device_arrays(cupy):
     """They are called with NumPy's arrays, and must return such."""
     X = np.random.default_rng(0).normal(size=(20, 3))

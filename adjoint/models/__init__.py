@@ -3,6 +3,9 @@
 Beside them stand `alignment`, policies aligned under constraints from scores alone, and `trpo`, reinforcement
 learning within a trust region.
 
+All compute on the host, and refuse arrays of cupy; but for what a trainer takes of `alignment` (its losses
+and advantages) and the policies of `trpo`, which compute where their arrays are.
+
 Sign convention: see `adjoint.problems`. scikit-learn is not needed, though its tools accept these models.
 """
 

@@ -209,10 +209,11 @@ def check_matrix(X: object, model: str, at_least: int = 1) -> Floats:
         DataError: NaN or infinite entries, complex or sparse data.
         DTypeError: entries that are no numbers.
     """
-    if type(X).__module__.startswith("scipy.sparse"):
-        raise refusal(
-            DataError, f"sparse data is not supported by {model}", "Pass X.toarray(), if memory allows it."
-        )
+    package = type(X).__module__
+    if package.startswith(("scipy.sparse", "cupyx.scipy.sparse")):
+        dense = "X.get().toarray()" if package.startswith("cupyx") else "X.toarray()"
+        what = f"sparse data is not supported by {model}"
+        raise refusal(DataError, what, f"Pass {dense}, if memory allows it.")
     array = _numbers(X, "X")
     if array.ndim != 2:
         what = f"Expected 2D array, got {array.ndim}D array instead: X is {array.shape}"

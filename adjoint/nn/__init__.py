@@ -11,6 +11,7 @@
 
 Nothing has hidden state: parameters, carried states and random generators are arguments. Layers are written
 with array functions that have rules, so they run on arrays and Variables, and compile; float32 stays float32.
+Arrays may be cupy's: all of a call on one side, parameters by `ad.tree_map(cupy.asarray, params)`.
 """
 
 from .activations import elu, gelu, leaky_relu, log_softmax, relu, silu, softmax, softplus

@@ -7,6 +7,7 @@
 Constants and formulas are PyTorch's. Nothing is hidden: state goes in and comes out, so updates are
 differentiable in the parameters, the gradient and the rate, and compile like any function of arrays. A state
 is a named tuple; on disk it is a tuple: `ad.save(path, tuple(state))`, `optim.AdamState(*ad.load(path))`.
+What is loaded is NumPy's; for parameters of cupy, `ad.tree_map(cupy.asarray, state)` sends it.
 """
 
 from .adaptive import AdamState, SquareState, adagrad, adam, adamw, rmsprop
