@@ -18,6 +18,7 @@ from . import tree as trees
 from .errors import describe
 from .ops.device import as_array, on_host
 from .ops.primitive import dtype_of, shape_of, zeros_like
+from .ops.sides import refuse_mixture
 from .sweeps.pairing import direction_like, in_double, length, pairing
 from .transforms import make_jvp, make_vjp
 from .transforms.naming import name_of, named
@@ -86,6 +87,7 @@ def _differences(f: Function, x: Any, exponent: float) -> Function:
     size = max(map(_largest, leaves), default=1.0)
 
     def jvp(v: Any) -> Any:
+        refuse_mixture("a difference of f", x=x, v=v)
         along = trees.flatten(v)[0]
         reach = max(map(_largest, along), default=1.0) or 1.0
         h = _rounding(leaves) ** exponent * max(1.0, size) / reach

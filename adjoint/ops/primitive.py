@@ -32,7 +32,16 @@ import numpy as np
 
 from ..errors import AdjointError, RuleError, ShapeError, refusal
 from .abstract import Abstract, abstract_of
-from .device import as_array, host_numbers, mixed, module_of, of_special, on_host, refused_mixture
+from .device import (
+    as_array,
+    host_numbers,
+    host_refused,
+    mixed,
+    module_of,
+    of_special,
+    on_host,
+    refused_mixture,
+)
 from .formula import ATOM, TOP, Formula, call, word
 
 FLOAT64 = np.dtype(np.float64)
@@ -83,11 +92,11 @@ class Primitive:
         try:
             return self.value(*args, **params)
         except TypeError as error:
-            if self.foreign or isinstance(error, AdjointError):
+            if isinstance(error, AdjointError):
                 raise
-            if mixed(args):
+            if mixed(args) and (not self.foreign or host_refused(error)):
                 raise refused_mixture(self.name, args) from None
-            numbers = host_numbers(list(args))
+            numbers = None if self.foreign else host_numbers(list(args))
             if numbers is None:
                 raise
             return self.value(*numbers, **params)

@@ -30,27 +30,31 @@ def host_only(subject: F) -> F:
         DTypeError: (by the function) an argument is an array of a device, or a container that holds one:
             nothing is copied unasked.
     """
-    if isinstance(subject, type):
-        for name, member in list(vars(subject).items()):
-            if name in ("__init__", "__call__") or not name.startswith("_"):
-                if isinstance(member, classmethod):
-                    setattr(subject, name, classmethod(_checked(member.__func__, _refuse_device)))
-                elif inspect.isfunction(member):
-                    setattr(subject, name, _checked(member, _refuse_device))
-        return subject
     return _checked(subject, _refuse_device)
 
 
-def same_side(function: F) -> F:
-    """A function that computes where its arrays are: of the host, or of a device, and not of both.
+def same_side(subject: F) -> F:
+    """A function, or a class's methods, computing where its arrays are: all on the host, or all on a device.
 
     Raises:
         DTypeError: (by the function) some are here and some there.
     """
-    return _checked(function, _refuse_mixture)
+    return _checked(subject, _refuse_mixture)
 
 
-def _checked(function: Any, check: Check) -> Any:
+def _checked(subject: Any, check: Check) -> Any:
+    if not isinstance(subject, type):
+        return _checked_function(subject, check)
+    for name, member in list(vars(subject).items()):
+        if name in ("__init__", "__call__") or not name.startswith("_"):
+            if isinstance(member, classmethod):
+                setattr(subject, name, classmethod(_checked_function(member.__func__, check)))
+            elif inspect.isfunction(member):
+                setattr(subject, name, _checked_function(member, check))
+    return subject
+
+
+def _checked_function(function: Any, check: Check) -> Any:
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         if "cupy" in sys.modules:

@@ -199,7 +199,7 @@ class Tape:
         except AdjointError:
             raise
         except (ValueError, TypeError, IndexError) as error:
-            if op.foreign:
+            if op.foreign and not (mixed(list(map(innermost, inner))) and host_refused(error)):
                 raise
             raise self._failure(op, parents, inner, params, error) from error
         constants = (

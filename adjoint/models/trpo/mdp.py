@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import DomainError, ShapeError, refusal
-from ...ops.sides import host_only
+from ...ops.sides import host_only, same_side
 from ..base import DataError, check_count, check_finite, check_number
 from .policies import Categorical, Policy
 from .quadratic import Floats
@@ -188,10 +188,12 @@ def _check_probabilities(array: Floats, name: str) -> None:
 
 def tabular_policy(actions: int) -> Policy:
     """softmax(θ[s]), θ (S, A): one logit for each state and action."""
-    return Policy(_row, Categorical(actions))
+    return Policy(tabular, Categorical(actions))
 
 
-def _row(theta: Any, states: Any) -> Any:
+@same_side
+def tabular(theta: Any, states: Any) -> Any:
+    """The rows of θ (S, A) that belong to the states (T,)."""
     return theta[states]
 
 

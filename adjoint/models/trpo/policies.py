@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ... import nn
+from ...ops.sides import same_side
 
 Function = Callable[..., Any]
 
@@ -47,6 +48,7 @@ class Distribution(Protocol):
         """In nats, (T,)."""
 
 
+@same_side
 class Categorical:
     """Actions 0 … n − 1 with probabilities softmax(logits).
 
@@ -85,6 +87,7 @@ class Categorical:
         return -np.sum(np.exp(log_p) * log_p, axis=-1)
 
 
+@same_side
 class DiagonalGaussian:
     """Independent normal components.
 
