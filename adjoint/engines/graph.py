@@ -215,6 +215,12 @@ class Graph:
         self.nodes.append(node)
         return node
 
+    def array(self, x: Any, dtype: np.dtype[Any]) -> Node:
+        """A number as an array of no axes; a node as it is."""
+        return (
+            x if isinstance(x, Node) else self.node(bc.broadcast_to, (x,), {"shape": ()}, Abstract((), dtype))
+        )
+
     def check(self, fails: Any, complaint: str) -> None:
         """Let the program raise when any element of `fails` is true."""
         count = self.call(bc.sum_, fails, axis=tuple(range(len(fails.shape))), keepdims=False)

@@ -39,11 +39,7 @@ def assembled(g: Graph, pieces: Sequence[Any], templates: Sequence[Any], kind: A
     if len(pieces) == 1 and pieces[0].size == math.prod(kind.shape) and _ascending(templates[0]):
         return g.call(bc.reshape, pieces[0], shape=kind.shape)
     params = {"templates": tuple(templates), "shape": kind.shape, "dtype": kind.dtype}
-    number = Abstract((), kind.dtype)
-    nodes = [
-        x if isinstance(x, Node) else g.node(bc.broadcast_to, (x,), {"shape": ()}, number) for x in pieces
-    ]
-    return g.node(assemble, nodes, params, kind)
+    return g.node(assemble, [g.array(x, kind.dtype) for x in pieces], params, kind)
 
 
 def _ascending(template: tuple[Any, ...]) -> bool:

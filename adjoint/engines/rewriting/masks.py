@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ...ops import broadcast as bc
 from ...ops import index as ix
 from ...ops.abstract import Abstract
 from ...ops.primitive import Primitive
@@ -24,7 +23,7 @@ def getitem(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstrac
 def scatter_add(g: Graph, args: Sequence[Any], params: dict[str, Any], kind: Abstract) -> Any:
     """z[index] += x likewise."""
     x, *arrays = args
-    x = as_node(g, x, kind) if arrays else x
+    x = g.array(x, kind.dtype) if arrays else x
     return _by_positions(g, ix.scatter_add, ragged.scatter_add, x, arrays, params, kind)
 
 
@@ -37,13 +36,6 @@ def _by_positions(
     params = {**params, "template": template}
     found = rule(g, (x, *arrays), params, kind)
     return g.node(op, (x, *arrays), params, kind) if found is None else found
-
-
-def as_node(g: Graph, x: Any, kind: Abstract) -> Node:
-    """A number as an array of no axes."""
-    return (
-        x if isinstance(x, Node) else g.node(bc.broadcast_to, (x,), {"shape": ()}, Abstract((), kind.dtype))
-    )
 
 
 def without_masks(

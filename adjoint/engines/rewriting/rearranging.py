@@ -15,7 +15,7 @@ from ...ops.abstract import Abstract
 from ..boxes import remainder
 from ..graph import Graph, Node, Shape, has_sign
 from .joining import assemble, assembled, disjoint, plain_template
-from .masks import as_node, without_masks
+from .masks import without_masks
 
 
 def _below(g: Graph, rows: int, columns: int, offset: int) -> Any:
@@ -123,5 +123,5 @@ def _set_by_arrays(
         number = g.call(bc.reshape, v, shape=()) if isinstance(v, Node) else v
         return g.call(ew.where, spread, g.call(bc.astype, number, dtype=kind.dtype), x)
     template, arrays = without_masks(g, template, arrays)
-    v = as_node(g, g.call(bc.astype, v, dtype=kind.dtype), kind)
+    v = g.array(g.call(bc.astype, v, dtype=kind.dtype), kind.dtype)
     return g.node(ix.scatter_set, (x, v, *arrays), {"template": template}, kind)
