@@ -14,6 +14,7 @@ from adjoint import nn, optim
 from adjoint import tree as trees
 from adjoint.errors import DTypeError
 from tests.cuda_emulator.cupy_standin import CONTROL
+from tests.cupy_cases import CASES
 from tests.device_programs import fetched, sent, stay
 from tests.engines.gpu.machine import EAGER, MACHINES, machine
 
@@ -150,6 +151,28 @@ def test_a_step_of_a_recurrent_network_copies_nothing_to_the_host(cupy):
     before = CONTROL.counts.device_to_host
     trained(step, params, state, data)
     assert CONTROL.counts.device_to_host == before
+
+
+@pytest.mark.parametrize("cupy", MACHINES, indirect=True)
+@pytest.mark.parametrize("part", ["adjoint.nn", "adjoint.optim"])
+def test_all_of_a_part_as_one_program(part, cupy):
+    """Values and gradients of every layer and loss, three steps of every optimizer, by kernels alone."""
+    cases = CASES[part]
+    args = {name: args for name, (_, args) in cases.items()}
+
+    def everything(args: Any) -> Any:
+        return {name: f(*args[name]) for name, (f, _) in cases.items()}
+
+    compiled = ad.compile(everything, engine="cupy")
+    got, want = compiled(sent(cupy, args)), everything(args)
+    stay(cupy, got, want)
+    for name in cases:
+        for a, b in zip(
+            trees.flatten(fetched(cupy, got[name]))[0], trees.flatten(want[name])[0], strict=True
+        ):
+            assert a.dtype == b.dtype, name
+            np.testing.assert_allclose(a, b, rtol=3e-5, atol=3e-6, err_msg=name)  # of float32
+    assert not compiled.explain().programs[0].fallbacks
 
 
 # ------------------------------------------------------------------------------------------ randomness
