@@ -170,6 +170,11 @@ def slope(w: Any) -> Any:
     return 3 * np.tanh(w) ** 2 * (1 - np.tanh(w) ** 2)
 
 
+def written_into(w: Any) -> Any:
+    w += 1.0
+    return cubes(w)
+
+
 CHECK: dict[str, Case] = {
     "gradients": (lambda x: repr(check.gradients(cubes, (x,), order=2)), (X,)),
     "multipliers": (lambda x: repr(check.multipliers(cubes, (x,))), (X,)),
@@ -188,6 +193,8 @@ CHECK: dict[str, Case] = {
         ),
         (X, A),
     ),
+    "pair that writes into x": (lambda x: repr(check.pair(written_into, slope, (x + 0.0,))), (X,)),
+    "pair whose gradient writes into x": (lambda x: repr(check.pair(cubes, written_into, (x + 0.0,))), (X,)),
     "pair that is wrong": (lambda x: repr(check.pair(cubes, lambda w: -slope(w), (x,))), (X,)),
 }  # fmt: skip
 

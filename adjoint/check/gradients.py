@@ -95,6 +95,6 @@ def own(f: Function, args: Sequence[Any], argnum: Argnum | None = None) -> Subje
     return Subject(
         f"gradients of {getattr(f, '__name__', 'function')}",
         arguments.x, arguments.labels, arguments.positions,
-        lambda x: here(value(*there(x))), pull, push, turn, pull_turn, analytic=True,
+        lambda x: here(value(*there(x))), pull, push, turn, pull_turn, seen=arguments.seen, analytic=True,
         names={"value": "function", "pull": "adjoint", "push": "tangent"},
     )  # fmt: skip

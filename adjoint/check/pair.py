@@ -133,6 +133,7 @@ class _Functions:
             pull=self.pull if backward else None,
             push=self.push if self.jvp is not None else None,
             turn=self.turn if self.hvp is not None or self.hessian is not None else None,
+            seen=a.seen,
             scalar=self.gradient is not None,
             analytic=True,
             names={

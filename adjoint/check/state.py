@@ -112,11 +112,12 @@ def _first_gradient(battery: Battery, base: Arrays, w: Arrays, kept: Arrays) -> 
 
 def _untouched(battery: Battery, kept: Arrays, who: str) -> bool:
     subject = battery.subject
-    changed = [k for k, (a, b) in enumerate(zip(subject.x, kept, strict=True)) if not same([a], [b])]
+    now = subject.x if subject.seen is None else subject.seen()
+    changed = [k for k, (a, b) in enumerate(zip(now, kept, strict=True)) if not same([a], [b])]
     if not changed:
         return True
     k = changed[0]
-    a, b = np.asarray(subject.x[k]), kept[k]
+    a, b = np.asarray(now[k]), kept[k]
     what, label = "arguments are left alone", subject.labels[k]
     kind = f"mutated input: {who} writes into its argument"
     if a.shape != b.shape:

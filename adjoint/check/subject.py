@@ -17,7 +17,7 @@ import numpy as np
 from .. import tree as trees
 from ..errors import TreeError, describe
 from ..ops.device import module_of, on_host
-from ..ops.primitive import Recorded, dtype_of
+from ..ops.primitive import Recorded, dtype_of, plain_on_host
 from ..sweeps.pairing import default_rng, direction_like
 
 Function = Callable[..., Any]
@@ -38,6 +38,7 @@ class Subject:
         push: (x, ẋ) ↦ Jẋ.
         turn: (x, λ, ẋ) ↦ d(Jᵀλ)/dx ẋ: for a scalar f and λ = 1, the Hessian times ẋ.
         pull_turn: (x, λ, u) ↦ the pullback of x ↦ Jᵀλ along u.
+        seen: the point as the last call left it, where f was given copies; `x` itself if omitted.
         scalar: f has a single real result, whose gradient `pull` gives for λ = 1.
         analytic: f may be given complex numbers, to see whether it is analytic.
         foreign: the framework it belongs to, where that is not this one.
@@ -55,6 +56,7 @@ class Subject:
     push: Callable[[Arrays, Arrays], Arrays] | None = None
     turn: Callable[[Arrays, Arrays, Arrays], Arrays] | None = None
     pull_turn: Callable[[Arrays, Arrays, Arrays], Arrays] | None = None
+    seen: Callable[[], Arrays] | None = None
     scalar: bool = False
     analytic: bool = False
     foreign: str = ""
@@ -199,6 +201,7 @@ class Arguments:
         self.positions: list[int] = []
         self._moving: list[list[bool]] = []
         self._homes: list[Any] = []  # numpy or cupy, of each leaf
+        self._given: Arrays = []  # what a function was given last
         for k, (leaves, structure) in zip(self.chosen, flat, strict=True):
             moving = [is_float(x) for x in leaves]
             self._moving.append(moving)
@@ -218,7 +221,8 @@ class Arguments:
 
     def at(self, x: Arrays) -> list[Any]:
         """All arguments, with other arrays in the places of the float leaves."""
-        feed = iter(self.there(x))
+        self._given = self.there(x)
+        feed = iter(self._given)
         args = list(self.args)
         for k, structure, leaves, moving in zip(
             self.chosen, self.structures, self._leaves, self._moving, strict=True
@@ -226,6 +230,11 @@ class Arguments:
             new = [next(feed) if moves else leaf for leaf, moves in zip(leaves, moving, strict=True)]
             args[k] = trees.unflatten(structure, new)
         return args
+
+    def seen(self) -> Arrays:
+        """The leaves as the last function left them: those of a device are copies of `x`."""
+        triples = zip(self.x, self._given, self._homes, strict=True)
+        return [x if home is np else plain_on_host(given) for x, given, home in triples]
 
     def tangents(self, v: Arrays) -> tuple[Any, ...]:
         """Directions in the structure of the chosen arguments; None in the places of other leaves."""
