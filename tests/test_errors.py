@@ -12,6 +12,8 @@ import adjoint as ad
 from adjoint import errors
 from adjoint.errors import Origin, describe, format_error, user_instruction
 
+from .helpers import message, points_at
+
 BASES: dict[str, tuple[type[Exception], ...]] = {
     "ShapeError": (ValueError,),
     "DTypeError": (TypeError,),
@@ -72,6 +74,12 @@ def test_code_without_a_file_has_a_line_all_the_same() -> None:
     with pytest.raises(ad.ShapeError) as caught:
         ad.grad(space["f"])(np.ones(3))
     assert "<string>:2" in str(caught.value)
+
+
+def test_what_a_dataclass_of_the_library_refuses_is_recorded_at_the_users_line() -> None:
+    """Python writes its `__init__`, in a file called <string>."""
+    text = message(ad.models.DataError, lambda: ad.models.alignment.Constraint("safe", np.nan))
+    assert points_at(text, 'Constraint("safe", np.nan)')
 
 
 @pytest.mark.parametrize(
