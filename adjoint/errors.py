@@ -181,7 +181,7 @@ def origin_of(error: BaseException) -> Origin:
     trace = error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
-        if not code.co_filename.startswith(INTERNAL):
+        if not is_internal(code.co_filename):
             return Origin(code, trace.tb_lasti)
         trace = trace.tb_next
     return NOWHERE
