@@ -15,7 +15,8 @@ from _pytest.runner import runtestprotocol
 from hypothesis import settings
 
 # Before anything loads NumPy, in this process and in those that it starts: with a process on each processor,
-# threads of BLAS wait for each other (the checks of all rules took 28 s of processor time, and take 11).
+# threads of BLAS wait for each other (on a busy machine the checks of all rules took 28 s of processor time
+# instead of 11).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
@@ -98,8 +99,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Of a test that passes, one report goes to the process that gives out tests, not three: two of them cost
-    as much as all else that pytest does for a small test.
+    """Of a test that passes, one report goes to the process that gives out tests, not three: two of them take
+    half a millisecond, nearly what all else that pytest does for a small test takes.
     """
     if not hasattr(item.config, "workerinput") or item.config.option.durations is not None:
         return None
@@ -113,7 +114,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(trylast=True)  # after the file's own fixtures
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """After each file, the emulator's kernels are made known to the process that holds all against NVRTC."""
+    """After each file, the emulator's kernels are made known to the process that holds all against NVRTC, and
+    what is left of it is put aside.
+    """
     if nextitem is None or nextitem.path != item.path:
         compiler = sys.modules.get("tests.cuda_emulator.compiler")
         if compiler is not None:

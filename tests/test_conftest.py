@@ -79,6 +79,18 @@ def test_what_fails_in_another_process_is_told(pytester: pytest.Pytester) -> Non
     result.stdout.fnmatch_lines_random(["*before", "*after", "*meanwhile", "*left out", "*never run"])
 
 
+@pytest.mark.parametrize(("given", "used"), [("", "1"), ("2", "2")])
+def test_blas_has_one_thread_unless_told_otherwise(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, given: str, used: str
+) -> None:
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    if given:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+    threads = "os.environ['OPENBLAS_NUM_THREADS']"
+    pytester.makepyfile(f"import os\ndef test_it(): assert {threads} == {used!r}")
+    pytester.runpytest_subprocess("-p", "no:xdist").assert_outcomes(passed=1)
+
+
 def test_processes_share_bytecode_that_may_not_lie_beside_sources(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
