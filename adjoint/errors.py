@@ -14,6 +14,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+import warnings
 from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import NamedTuple, TypeVar
@@ -47,6 +48,14 @@ def user_instruction() -> tuple[CodeType, int]:
             break
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
+
+
+def warn(text: str, kind: type[Warning]) -> None:
+    """Warn at the user's line, however many functions of the library lie between."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and is_internal(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, kind, stacklevel=level)
 
 
 def _generated(frame: FrameType) -> bool:

@@ -17,13 +17,12 @@ way round. A second `defvjp` (or `defjvp`) for a function replaces the first.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import Any
 
 from . import tree as trees
-from .errors import RuleError, describe
+from .errors import RuleError, describe, warn
 from .ops.primitive import add_all
 from .tracer import getval
 from .transforms.wrapped import ModeRule, Rules, wrap
@@ -211,7 +210,7 @@ def _attach_deprecated(f: Any) -> None:
 
     def enter(old: str, found: dict[int, Any]) -> None:
         what = f"{f.__name__}.{old} is deprecated: use adjoint.extend.defvjp"
-        warnings.warn(what, DeprecationWarning, stacklevel=3)
+        warn(what, DeprecationWarning)
         makers.update(found)
         defvjp(f, *makers.values(), argnums=makers)
 

@@ -102,7 +102,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Of a test that passes, one report goes to the process that gives out tests, not three: two of them take
     half a millisecond, nearly what all else that pytest does for a small test takes.
     """
-    if not hasattr(item.config, "workerinput") or item.config.option.durations is not None:
+    option = item.config.option
+    if not hasattr(item.config, "workerinput") or option.durations is not None or option.xmlpath:
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in runtestprotocol(item, log=False, nextitem=nextitem):

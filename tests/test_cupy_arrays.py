@@ -18,6 +18,7 @@ import adjoint as ad
 from adjoint import models, nn
 from adjoint import tree as trees
 from adjoint.errors import DTypeError
+from adjoint.ops.sides import _within
 from tests.cuda_emulator.cupy_standin import CONTROL
 from tests.cupy_cases import CASES
 from tests.cupy_lists import HOST, NO_ARRAYS, TAKEN
@@ -86,6 +87,7 @@ def test_what_takes_them_computes_there_what_it_computes_on_the_host(part, cupy)
 WAITING = frozenset({
     "Lagrangian", "nan_origin", "explain_difference", "MultiplierHistory", "root", "fixed_point", "cond",
     "save", "draw", "segment_sum", "segment_max", "segment_logsumexp", "cross_entropy", "sequence_log_prob",
+    "embedding",
     "gradients", "multipliers", "pair", "precision", "quantize", "prune", "replace", "combine",
     "scalar_close", "check_equivalent", "make_numerical_jvp", "check_vjp", "check_jvp", "check_grads",
     "combo_check", "dpo_loss", "policy_advantages",
@@ -205,6 +207,12 @@ def test_a_fitted_model_stays_as_it_was(cupy):
     assert vars(model) == before
 
 
+def test_lists_of_numbers_are_passed_over_as_a_whole(cupy):
+    """Data may come as lists of millions of numbers."""
+    x = cupy.zeros(2)
+    assert list(_within([[1.0, 2, True], (), [x, 1.0]], "X")) == [("X/2/0", x), ("X/2/1", 1.0)]
+
+
 def test_a_list_of_device_arrays_is_refused_too(cupy):
     y = [cupy.asarray(1.0), cupy.asarray(2.0)]
     text = message(DTypeError, models.Ridge().fit, [[1.0], [2.0]], y)
@@ -274,6 +282,11 @@ def test_a_problem_that_takes_device_arrays_from_its_surroundings(cupy):
         assert text.endswith("from their surroundings to the host first: cupy.asnumpy(…).")
     assert "they meet at tests/test_cupy_arrays.py" in message(DTypeError, ad.minimize, distance, x)
     assert "return np.sum((x - c) ** 2)" in message(DTypeError, ad.minimize, distance, x)
+
+
+def test_a_mistake_of_the_users_is_no_matter_of_devices(cupy):
+    text = message(TypeError, ad.minimize, lambda x: {x: 1}, np.zeros(2))
+    assert text == "unhashable type: 'numpy.ndarray'"
 
 
 def test_a_problem_whose_functions_return_device_arrays(cupy):

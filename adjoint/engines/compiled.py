@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from types import MethodType
 from typing import Any, NamedTuple
@@ -56,12 +57,13 @@ class Compiled:
         if any(isinstance(x, Recorded) for x in leaves):
             return self._f(*args, **kwargs)
         target = self._options.target
-        try:
-            kinds = [target.kind_of(x) for x in leaves]
-        except (DTypeError, DeviceError):
-            for x in leaves:  # again, for the name of the argument
-                target.kind_of(x, label_of(x, self._f, args, kwargs))
-            raise
+        kinds: list[Any] = []
+        with suppress(DTypeError, DeviceError):
+            for x in leaves:
+                kinds.append(target.kind_of(x))
+        if len(kinds) < len(leaves):  # once more, with the name of the argument that it cannot be
+            x = leaves[len(kinds)]
+            target.kind_of(x, label_of(x, self._f, args, kwargs))
         key = (structure, tuple(kinds), target.place())
         program = self._programs.get(key)
         if program is None:

@@ -53,6 +53,8 @@ def _comparable(state: Any) -> Any:
     """A bit generator's state with bytes for arrays: their text takes a millisecond."""
     if isinstance(state, dict):
         return {name: _comparable(part) for name, part in state.items()}
+    if isinstance(state, (list, tuple)):
+        return [*map(_comparable, state)]
     return state.tobytes() if isinstance(state, np.ndarray) else state
 
 

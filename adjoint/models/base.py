@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import inspect
 import sys
-import warnings
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import AdjointError, DTypeError, ShapeError, UnknownNameError, refusal
+from ..errors import AdjointError, DTypeError, ShapeError, UnknownNameError, refusal, warn
 from ..ops.sides import host_only
 
 Floats = NDArray[np.float64]
@@ -423,7 +422,7 @@ def _check_length(y: NDArray[Any], n: int) -> None:
 def _warn_column() -> None:
     kind = _theirs("DataConversionWarning", DataConversionWarning)
     text = "A column-vector y was passed when a 1d array was expected; y[:, 0] was taken."
-    warnings.warn(text, kind, stacklevel=5)
+    warn(text, kind)
 
 
 _BOTH: dict[type, type] = {}

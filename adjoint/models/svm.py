@@ -21,13 +21,12 @@ Source: C. Cortes and V. Vapnik, "Support-vector networks", Machine Learning 20,
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import refusal
+from ..errors import refusal, warn
 from ..problems import Residuals
 from .base import (
     Classifier,
@@ -65,7 +64,7 @@ class _Machines(Estimator):
         ends = None if self._kernel.certain else definiteness(K)
         self.status_, self.message_, self.residuals_ = judge(machines, ends)
         if self.status_ is not FitStatus.SOLVED:
-            warnings.warn(f"{type(self).__name__}: {self.message_}", FitWarning, stacklevel=3)
+            warn(f"{type(self).__name__}: {self.message_}", FitWarning)
 
     def _set_linear(self, coefficients: Floats) -> None:
         """w (machines, p) where the kernel is linear; no attribute of an earlier fit elsewhere."""

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
-from ..errors import DTypeError, TraceError, describe, refusal
+from ..errors import DTypeError, IndexingError, TraceError, describe, refusal
 from ..ops.abstract import Abstract
 from ..ops.broadcast import reshape_to
+from ..ops.device import on_device
 from ..ops.elementwise import where
 from ..ops.index import ARRAY, getitem
 from ..ops.primitive import beside, dtype_of, innermost, shape_of
@@ -76,12 +77,15 @@ def embedding(params: Params, tokens: Array) -> Array:
            [2., 3.]])
     """
     tokens = as_array(tokens)
-    _matrix("embedding", params["W"])
+    vocabulary, _ = _matrix("embedding", params["W"])
     if dtype_of(tokens).kind not in "iu":
         what = f"embedding needs integer tokens, not {dtype_of(tokens)}"
         raise refusal(
             DTypeError, what, "Convert with .astype(int); W comes first.", [describe(tokens, "tokens")]
         )
+    if on_device(tokens) and np.any(abs(tokens) >= vocabulary):  # cupy would wrap around
+        what = f"embedding needs tokens below {vocabulary}, got {np.max(abs(tokens))}"
+        raise refusal(IndexingError, what, "W has a row for each token.", [describe(tokens, "tokens")])
     return getitem(params["W"], tokens, template=(ARRAY,))
 
 

@@ -98,7 +98,9 @@ def elsewhere(x: Any) -> bool:
     except RuntimeError:  # torch's, of a tensor that requires a gradient
         return True
     place = getattr(x, "__dlpack_device__", None)
-    return place is not None and place()[0] in CUDA
+    with suppress(Exception):  # what lies nowhere, as torch's meta tensors
+        return place is not None and place()[0] in CUDA
+    return False
 
 
 def adopted(x: Any) -> Any:
@@ -154,7 +156,12 @@ def refused_mixture(name: str, plain: Any) -> DTypeError:
 
 def host_refused(error: Exception) -> bool:
     """Whether that is a complaint, cupy's or ours, about an array of the host beside one of the device."""
-    said = ("numpy.ndarray", "_ndarray_base, got", "Implicit conversion to a NumPy array", BOTH)
+    said = (
+        "Unsupported type <class 'numpy.ndarray'>",
+        "_ndarray_base, got",
+        "Implicit conversion to a NumPy array",
+        BOTH,
+    )
     return "cupy" in sys.modules and isinstance(error, TypeError) and any(s in str(error) for s in said)
 
 

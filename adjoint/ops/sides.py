@@ -19,6 +19,7 @@ from .device import BOTH, elsewhere, is_array, mixed, on_device
 from .primitive import innermost
 
 F = TypeVar("F", bound=Callable[..., Any])
+NUMBERS = frozenset({bool, int, float})
 Check = Callable[[Any, Any, Any], None]  # of a function, its arguments, and those by name
 
 
@@ -150,11 +151,13 @@ def label_of(x: Any, function: Any, args: Any, kwargs: Any) -> str:
 
 
 def _within(value: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """What stands in nested containers of any kind, with its place: ("params/W", x).
+    """What stands in nested containers of any kind, with its place: ("params/W", x); no lists of numbers.
 
     Below every level of recording: a Variable counts as what it stands for.
     """
     if isinstance(value, (dict, list, tuple)):
+        if not isinstance(value, dict) and NUMBERS.issuperset(map(type, value)):
+            return  # rows of data as lists
         inside = value.items() if isinstance(value, dict) else enumerate(value)
         for key, part in inside:
             yield from _within(part, f"{path}/{key}")

@@ -240,7 +240,7 @@ class Program:
                 f, values = self.evaluate(self.start, *self.args)
         except TypeError as error:
             if host_refused(error):
-                raise _on_device(error) from None
+                raise _on_device(error) from error
             raise
         self._refuse_recorded(f, values)
         host_result(f, "f")

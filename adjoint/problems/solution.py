@@ -168,7 +168,10 @@ class System:
 
 
 class _ByName(dict[str, Any]):
-    """What constraints have, by their names; of another name the error lists these."""
+    """What constraints have, by their names; of another name the error lists these.
+
+    For a library that knows plain dicts alone (jax's trees), `dict(…)` is one.
+    """
 
     def __missing__(self, name: str) -> Any:
         raise UnknownNameError(f"no constraint {name!r}; there are {', '.join(self) or 'none'}")

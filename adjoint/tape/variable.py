@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import operator
 import sys
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..errors import ConversionError, MissingRuleError, MutationError, refusal
+from ..errors import ConversionError, MissingRuleError, MutationError, refusal, warn
 from ..numpy import dispatch
 from ..ops import elementwise as ew
 from ..ops import index as ix
@@ -380,7 +379,7 @@ class Variable(Operators):
         """As ndarray.astype; order, casting and copy mean nothing for a value that never changes."""
         if self.dtype.kind == "c" and np.dtype(dtype).kind in "fiu":
             what = "Casting complex values to real discards the imaginary part"
-            warnings.warn(what, np.exceptions.ComplexWarning, stacklevel=2)
+            warn(what, np.exceptions.ComplexWarning)
         return astype(self, dtype=np.dtype(dtype))
 
     def copy(self, order: str = "C") -> Variable:

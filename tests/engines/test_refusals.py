@@ -52,12 +52,25 @@ class Sampler:
 
 
 GENERATOR, SAMPLER = np.random.default_rng(0), Sampler()
+
+
+class Listed(np.random.PCG64):
+    """A source of bits that keeps a list of arrays in its state."""
+
+    @property
+    def state(self) -> Any:
+        state = super().state
+        return {**state, "lists": [np.arange(3), np.array([state["state"]["state"] % 7, 1])]}
+
+
+LISTED = np.random.Generator(Listed(0))
 COUNTER = np.random.Generator(np.random.Philox(0))
 DRAWS: dict[str, Callable[[Any], Any]] = {
     "global": lambda x: x * GENERATOR.normal(),
     "legacy": lambda x: x * np.random.rand(),
     "standard library": lambda x: x * random.random(),
     "state in arrays": lambda x: x * COUNTER.normal(),
+    "arrays in lists": lambda x: x * LISTED.normal(),
     "method": Sampler().draw,
     "instance": Sampler(),
     "instance within": lambda x, sampler=SAMPLER: sampler.draw(x),
@@ -71,6 +84,11 @@ DRAWS: dict[str, Callable[[Any], Any]] = {
 def test_random_draws_are_refused(name: str) -> None:
     text = message(ad.TraceError, ad.compile(DRAWS[name]), normal(3))
     assert "draws random numbers" in text and "Draw them outside" in text
+
+
+def test_a_generator_of_any_state_that_is_not_drawn_from_is_no_matter() -> None:
+    compiled = ad.compile(lambda x: x * (1 if LISTED is not None else 2))
+    np.testing.assert_array_equal(compiled(np.ones(3)), np.ones(3))
 
 
 def test_a_generator_as_an_argument_is_refused_when_it_is_used() -> None:

@@ -63,6 +63,18 @@ def test_fitted_models_pickle_with_their_certificates(model):
     assert again.multipliers_.keys() == fitted.multipliers_.keys()
 
 
+def test_warnings_point_at_the_users_lines():
+    X, y = np.random.default_rng(0).normal(size=(20, 3)), np.arange(20) % 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")  # once for each line
+        models.Lasso().fit(X, y[:, None])
+        models.ElasticNet().fit(X, y[:, None])
+        models.LogisticRegression().fit(X, y[:, None])
+        models.SVC().fit(X, y[:, None])
+    assert [w.filename for w in caught] == [__file__] * 4
+    assert len({w.lineno for w in caught}) == 4
+
+
 def test_scikit_learn_is_not_needed():
     code = """
 import sys, numpy as np

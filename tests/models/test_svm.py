@@ -257,8 +257,10 @@ def test_a_kernel_that_is_none_is_told_in_words():
         sigmoid.fit(X, y)
     assert sigmoid.status_ is FitStatus.INDEFINITE and "certifies nothing" in sigmoid.message_
     assert sigmoid.residuals_.worst < 1e-8  # a stationary point all the same
-    with pytest.warns(FitWarning, match="not positive semidefinite"):
+    with pytest.warns(FitWarning, match="not positive semidefinite") as caught:
         OneClassSVM(kernel="poly", coef0=-2.0).fit(X)
+        sigmoid.fit(X, y)
+    assert [w.filename for w in caught] == [__file__] * 2  # the user's lines, each once
 
 
 def test_far_from_the_origin_rbf_keeps_its_digits():

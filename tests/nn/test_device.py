@@ -12,7 +12,7 @@ import pytest
 import adjoint as ad
 from adjoint import nn, optim
 from adjoint import tree as trees
-from adjoint.errors import DTypeError
+from adjoint.errors import DTypeError, IndexingError
 from tests.cuda_emulator.cupy_standin import CONTROL
 from tests.cupy_cases import CASES
 from tests.device_programs import fetched, sent, stay
@@ -230,3 +230,13 @@ def test_a_mixture_within_a_gradient_names_it_too(cupy):
     labels = np.array([0, 2])
     text = message(DTypeError, ad.grad(lambda z: nn.cross_entropy(z, labels)), cupy.asarray(normal(2, 3)))
     assert "labels: (2,) int64, on the host;  logits: (2, 3) float64, on the device" in text
+
+
+def test_indices_beyond_the_end_are_refused(cupy: Any) -> None:
+    """cupy alone would wrap them around, without a word."""
+    z, W = cupy.asarray(normal(2, 3)), cupy.asarray(np.eye(3))
+    text = message(IndexingError, nn.cross_entropy, z, cupy.asarray([0, 3]))
+    assert "labels from 0 to 2, got 3" in text
+    for tokens in ([0, 5], [0, -5]):
+        text = message(IndexingError, nn.embedding, {"W": W}, cupy.asarray(tokens))
+        assert "embedding needs tokens below 3, got 5" in text

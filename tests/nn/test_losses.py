@@ -126,8 +126,7 @@ def test_labels_are_checked() -> None:
     assert "sequence_log_prob needs labels from" in message(
         IndexingError, nn.sequence_log_prob, LOGITS, LABELS - 1
     )
-    with pytest.raises(IndexError, match="5 is out of bounds"):
-        nn.cross_entropy(LOGITS, LABELS + 1)
+    assert "labels from 0 to 4, got 5" in message(IndexingError, nn.cross_entropy, LOGITS, LABELS + 1)
 
 
 def test_first_parameters() -> None:

@@ -58,6 +58,8 @@ CASES = {
     "dirichlet": of(lambda a, p: st.dirichlet.logpdf(p, a), X, P),
     "normal in space": of(st.multivariate_normal.logpdf, X, Y, S),
     "normal by variances": of(lambda x, s: st.multivariate_normal.logpdf(x, None, s), X, Y),
+    "normal of unit variance": of(st.multivariate_normal.logpdf, X),
+    "normal of one variance": of(lambda x: st.multivariate_normal.logpdf(x, cov=2.0), X),
     "normal singular": of(lambda x, m, s: st.multivariate_normal.logpdf(x, m, s, True), X, Y, S),
     "entropy": of(lambda s: st.multivariate_normal.entropy(cov=s), S),
     "gammaln": of(sp.gammaln, X),
@@ -83,8 +85,8 @@ CASES = {
 }
 # they see whether all was well, or are done; cupy has not their functions
 WAITING = {
-    "dirichlet", "normal in space", "normal by variances", "entropy", "multigammaln", "solve_triangular",
-    "expm", "sqrtm", "fixed_point",
+    "dirichlet", "normal in space", "normal by variances", "normal of unit variance",
+    "normal of one variance", "entropy", "multigammaln", "solve_triangular", "expm", "sqrtm", "fixed_point",
 }  # fmt: skip
 
 

@@ -49,8 +49,15 @@ def broken(error: ImportError) -> str:
         return _collision(found)
     if not found:
         return f"cupy cannot be loaded: {_first_line(error)}; {INSTALL}"
-    # what was uninstalled last took the module of the other one along; pip still counts that as installed
-    remedy = f"pip install --force-reinstall --no-deps {found[0][0]}"
+    name = found[0][0]
+    missing = {
+        str(e.name).partition(".")[0] for e in (error, error.__cause__) if isinstance(e, ModuleNotFoundError)
+    }
+    if missing & {"cupy", "cupyx", "cupy_backends"}:
+        # what was uninstalled last took the module of the other one along; pip still counts that as installed
+        remedy = f"pip install --force-reinstall --no-deps {name}"
+    else:
+        remedy = f"pip install --force-reinstall {name}" if missing else f"pip install '{name}[ctk]'"
     return f"{' '.join(found[0])} cannot be loaded: {_first_line(error)}; {remedy}"
 
 
@@ -114,5 +121,6 @@ def _dotted(number: int) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    """What an error says in one line; of cupy's banner, what went wrong."""
+    text = str(error).rpartition("Original error:")[2]
+    return next(filter(None, (line.strip(" =") for line in text.splitlines())), type(error).__name__)

@@ -1,20 +1,18 @@
 """Primitives without a kernel run by their own value, on arrays of the device.
 
 Where cupy lacks something the value, or this, goes to the host; and of what cupy's factorisations refuse or
-make into NaN, NumPy says there what it is: it has an answer, or the words for why there is none. What a
-primitive of the user's raises of itself is the user's, and arrives as it is.
+make into NaN, NumPy says there what it is: it has an answer, or the words for why there is none. A primitive
+of the user's is asked there again, too: what it raises of NumPy's arrays arrives as it is.
 """
 
 from __future__ import annotations
 
-import dis
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ...errors import INTERNAL, AdjointError
+from ...errors import AdjointError
 from ...ops.determinants import det, slogdet
 from ...ops.device import on_host
 from ...ops.factorize import cholesky, qr
@@ -31,7 +29,6 @@ from .kernel import Call
 # What cupy, or this library on its behalf, raises of a function, an option or operands that it cannot do;
 # LinAlgError is a ValueError.
 UNABLE = (TypeError, ValueError, IndexError, AttributeError, NotImplementedError, AdjointError)
-RAISE = bytes([dis.opmap["RAISE_VARARGS"]])
 # what NumPy refuses, cuSOLVER may answer with numbers that are none
 CHECKED = frozenset({cholesky, solve, inv, solve_triangular, qr, eigh, svd, eig})
 # where cupy's function is the best there is
@@ -72,7 +69,7 @@ class _Value:
         if z is None:
             z = op.value(*map(_sent_back, operands), **self.params)
             if refusal:  # and NumPy can: from now on it is asked first
-                self.on_host, self.call.reason = True, f"it runs on the host: cupy says {refusal}"
+                self.on_host, self.call.reason = True, f"it runs on the host; on the device: {refusal}"
         if out is None:
             return tuple(map(cupy.asarray, z)) if isinstance(z, tuple) else z
         if out.size:
@@ -82,18 +79,13 @@ class _Value:
     def _on_device(self, cupy: Any, operands: Sequence[Any]) -> tuple[Any, str]:
         """What cupy makes of it; None where NumPy has to say what it is, or why it is nothing.
 
-        With it what cupy said when it refused, empty where others of these operands may be good.
-
-        Raises:
-            Exception: what the user's own code raised, as it is.
+        With it what was said when it refused, empty where others of these operands may be good.
         """
         op = self.call.node.op
         assert op is not None
         try:
             z = op.value(*operands, **self.params)
         except UNABLE as error:
-            if op.foreign and _raised_by_user(error, cupy):
-                raise
             if isinstance(error, (AdjointError, np.linalg.LinAlgError)):
                 return None, ""
             return None, (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -101,22 +93,6 @@ class _Value:
         if op in CHECKED and not all(bool(cupy.isfinite(part).all()) for part in parts):
             return None, ""
         return z, ""
-
-
-def _raised_by_user(error: Exception, cupy: Any) -> bool:
-    """Whether a `raise` outside of this library, NumPy, SciPy and cupy made an error.
-
-    What compiled code raises stands at the call of it, where the line is the user's, too: only the
-    instruction tells a complaint of the user's from cupy's about what the user calls.
-    """
-    at = error.__traceback__
-    while at is not None and at.tb_next is not None:
-        at = at.tb_next
-    if at is None:
-        return False
-    code, k = at.tb_frame.f_code, at.tb_lasti
-    theirs = (*INTERNAL, os.path.dirname(cupy.__file__))  # with cupyx and cupy_backends beside it
-    return code.co_code[k : k + 1] == RAISE and not code.co_filename.startswith(theirs)
 
 
 def _sent_back(x: Any) -> Any:

@@ -46,7 +46,7 @@ def logpdf(x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False)
     >>> logpdf(np.zeros(2), np.zeros(2), np.eye(2)) + math.log(2 * math.pi)
     np.float64(0.0)
     """
-    mean, cov, dim = _parameters(mean, cov)
+    mean, cov, dim = _parameters(mean, cov, x)
     deviation = _quantiles(x, dim) - mean
     batch = shape_of(deviation)[:-1]
     flat = reshape(deviation, shape=(math.prod(batch), dim))
@@ -88,16 +88,16 @@ def _singular(deviation: Any, cov: Any) -> Any:
     return where(outside < reach, z, -math.inf)
 
 
-def _parameters(mean: Any, cov: Any) -> tuple[Any, Any, int]:
-    """Mean as (d,), covariance as (d, d), and d."""
+def _parameters(mean: Any, cov: Any, *points: Any) -> tuple[Any, Any, int]:
+    """Mean as (d,), covariance as (d, d), and d; what is made of numbers lies where the points are."""
     if mean is None:
         (cov,) = floats(cov)
-        mean = beside(cov).zeros(shape_of(cov)[:1] or 1, dtype_of(cov))
+        mean = beside(cov, *points).zeros(shape_of(cov)[:1] or 1, dtype_of(cov))
     mean, cov = floats(mean, cov)
     dim = math.prod(shape_of(mean))
     mean = reshape(mean, shape=(dim,))
     if len(shape_of(cov)) < 2:
-        cov = cov * beside(cov, mean).eye(*(shape_of(cov) or (dim,)), dtype=dtype_of(cov))
+        cov = cov * beside(cov, mean, *points).eye(*(shape_of(cov) or (dim,)), dtype=dtype_of(cov))
     if shape_of(cov) != (dim, dim):
         what = f"multivariate_normal needs a square covariance of the mean's size {dim}: {shape_of(cov)}"
         raise refusal(ShapeError, what, "cov is (d, d), (d,) or a number; mean is (d,).")

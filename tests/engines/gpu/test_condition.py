@@ -87,6 +87,40 @@ def test_a_wheel_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
             ad.compile(abs, engine="cupy")
 
 
+@pytest.mark.parametrize(
+    ("error", "cause", "said", "remedy"),
+    [
+        (
+            ImportError("libcublas.so.12: cannot open"),
+            None,
+            "libcublas.so.12",
+            "pip install 'cupy-cuda13x[ctk]'",
+        ),
+        (
+            ModuleNotFoundError("No module named 'fastrlock'", name="fastrlock"),
+            None,
+            "No module named 'fastrlock'",
+            "pip install --force-reinstall cupy-cuda13x",
+        ),
+        (
+            ImportError(
+                "\n====\nFailed to import CuPy.\n\nOriginal error:\n  ModuleNotFoundError: no core\n====\n"
+            ),
+            ModuleNotFoundError("no core", name="cupy._core"),
+            "cannot be loaded: ModuleNotFoundError: no core;",
+            "pip install --force-reinstall --no-deps cupy-cuda13x",
+        ),
+    ],
+)
+def test_what_a_wheel_lacks_decides_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, error: ImportError, cause: Exception | None, said: str, remedy: str
+) -> None:
+    monkeypatch.setattr(gpu, "wheels", lambda: WHEEL)
+    error.__cause__ = cause
+    text = gpu.broken(error)
+    assert said in text and text.endswith(f"; {remedy}") and "\n" not in text
+
+
 def test_compile_names_two_wheels_before_it_blames_the_driver(
     cupy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
