@@ -44,7 +44,7 @@ def test_steps_without_curvature_go_to_the_bounds() -> None:
 @pytest.mark.parametrize("form", [{"beta": 0.2}, {"kl_budget": 0.7}], ids=["beta", "budget"])
 def test_many_prompts_start_from_a_sample(form: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
     """The same answer in fewer steps over all prompts."""
-    scores, steps = random_scores(0, 2000, "ab", weighted=True), []
+    scores, steps, levels = random_scores(0, 2000, "ab", weighted=True), [], ["a>=0.5", "b>=0.3 relative"]
 
     def told(progress: Progress) -> None:
         steps[-1] = progress.done
@@ -54,7 +54,7 @@ def test_many_prompts_start_from_a_sample(form: dict[str, float], monkeypatch: p
         monkeypatch.setattr(solve, "SAMPLE", sample)
         monkeypatch.setattr(diagnostics, "SAMPLE", sample)
         steps.append(0)
-        found.append(align(scores, constraints=["a>=0.5", "b>=0.3 relative"], progress=told, **form))
+        found.append(align(scores, constraints=levels, progress=told, random_state=0, **form))
     assert steps[1] < steps[0]
     assert found[0].multipliers == pytest.approx(found[1].multipliers, abs=1e-9)
     assert found[0].beta == pytest.approx(found[1].beta, abs=1e-9)
