@@ -1,4 +1,4 @@
-"""The programs of `helpers.FUNCTIONS` as they are written for cupy: what they create is cupy's."""
+"""Programs on both sides: those of `helpers.FUNCTIONS` as they are written for cupy, and what arrays pass."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from adjoint import tree as trees
+
+from .cuda_emulator.cupy_standin import CONTROL
 
 CREATING = frozenset({
     "array", "asarray", "arange", "zeros", "ones", "full", "eye", "identity", "linspace", "tri", "zeros_like",
@@ -66,3 +68,16 @@ def stay(cupy: Any, got: Any, want: Any) -> None:
     for a, b in zip(trees.flatten(got)[0], trees.flatten(want)[0], strict=True):
         if isinstance(b, np.ndarray):
             assert isinstance(a, cupy.ndarray), f"a {type(a).__name__} for {b.shape}"
+
+
+def on_both_sides(cupy: Any, name: str, f: Callable[..., Any], args: Any) -> tuple[Any, Any, bool]:
+    """What f makes of the arguments there, fetched, and what on the host; and whether it waited for the device."""
+    want, there = f(*args), sent(cupy, args)
+    before = CONTROL.counts.device_to_host
+    try:
+        got = f(*there)
+    except Exception as error:
+        raise AssertionError(f"{name}: {error}") from error
+    waited = CONTROL.counts.device_to_host > before
+    stay(cupy, got, want)
+    return fetched(cupy, got), want, waited

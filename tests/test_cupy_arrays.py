@@ -19,10 +19,9 @@ from adjoint import models, nn
 from adjoint import tree as trees
 from adjoint.errors import DTypeError
 from adjoint.ops.sides import _within
-from tests.cuda_emulator.cupy_standin import CONTROL
 from tests.cupy_cases import CASES
 from tests.cupy_lists import HOST, NO_ARRAYS, TAKEN
-from tests.device_programs import fetched, sent, stay
+from tests.device_programs import on_both_sides, sent
 from tests.engines.gpu.machine import EAGER, machine
 from tests.helpers import message, points_at
 
@@ -62,17 +61,10 @@ def test_what_takes_them_computes_there_what_it_computes_on_the_host(part, cupy)
     """Device arrays where NumPy's are arrays, the same numbers, dtypes, texts; only `WAITING` waits."""
     waiting = set()
     for name, (f, args) in CASES[part].items():
-        want, there = f(*args), sent(cupy, args)
-        before = CONTROL.counts.device_to_host
-        try:
-            got = f(*there)
-        except Exception as error:
-            raise AssertionError(f"{part}.{name}: {error}") from error
-        if CONTROL.counts.device_to_host > before:
+        got, want, waited = on_both_sides(cupy, f"{part}.{name}", f, args)
+        if waited:
             waiting.add(name.split()[0])
-        stay(cupy, got, want)
-        pairs = zip(trees.flatten(fetched(cupy, got))[0], trees.flatten(want)[0], strict=True)
-        for a, b in pairs:
+        for a, b in zip(trees.flatten(got)[0], trees.flatten(want)[0], strict=True):
             if isinstance(b, (np.ndarray, np.generic)):
                 assert a.dtype == b.dtype, name
                 tolerance = 1e-5 if b.dtype == np.float32 else 1e-9

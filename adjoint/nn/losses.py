@@ -112,11 +112,11 @@ def _checked_labels(
             what = f"{caller} needs a mask of the labels' shape {batch}: {shape_of(mask)}"
             raise misfit(what, "True where an example counts.", logits=logits, mask=mask)
         labels = where(mask, labels, 0)
-    # NumPy would count from the end, cupy wrap around
-    if not isinstance(labels, Recorded) and np.any((labels < 0) | (labels >= classes[0])):
-        wrong = labels[(labels < 0) | (labels >= classes[0])][0]
-        what = f"{caller} needs labels from 0 to {classes[0] - 1}, got {wrong}"
-        raise refusal(IndexingError, what, "Examples to be left out are named by mask=.")
+    if not isinstance(labels, Recorded):
+        beyond = (labels < 0) | (labels >= classes[0])  # NumPy would count from the end, cupy wrap around
+        if np.any(beyond):
+            what = f"{caller} needs labels from 0 to {classes[0] - 1}, got {labels[beyond][0]}"
+            raise refusal(IndexingError, what, "Examples to be left out are named by mask=.")
     return labels, mask
 
 

@@ -18,8 +18,7 @@ from adjoint import tree as trees
 from adjoint.errors import DTypeError
 from adjoint.misc import fixed_points, optimizers
 from adjoint.scipy.integrate import odeint
-from tests.cuda_emulator.cupy_standin import CONTROL
-from tests.device_programs import fetched, sent, stay
+from tests.device_programs import on_both_sides
 from tests.engines.gpu.machine import EAGER, machine
 
 from ..helpers import message, normal
@@ -93,16 +92,10 @@ WAITING = {
 def test_every_case_is_the_hosts(cupy):
     waiting = set()
     for name, (f, args) in CASES.items():
-        want, there = f(*args), sent(cupy, args)
-        before = CONTROL.counts.device_to_host
-        try:
-            got = f(*there)
-        except Exception as error:
-            raise AssertionError(f"{name}: {error}") from error
-        if CONTROL.counts.device_to_host > before:
+        got, want, waited = on_both_sides(cupy, name, f, args)
+        if waited:
             waiting.add(name)
-        stay(cupy, got, want)
-        for a, b in zip(trees.flatten(fetched(cupy, got))[0], trees.flatten(want)[0], strict=True):
+        for a, b in zip(trees.flatten(got)[0], trees.flatten(want)[0], strict=True):
             assert np.asarray(a).dtype == np.asarray(b).dtype, name
             np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10, err_msg=name)
     assert cupy.__spec__ is not None or waiting == WAITING  # only the stand-in counts
