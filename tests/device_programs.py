@@ -71,7 +71,7 @@ def stay(cupy: Any, got: Any, want: Any) -> None:
 
 
 def on_both_sides(cupy: Any, name: str, f: Callable[..., Any], args: Any) -> tuple[Any, Any, bool]:
-    """What f makes of the arguments there, fetched, and what on the host; and whether it waited for the device."""
+    """What f makes of the arguments there, and what on the host; and whether it waited for the device."""
     want, there = f(*args), sent(cupy, args)
     before = CONTROL.counts.device_to_host
     try:
