@@ -1,4 +1,4 @@
-"""Programs on both sides: those of `helpers.FUNCTIONS` as they are written for cupy, and what arrays pass."""
+"""Programs on both sides: those of `helpers.FUNCTIONS` written for cupy, and arrays sent there and back."""
 
 from __future__ import annotations
 
